@@ -1,1 +1,30 @@
-//! Placeholder while dependencies build.
+//! Wardflow runs medical-device makers' own behaviour models, shipped as sandboxed WebAssembly components, over a
+//! hospital's flow archives, and answers in SQL.
+//!
+//! A module uses only its own floor and those below it:
+//!
+//! | floor | modules |
+//! |---|---|
+//! | 6 | [`catalog`], [`analyze`] |
+//! | 5 | [`detect`] |
+//! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
+//! | 3 | [`detector`]: the seam |
+//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`pseudonym`], [`zone`] |
+//! | 1 | the contract, `wit/` |
+
+pub mod analyze;
+pub mod archive;
+pub mod catalog;
+pub mod config;
+pub mod coverage;
+pub mod detect;
+pub mod detector;
+pub mod device;
+pub mod error;
+pub mod finding;
+pub mod flow;
+pub mod lake;
+pub mod limits;
+pub mod pseudonym;
+pub mod sandbox;
+pub mod zone;

@@ -31,6 +31,7 @@ mod id;
 mod manifest;
 mod name_id;
 mod state;
+mod text;
 
 pub use column::Column;
 pub use error::ManifestError;
@@ -41,6 +42,7 @@ pub use manifest::{
 };
 pub use name_id::name_id;
 pub use state::{ConnState, Direction, PeerRole, PeerScope};
+pub use text::is_unprintable;
 
 /// The contract versions that this crate describes, oldest first.
 pub const CONTRACT_VERSIONS: &[&str] = &["0.1.0"];

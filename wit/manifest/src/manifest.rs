@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{CONTRACT_VERSIONS, Column, FirmwareRange, ManifestError, PluginId, id::is_label};
+use crate::{CONTRACT_VERSIONS, Column, FirmwareRange, ManifestError, PluginId, id::is_label, is_unprintable};
 
 /// What a plugin is, watches, sees and reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -365,12 +365,6 @@ fn is_technique(text: &str) -> bool {
         Some((technique, sub)) => digits(technique, 4) && digits(sub, 3),
         None => digits(rest, 4),
     })
-}
-
-/// Control characters, and those that turn or hide text (Unicode `Bidi_Control` and zero-width characters).
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn no_parameters() -> Value {

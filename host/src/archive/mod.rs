@@ -1,0 +1,1 @@
+//! The archive: flow files, and the readers of foreign formats.

@@ -1,0 +1,76 @@
+//! The configuration of a workspace, `wardflow.toml`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use ipnet::IpNet;
+use serde_json::Value;
+
+use crate::{
+    error::Result,
+    limits::Limits,
+    zone::{AddressSpace, Infrastructure},
+};
+
+/// What `wardflow.toml` says, checked, with its paths made absolute.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The workspace's directory.
+    pub root: PathBuf,
+    /// Path or object-store URL of the archive.
+    pub archive: String,
+    /// The inventory, CSV or Parquet; absent before there is one.
+    pub inventory: Option<PathBuf>,
+    /// The directory of plugins.
+    pub plugins: PathBuf,
+    /// Path or object-store URL of the lake.
+    pub lake: String,
+    /// The pseudonym key.
+    pub key: PathBuf,
+    /// The hospital's own networks.
+    pub space: AddressSpace,
+    /// The hospital's time zone.
+    pub timezone: jiff::tz::TimeZone,
+    /// Declared servers, scanners and the like.
+    pub infrastructure: Vec<Infrastructure>,
+    /// Length of a slice in hours; a divisor of 24.
+    pub slice_hours: u32,
+    /// Whether a plugin must be approved before it runs at all.
+    pub approval_required: bool,
+    /// Limits on plugins.
+    pub limits: Limits,
+    /// Settings of single plugins, by id.
+    pub plugin: BTreeMap<String, PluginSettings>,
+}
+
+/// What the hospital sets for one plugin.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PluginSettings {
+    /// Whether the plugin is left out.
+    pub disabled: bool,
+    /// Parameters, checked against the manifest's schema when the plugin is loaded.
+    pub parameters: serde_json::Map<String, Value>,
+    /// Members of the plugin's peer groups.
+    pub peer_groups: BTreeMap<String, GroupMembers>,
+}
+
+/// Who belongs to a peer group here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupMembers {
+    /// By address.
+    pub cidrs: Vec<IpNet>,
+    /// By DNS or SNI name; `*.` in front matches any subdomain.
+    pub names: Vec<String>,
+}
+
+impl Config {
+    /// Reads the `wardflow.toml` of a workspace.
+    ///
+    /// # Errors
+    /// There is none, it is not TOML, or a key, type or value is wrong: the error names the line and what is allowed.
+    pub fn read(_root: &Path) -> Result<Self> {
+        Err(crate::error::Error::failed("not read yet"))
+    }
+}

@@ -1,0 +1,1 @@
+//! The operator: flows and states in; findings, states and coverage out.

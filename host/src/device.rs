@@ -1,0 +1,160 @@
+//! The device: an entry of the inventory, and the addresses by which its flows are found.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
+
+/// What the inventory says of a device at a time. Unknown text is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns of the inventory, described in the README")]
+pub struct Facts {
+    pub class: String,
+    pub manufacturer: String,
+    pub model: String,
+    pub serial: String,
+    pub udi_di: String,
+    pub firmware: String,
+    pub zone: String,
+    pub location: String,
+    pub owner: String,
+    pub criticality: String,
+}
+
+/// Class of a device of which nothing is known.
+pub const UNKNOWN_CLASS: &str = "unknown";
+
+/// A row of the inventory: a device, one of its addresses, and what was true of it for a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The hospital's name of the device.
+    pub device_id: String,
+    /// Its IP address, if the row has one.
+    pub ip: Option<IpAddr>,
+    /// Its MAC address, if the row has one.
+    pub mac: Option<[u8; 6]>,
+    /// From when, microseconds UTC, inclusive; `i64::MIN` for always.
+    pub valid_from: i64,
+    /// Until when, microseconds UTC, exclusive; `i64::MAX` for always.
+    pub valid_to: i64,
+    /// What is true of it then.
+    pub facts: Facts,
+    /// Where the row came from, such as `inventory`.
+    pub source: String,
+    /// How sure the binding is, in [0, 1].
+    pub confidence: f64,
+}
+
+/// The devices, found by address and time.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    entries: Vec<Entry>,
+    devices: BTreeMap<String, Vec<usize>>,
+    by_ip: HashMap<IpAddr, Vec<usize>>,
+    by_mac: HashMap<[u8; 6], Vec<usize>>,
+}
+
+impl Inventory {
+    /// An inventory of these rows.
+    pub fn new(entries: Vec<Entry>) -> Self {
+        let mut inventory = Self::default();
+        for (row, entry) in entries.iter().enumerate() {
+            inventory.devices.entry(entry.device_id.clone()).or_default().push(row);
+            if let Some(ip) = entry.ip {
+                inventory.by_ip.entry(ip.to_canonical()).or_default().push(row);
+            }
+            if let Some(mac) = entry.mac {
+                inventory.by_mac.entry(mac).or_default().push(row);
+            }
+        }
+        for rows in inventory.devices.values_mut() {
+            rows.sort_by_key(|&row| entries[row].valid_from);
+        }
+        inventory.entries = entries;
+        inventory
+    }
+
+    /// Every row, as read.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Ids of all devices, in order.
+    pub fn device_ids(&self) -> impl Iterator<Item = &str> {
+        self.devices.keys().map(String::as_str)
+    }
+
+    /// Whether some device has no IP address in the inventory and must be found by its MAC address.
+    pub fn needs_mac(&self) -> bool {
+        self.devices.values().any(|rows| rows.iter().all(|&row| self.entries[row].ip.is_none()))
+    }
+
+    /// Rows that bind an IP address, at any time.
+    pub fn bindings_of_ip(&self, ip: IpAddr) -> impl Iterator<Item = &Entry> {
+        self.rows(self.by_ip.get(&ip.to_canonical()))
+    }
+
+    /// Rows that bind a MAC address, at any time.
+    pub fn bindings_of_mac(&self, mac: [u8; 6]) -> impl Iterator<Item = &Entry> {
+        self.rows(self.by_mac.get(&mac))
+    }
+
+    /// What is true of a device at a time: the valid row that began last, else the last that began before, else the
+    /// first.
+    pub fn facts(&self, device_id: &str, at: i64) -> Option<&Facts> {
+        let rows = self.devices.get(device_id)?;
+        let began = rows.iter().rev().filter(|&&row| self.entries[row].valid_from <= at);
+        let valid = began.clone().find(|&&row| at < self.entries[row].valid_to);
+        let row = valid.or_else(|| began.clone().next()).or_else(|| rows.first())?;
+        Some(&self.entries[*row].facts)
+    }
+
+    fn rows<'a>(&'a self, rows: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a Entry> {
+        rows.into_iter().flatten().map(|&row| &self.entries[row])
+    }
+}
+
+impl Entry {
+    /// Whether the row is valid at a time.
+    pub const fn is_valid(&self, at: i64) -> bool {
+        self.valid_from <= at && at < self.valid_to
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Entry, Facts, Inventory};
+
+    fn entry(device: &str, ip: &str, from: i64, to: i64, firmware: &str) -> Entry {
+        Entry {
+            device_id: device.into(),
+            ip: ip.parse().ok(),
+            mac: None,
+            valid_from: from,
+            valid_to: to,
+            facts: Facts { firmware: firmware.into(), ..Facts::default() },
+            source: "inventory".into(),
+            confidence: 1.0,
+        }
+    }
+
+    #[test]
+    fn facts_follow_time() {
+        let inventory =
+            Inventory::new(vec![entry("p", "10.0.0.1", 100, i64::MAX, "2"), entry("p", "10.0.0.1", 0, 100, "1")]);
+        for (at, firmware) in [(-5, "1"), (0, "1"), (99, "1"), (100, "2"), (500, "2")] {
+            assert_eq!(inventory.facts("p", at).unwrap().firmware, firmware, "at {at}");
+        }
+        assert!(inventory.facts("q", 0).is_none());
+    }
+
+    #[test]
+    fn an_address_passes_from_device_to_device() {
+        let inventory = Inventory::new(vec![entry("a", "10.0.0.1", 0, 100, ""), entry("b", "10.0.0.1", 100, 200, "")]);
+        let at = |t| {
+            let mut rows = inventory.bindings_of_ip("10.0.0.1".parse().unwrap());
+            rows.find(|row| row.is_valid(t)).map(|row| row.device_id.as_str())
+        };
+        assert_eq!([at(-1), at(99), at(100), at(200)], [None, Some("a"), Some("b"), None]);
+    }
+}

@@ -1,0 +1,97 @@
+//! What the host says when it cannot go on.
+
+use std::{error::Error as StdError, fmt};
+
+/// An error of the host or of its user: the rule that was broken, the value that broke it, and the remedy.
+///
+/// A guest's breach is no error but a [`Fault`](crate::detector::Fault).
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    remedy: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// By whose doing, and so with which exit code, something failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The command, its configuration or its input was wrong: exit code 2.
+    Usage,
+    /// It was right and failed all the same: exit code 1.
+    Failed,
+}
+
+/// A result that fails with an [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Something that was right and failed all the same.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Failed, message: message.into(), remedy: None, source: None }
+    }
+
+    /// A command, configuration or input that is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Usage, ..Self::failed(message) }
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.remedy = Some(remedy.into());
+        self
+    }
+
+    /// Adds what lies behind it.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// By whose doing it failed.
+    pub const fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// What the user can do about it.
+    pub fn remedy_text(&self) -> Option<&str> {
+        self.remedy.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// Names what was being done when something failed.
+pub trait Context<T> {
+    /// Turns a failure into an [`Error`] that begins with what was being done.
+    ///
+    /// # Errors
+    /// The failure itself, as the source of the new error.
+    fn context(self, doing: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Result<T, E> {
+    fn context(self, doing: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| {
+            let source = source.into();
+            match source.downcast::<Error>() {
+                Ok(inner) => {
+                    Error { kind: inner.kind, message: doing(), remedy: inner.remedy.clone(), source: Some(inner) }
+                }
+                Err(source) => Error::failed(doing()).because(source),
+            }
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! The flow: a bidirectional flow record (RFC 5103) whose `src` is the initiator.
+//!
+//! An archive holds flows as Parquet with the columns of [`schema`]. Columns other than [`REQUIRED`] may be absent.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// The columns without which a record is no flow.
+pub const REQUIRED: [&str; 7] = ["start_time", "end_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol"];
+
+/// The canonical columns. Text is `Utf8View`; times are microseconds in UTC.
+pub fn schema() -> SchemaRef {
+    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+        let fields = COLUMNS.iter().map(|column| {
+            let nullable = !REQUIRED.contains(&column.name);
+            Field::new(column.name, column.data_type.arrow(), nullable)
+        });
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    });
+    Arc::clone(&SCHEMA)
+}
+
+/// The type of a canonical time.
+pub fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// A canonical column and where other formats have it.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowColumn {
+    /// Its name in SQL and Parquet.
+    pub name: &'static str,
+    /// Its type.
+    pub data_type: FlowType,
+    /// What it holds, with its unit.
+    pub doc: &'static str,
+    /// The field of Zeek's `conn.log` (or of the log named) that it comes from; empty for none.
+    pub zeek: &'static str,
+    /// The IPFIX information element; empty for none.
+    pub ipfix: &'static str,
+    /// The field of Suricata's EVE `flow` event; empty for none.
+    pub eve: &'static str,
+}
+
+/// The types that canonical columns have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum FlowType {
+    Time,
+    Text,
+    U8,
+    U16,
+    U32,
+    U64,
+}
+
+impl FlowType {
+    /// The Arrow type.
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::Time => time_type(),
+            Self::Text => DataType::Utf8View,
+            Self::U8 => DataType::UInt8,
+            Self::U16 => DataType::UInt16,
+            Self::U32 => DataType::UInt32,
+            Self::U64 => DataType::UInt64,
+        }
+    }
+}
+
+macro_rules! columns {
+    ($($name:literal $type:ident $doc:literal $zeek:literal $ipfix:literal $eve:literal;)*) => {
+        /// Every canonical column, in order.
+        pub const COLUMNS: &[FlowColumn] = &[$(FlowColumn {
+            name: $name, data_type: FlowType::$type, doc: $doc, zeek: $zeek, ipfix: $ipfix, eve: $eve,
+        }),*];
+    };
+}
+
+columns! {
+    "start_time" Time "First packet, microseconds, UTC." "ts" "flowStartMicroseconds" "flow.start";
+    "end_time" Time "Last packet, microseconds, UTC; the start where the duration is unknown." "ts + duration" "flowEndMicroseconds" "flow.end";
+    "src_ip" Text "Initiator's address, RFC 5952." "id.orig_h" "sourceIPv4Address, sourceIPv6Address" "src_ip";
+    "dst_ip" Text "Responder's address, RFC 5952." "id.resp_h" "destinationIPv4Address, destinationIPv6Address" "dest_ip";
+    "src_port" U16 "Initiator's port; for ICMP the type; 0 for protocols without ports." "id.orig_p" "sourceTransportPort" "src_port";
+    "dst_port" U16 "Responder's port; for ICMP the code; 0 for protocols without ports." "id.resp_p" "destinationTransportPort" "dest_port";
+    "protocol" U8 "IANA protocol number." "proto" "protocolIdentifier" "proto";
+    "service" Text "Application protocol as the sensor recognised it, lower case." "service" "applicationName" "app_proto";
+    "src_bytes" U64 "Payload bytes from the initiator." "orig_bytes" "initiatorOctets" "flow.bytes_toserver";
+    "dst_bytes" U64 "Payload bytes from the responder." "resp_bytes" "responderOctets" "flow.bytes_toclient";
+    "src_packets" U64 "Packets from the initiator." "orig_pkts" "initiatorPackets" "flow.pkts_toserver";
+    "dst_packets" U64 "Packets from the responder." "resp_pkts" "responderPackets" "flow.pkts_toclient";
+    "conn_state" Text "How the connection went, in Zeek's words (`SF`, `S0`, `REJ` ...)." "conn_state" "" "flow.state";
+    "tcp_flags" U16 "TCP flags seen in either direction, as in the TCP header." "history" "tcpControlBits" "tcp.tcp_flags";
+    "src_mac" Text "Initiator's MAC address, lower case with colons." "orig_l2_addr" "sourceMacAddress" "ether.src_macs";
+    "dst_mac" Text "Responder's MAC address, lower case with colons." "resp_l2_addr" "destinationMacAddress" "ether.dest_macs";
+    "vlan" U16 "IEEE 802.1Q VLAN id." "vlan" "vlanId" "vlan";
+    "flow_uid" Text "The sensor's own id of the flow." "uid" "flowId" "flow_id";
+    "community_id" Text "Community ID, version 1." "community_id" "" "community_id";
+    "dst_name" Text "The responder's name: SNI, or the DNS name that resolved to it." "ssl.server_name, dns.query" "" "tls.sni";
+    "sensor" Text "The sensor that observed the flow." "" "exporterIPv4Address" "host";
+    "sampling_interval" U32 "One packet in this many was seen; 1 for all." "" "samplingPacketInterval" "";
+    "observed_sides" U8 "2 if both directions could be seen, 1 if only one." "" "biflowDirection" "";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{REQUIRED, schema};
+
+    #[test]
+    fn only_what_is_required_is_never_null() {
+        for field in schema().fields() {
+            assert_eq!(field.is_nullable(), !REQUIRED.contains(&field.name().as_str()), "{}", field.name());
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The lake: the result tables, and the states between slices.

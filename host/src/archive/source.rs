@@ -120,7 +120,7 @@ impl Reading {
                     first_reason.get_or_insert(reject.reason);
                 }
             }
-            if (counts.flows + counts.rejects) % 4_096 == 0 && told.elapsed() >= PROGRESS_EVERY {
+            if (counts.flows + counts.rejects).is_multiple_of(4_096) && told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();
                 self.tell(input.bytes_read.load(Ordering::Relaxed), counts.flows);
             }

@@ -72,6 +72,7 @@ pub struct ConnLog<R> {
 
 /// A line of a `conn.log` that is no header.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly every line is a flow, lent for a moment and never stored")]
 pub enum ConnLine<'a> {
     /// A flow.
     Flow(FlowRecord<'a>),

@@ -74,10 +74,10 @@ impl Exchange {
     }
 
     pub(crate) const fn icmp(kind: u16) -> Self {
-        Self::new("", Transport::Icmp, 0).from_port(kind)
+        Self::new("", Transport::Icmp, 0).source_port(kind)
     }
 
-    pub(crate) const fn from_port(self, port: u16) -> Self {
+    pub(crate) const fn source_port(self, port: u16) -> Self {
         Self {
             source_port: Some(port),
             ..self

@@ -2,8 +2,8 @@
 
 use crate::{
     Flow,
+    cadence::Window,
     draw::Draw,
-    habit::Window,
     plan::{self, Plan},
     site::Site,
     tap::Tap,
@@ -89,5 +89,26 @@ impl Iterator for Flows<'_> {
             }
             self.advance();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Hospital, Options};
+
+    #[test]
+    fn memory_is_bounded_however_many_flows_there_are() {
+        let options = Options {
+            days: 1,
+            flows: Some(4_000_000),
+            ..Options::default()
+        };
+        let hospital = Hospital::new(options).unwrap();
+        let mut flows = hospital.flows();
+        let mut most = 0;
+        while flows.next().is_some() {
+            most = most.max(flows.pending.len());
+        }
+        assert!(most < 250_000, "{most} flows were held at once");
     }
 }

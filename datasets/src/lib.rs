@@ -26,8 +26,9 @@
 //! no platform's mathematical library has a say. Flows come in the order of an archive and are made as they are asked
 //! for, so a hundred million take no more memory than an hour of them.
 //!
-//! Devices of a class have [habits](Options), the data of `behaviour/`. Harmless oddities (`oddity/`) change the site
-//! or add habits. Incidents (`incident/`) are played once, in the second half of the span, and leave the truth.
+//! The devices of a class have the habits that `behaviour/` lists: data, so that the number of flows is known before
+//! they are made. Harmless oddities (`oddity/`) change the site or add habits. Incidents (`incident/`) are played once,
+//! in the second half of the span, and leave the truth.
 //!
 //! All makers and names are invented. Internal addresses are from RFC 1918 and RFC 4193; external ones from RFC 5737 and
 //! RFC 3849; names end in `.example` or `.local`.
@@ -35,6 +36,7 @@
 //! Knows nothing of Arrow, Parquet or files, of the host or of detectors.
 
 mod behaviour;
+mod cadence;
 mod calendar;
 mod device;
 mod draw;

@@ -2,9 +2,10 @@
 
 use crate::{
     Options, behaviour,
+    cadence::Pace,
     calendar::HOUR_US,
     draw::mix,
-    habit::{Habit, Pace},
+    habit::Habit,
     incident::{self, Played},
     oddity,
     site::{Party, Site},
@@ -73,7 +74,7 @@ fn expected(site: &Site, habits: &[Vec<Habit>], kept: f64, scheduled: bool) -> f
         let chosen = own
             .iter()
             .enumerate()
-            .filter(|(_, habit)| habit.is_scheduled() == scheduled);
+            .filter(|(_, habit)| habit.when.is_scheduled() == scheduled);
         let flows = |(number, habit): (usize, &Habit)| {
             habit.expected(key(site, device, number), &site.calendar, kept)
                 * presence(site, habit.from)

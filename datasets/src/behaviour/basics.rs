@@ -3,25 +3,26 @@
 use super::Actor;
 use crate::{
     DeviceClass,
+    cadence::{Cadence, Days},
     exchange::{Ending, Exchange},
-    habit::{Cadence, Days, Habit},
+    habit::Habit,
     rhythm::Rhythm,
     site::{Party, groups},
 };
 
 const NTP: Exchange = Exchange::udp("ntp", 123)
-    .from_port(123)
+    .source_port(123)
     .bytes(48.0, 48.0, 0.0)
     .millis(3.0, 2.0);
 const DNS: Exchange = Exchange::udp("dns", 53)
     .bytes(42.0, 110.0, 0.6)
     .millis(4.0, 3.0);
 const DHCP_DISCOVER: Exchange = Exchange::udp("dhcp", 67)
-    .from_port(68)
+    .source_port(68)
     .bytes(300.0, 0.0, 0.1)
     .ends(Ending::Unanswered);
 const DHCP_RENEW: Exchange = Exchange::udp("dhcp", 67)
-    .from_port(68)
+    .source_port(68)
     .bytes(300.0, 300.0, 0.1)
     .millis(6.0, 2.0);
 

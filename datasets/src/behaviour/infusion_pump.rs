@@ -3,8 +3,9 @@
 use super::Actor;
 use crate::{
     DeviceClass,
+    cadence::{Cadence, Days},
     exchange::Exchange,
-    habit::{Cadence, Days, Habit},
+    habit::Habit,
     rhythm::Rhythm,
 };
 

@@ -2,8 +2,9 @@
 
 use super::Actor;
 use crate::{
+    cadence::Cadence,
     exchange::{Ending, Exchange},
-    habit::{Cadence, Habit},
+    habit::Habit,
     rhythm::Rhythm,
     site::{Party, hosts},
 };

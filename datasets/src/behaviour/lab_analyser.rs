@@ -3,8 +3,9 @@
 use super::Actor;
 use crate::{
     DeviceClass,
+    cadence::Cadence,
     exchange::Exchange,
-    habit::{Cadence, Fan, Habit},
+    habit::{Fan, Habit},
     rhythm::Rhythm,
     site::{Party, hosts},
 };

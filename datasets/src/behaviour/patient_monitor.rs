@@ -3,8 +3,9 @@
 use super::Actor;
 use crate::{
     DeviceClass,
+    cadence::Cadence,
     exchange::{Ending, Exchange},
-    habit::{Cadence, Habit},
+    habit::Habit,
     rhythm::Rhythm,
     site::{Party, groups},
 };
@@ -16,7 +17,7 @@ const VITAL_SIGNS: Exchange = Exchange::tcp("", 2575)
     .bytes(1_400.0, 160.0, 0.4)
     .millis(90.0, 1.0);
 const DISCOVERY: Exchange = Exchange::udp("", 4600)
-    .from_port(4600)
+    .source_port(4600)
     .bytes(210.0, 0.0, 0.1)
     .ends(Ending::Unanswered);
 const HISTORY: Exchange = Exchange::tcp("ssl", 443)

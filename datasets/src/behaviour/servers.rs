@@ -3,8 +3,9 @@
 use super::Actor;
 use crate::{
     DeviceClass,
+    cadence::Cadence,
     exchange::Exchange,
-    habit::{Cadence, Habit},
+    habit::Habit,
     rhythm::Rhythm,
     site::{Party, hosts},
 };
@@ -24,7 +25,7 @@ const RECURSION: Exchange = Exchange::udp("dns", 53)
         "eu.sugarfern.example",
     ]);
 const UPSTREAM_TIME: Exchange = Exchange::udp("ntp", 123)
-    .from_port(123)
+    .source_port(123)
     .bytes(48.0, 48.0, 0.0)
     .millis(18.0, 1.0);
 const REPLICATION: Exchange = Exchange::tcp("", 135)

@@ -3,8 +3,9 @@
 use super::Actor;
 use crate::{
     DeviceClass,
+    cadence::Cadence,
     exchange::{Ending, Exchange},
-    habit::{Cadence, Habit},
+    habit::Habit,
     site::{Party, groups},
 };
 

@@ -2,8 +2,9 @@
 
 use super::Actor;
 use crate::{
+    cadence::Cadence,
     exchange::{Ending, Exchange},
-    habit::{Cadence, Fan, Habit},
+    habit::{Fan, Habit},
     rhythm::Rhythm,
     site::{Party, groups, hosts},
 };
@@ -19,7 +20,7 @@ const EPISODE: Exchange = Exchange::tcp("ssl", 8883)
     .bytes(9_000.0, 1_200.0, 1.0)
     .millis(2_000.0, 2.0);
 const MDNS: Exchange = Exchange::udp("dns", 5353)
-    .from_port(5353)
+    .source_port(5353)
     .bytes(160.0, 0.0, 0.5)
     .ends(Ending::Unanswered)
     .names(&["_ecg._tcp.local"]);

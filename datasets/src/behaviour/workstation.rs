@@ -3,8 +3,9 @@
 use super::Actor;
 use crate::{
     DeviceClass,
+    cadence::Cadence,
     exchange::{Ending, Exchange},
-    habit::{Cadence, Fan, Habit},
+    habit::{Fan, Habit},
     rhythm::Rhythm,
     site::{Party, address, groups, hosts},
 };
@@ -40,12 +41,12 @@ const TELEMETRY: Exchange = Exchange::tcp("ssl", 443)
     .bytes(2_600.0, 4_800.0, 1.0)
     .millis(600.0, 1.5);
 const NAME_BROADCAST: Exchange = Exchange::udp("dns", 137)
-    .from_port(137)
+    .source_port(137)
     .bytes(50.0, 0.0, 0.0)
     .ends(Ending::Unanswered)
     .names(&["WORKGROUP"]);
 const MDNS: Exchange = Exchange::udp("dns", 5353)
-    .from_port(5353)
+    .source_port(5353)
     .bytes(120.0, 0.0, 0.7)
     .ends(Ending::Unanswered)
     .names(&["_ipp._tcp.local"]);

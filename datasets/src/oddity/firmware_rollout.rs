@@ -4,9 +4,10 @@
 use crate::{
     DeviceClass, Firmware,
     behaviour::DRUG_LIBRARY_HOURS,
+    cadence::Cadence,
     calendar::MINUTE_US,
     exchange::Exchange,
-    habit::{Cadence, Habit},
+    habit::Habit,
     site::{DeviceIndex, Party, Site, maker},
 };
 

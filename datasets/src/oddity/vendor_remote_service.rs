@@ -2,8 +2,9 @@
 
 use crate::{
     DeviceClass,
+    cadence::{Cadence, Days},
     exchange::Exchange,
-    habit::{Cadence, Days, Fan, Habit},
+    habit::{Fan, Habit},
     site::{DeviceIndex, Party, Site, hosts},
 };
 

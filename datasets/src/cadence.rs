@@ -41,7 +41,7 @@ pub(crate) enum Days {
 pub(crate) struct Pace {
     /// A factor on how often everything happens that has no fixed hour.
     pub(crate) rate: f64,
-    /// The share of nightly and weekly occasions that take place.
+    /// The share of nightly, weekly and single occasions that take place.
     pub(crate) kept: f64,
 }
 
@@ -138,7 +138,7 @@ impl Cadence {
             _ => None,
         };
         let once = match self {
-            Self::Once { at_us } => Some(at_us),
+            Self::Once { at_us } if fraction(mix(key)) < kept => Some(at_us),
             _ => None,
         };
         let days = calendar.days_near(from_us, to_us).filter_map(daily);

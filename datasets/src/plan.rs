@@ -15,6 +15,8 @@ use crate::{
 const INCIDENTS_AT_MOST: f64 = 0.2;
 /// The share of a target that what has fixed hours may take up.
 const SCHEDULED_AT_MOST: f64 = 0.1;
+/// The share of a target that is left to what has no fixed hours, come what may.
+const FREE_AT_LEAST: f64 = 0.1;
 /// The flows that a window may hold, which bounds memory.
 const WINDOW_FLOWS: f64 = 100_000.0;
 /// The most parts that an hour is cut into.
@@ -50,7 +52,8 @@ impl Plan {
             }
             pace.kept = (SCHEDULED_AT_MOST * target / scheduled).min(1.0);
             scheduled = expected(site, &habits, pace.kept, true);
-            pace.rate = (target - played.flows.len() as f64 - scheduled).max(0.0) / free;
+            let left = target - played.flows.len() as f64 - scheduled;
+            pace.rate = left.max(FREE_AT_LEAST * target) / free;
         }
         let expected = played.flows.len() as f64 + scheduled + free * pace.rate;
         Self {

@@ -121,3 +121,37 @@ fn pumps_speak_to_their_groups_only_unless_something_is_amiss() {
     });
     assert_eq!(stray, None);
 }
+
+#[test]
+fn pumps_fetch_libraries_in_the_declared_hours_even_when_clocks_change() {
+    let hospital = hospital(Options {
+        start: "2026-03-23T00:00:00Z".parse().unwrap(),
+        flows: Some(200_000),
+        ..Options::default()
+    });
+    assert_eq!(hospital.drug_library_hours(), "02:00-05:00");
+    let groups = hospital.peer_groups();
+    let library = groups
+        .iter()
+        .find(|group| group.name == "drug-library-server")
+        .unwrap();
+    let hour = |us| {
+        jiff::Timestamp::from_microsecond(us)
+            .unwrap()
+            .in_tz("Europe/Berlin")
+            .unwrap()
+            .hour()
+    };
+    let fetched: Vec<_> = hospital
+        .flows()
+        .filter(|flow| flow.src_ip.to_string().starts_with("10.110."))
+        .filter(|flow| library.cidrs.contains(&format!("{}/32", flow.dst_ip)))
+        .collect();
+    assert!(fetched.len() > 100, "{} contacts", fetched.len());
+    for flow in fetched {
+        assert!(
+            (2..5).contains(&hour(flow.start_us)) && (2..5).contains(&hour(flow.end_us)),
+            "{flow:#?}"
+        );
+    }
+}

@@ -50,6 +50,20 @@ fn targets_are_met_within_five_per_cent() {
     );
     check(
         Options {
+            devices: 5_000,
+            ..Options::default()
+        },
+        20_000,
+    );
+    check(
+        Options {
+            seed: 9,
+            ..Options::default()
+        },
+        5_000,
+    );
+    check(
+        Options {
             days: 30,
             ..Options::default()
         },

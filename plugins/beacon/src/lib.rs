@@ -101,7 +101,7 @@ pub struct Parameters {
 }
 
 /// What is remembered of a device.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// Start of the device's first flow.
     watched_since: Option<i64>,

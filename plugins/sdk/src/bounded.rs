@@ -14,28 +14,47 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// assert_eq!(peers.evicted(), 1);
 /// ```
 ///
-/// Looking an entry up costs O(log N), pushing one out O(N).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Looking an entry up costs O(log N), and so does pushing one out, on average.
+#[derive(Clone, Debug)]
 pub struct Bounded<K, V, const N: usize> {
     entries: BTreeMap<K, (i64, V)>,
     evicted: u64,
+    /// The next to go with their last use, the very next at the end. One that was used since then stays.
+    doomed: Vec<(i64, K)>,
 }
 
 impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
     /// An empty map. `N` is at least 1, checked by the compiler.
     pub const fn new() -> Self {
         const { assert!(N > 0) }
-        Self { entries: BTreeMap::new(), evicted: 0 }
+        Self { entries: BTreeMap::new(), evicted: 0, doomed: Vec::new() }
     }
 
     /// The entry of a key, made if it is absent, used at `time`.
     pub fn touch(&mut self, key: K, time: i64, default: impl FnOnce() -> V) -> &mut V {
-        if self.entries.len() >= N && !self.entries.contains_key(&key) {
-            self.evict();
-        }
+        self.make_room(&key);
         let (last, value) = self.entries.entry(key).or_insert_with(|| (time, default()));
         *last = time.max(*last);
         value
+    }
+
+    /// The value of a key that is there, used at `time`.
+    pub fn touch_known(&mut self, key: &K, time: i64) -> Option<&mut V> {
+        let (last, value) = self.entries.get_mut(key)?;
+        *last = time.max(*last);
+        Some(value)
+    }
+
+    /// Pushes an entry out, and returns it, if the map is full and `key` is not in it.
+    /// [`touch`](Self::touch) does so itself; this is for who wants to keep something of the entry.
+    pub fn make_room(&mut self, key: &K) -> Option<(K, V)> {
+        if self.entries.len() < N || self.entries.contains_key(key) {
+            return None;
+        }
+        let oldest = self.oldest()?;
+        self.evicted += 1;
+        let (_, value) = self.entries.remove(&oldest)?;
+        Some((oldest, value))
     }
 
     /// The value of a key, without counting as a use.
@@ -100,11 +119,21 @@ impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
         self.evicted
     }
 
-    fn evict(&mut self) {
-        let oldest = self.entries.iter().min_by_key(|(_, (time, _))| *time).map(|(key, _)| key.clone());
-        if let Some(key) = oldest {
-            self.entries.remove(&key);
-            self.evicted += 1;
+    /// One pass finds the next eighth to go, so that a flood of new keys does not cost a pass each.
+    fn oldest(&mut self) -> Option<K> {
+        loop {
+            while let Some((time, key)) = self.doomed.pop() {
+                if self.last_use(&key) == Some(time) {
+                    return Some(key);
+                }
+            }
+            let mut uses: Vec<_> = self.entries.iter().map(|(key, (time, _))| (*time, key)).collect();
+            uses.sort_unstable();
+            uses.truncate((N / 8).max(1));
+            self.doomed = uses.into_iter().rev().map(|(time, key)| (time, key.clone())).collect();
+            if self.doomed.is_empty() {
+                return None;
+            }
         }
     }
 }
@@ -127,7 +156,7 @@ impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, const N: usize> Deseri
         if entries.len() > N {
             return Err(de::Error::invalid_length(entries.len(), &"no more entries than the map is bounded to"));
         }
-        Ok(Self { entries, evicted })
+        Ok(Self { entries, evicted, doomed: Vec::new() })
     }
 }
 
@@ -152,13 +181,26 @@ mod tests {
     }
 
     #[test]
+    fn a_flood_leaves_the_last_and_what_was_used_meanwhile() {
+        let mut map = Bounded::<i64, (), 64>::new();
+        for time in 0..1_000 {
+            map.touch(-1, time, || ());
+            map.touch(time, time, || ());
+        }
+        let left: Vec<_> = map.iter().map(|(key, ())| *key).collect();
+        assert_eq!(left, [-1].into_iter().chain(937..1_000).collect::<Vec<_>>());
+        assert_eq!((map.evicted(), map.make_room(&5), map.len()), (937, Some((937, ())), 63));
+    }
+
+    #[test]
     fn a_saved_map_goes_on_where_it_was() {
         let mut map = Bounded::<u64, u32, 2>::new();
         for time in 0..5 {
             *map.touch(time as u64, time, || 0) += 1;
         }
         let bytes = postcard::to_allocvec(&map).unwrap();
-        assert_eq!(postcard::from_bytes::<Bounded<u64, u32, 2>>(&bytes).unwrap(), map);
+        let read = postcard::from_bytes::<Bounded<u64, u32, 2>>(&bytes).unwrap();
+        assert_eq!((read.entries, read.evicted), (map.entries, 3));
         postcard::from_bytes::<Bounded<u64, u32, 1>>(&bytes).unwrap_err();
     }
 }

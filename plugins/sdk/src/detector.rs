@@ -12,7 +12,8 @@ pub trait Detector: Sized + 'static {
     type Parameters: DeserializeOwned;
 
     /// What is remembered between slices, up to 64 KiB. It is stored by field order, without names: a changed field
-    /// asks for a new `state_version` in the manifest, and `skip`, `flatten` and `untagged` do not work.
+    /// asks for a new `state_version` in the manifest, and serde's `skip_serializing_if`, `flatten` and `untagged` do not
+    /// work.
     type State: Serialize + DeserializeOwned;
 
     /// Begins a slice for a device. `state` is what [`save`](Self::save) returned at the end of the device's last

@@ -7,7 +7,7 @@ use crate::{Columns, Detector, Device, Findings, Flows, Gap, OpenError, Slice, c
 use exports::wardflow::detector::detector as contract;
 use wardflow::detector::types;
 
-#[expect(missing_docs, unreachable_pub, reason = "generated; the contract documents it")]
+#[expect(missing_docs, reason = "generated; the contract documents it")]
 mod generated {
     wit_bindgen::generate!({
         path: "../../wit/detector.wit",

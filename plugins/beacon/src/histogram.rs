@@ -31,6 +31,8 @@ pub(crate) struct Mode {
     pub(crate) low: f64,
     /// Least value above the window.
     pub(crate) high: f64,
+    /// Geometric mean of the values in it, as far as bins tell.
+    pub(crate) middle: f64,
 }
 
 impl Histogram {
@@ -56,21 +58,25 @@ impl Histogram {
 
     /// The mode; of several, the one of the least values. Absent for no values.
     pub(crate) fn mode(&self, scale: Scale) -> Option<Mode> {
-        let within = |first: u16| -> u32 {
-            self.bins.range(first..first.saturating_add(scale.window)).map(|(_, count)| u32::from(*count)).sum()
+        let within = |first: u16| {
+            let window = self.bins.range(first..first.saturating_add(scale.window));
+            window.map(|(bin, count)| (f64::from(*bin), f64::from(*count)))
         };
-        let mut best = None;
-        for first in self.bins.keys().map(|first| (*first, within(*first))) {
-            if best.is_none_or(|(_, most)| first.1 > most) {
-                best = Some(first);
+        let mut best = (0.0, 0);
+        for first in self.bins.keys() {
+            let count = within(*first).map(|(_, count)| count).sum();
+            if count > best.0 {
+                best = (count, *first);
             }
         }
-        let (first, count) = best?;
-        let edge = |bin: u16| math::exp(f64::from(bin) * scale.step);
-        Some(Mode {
-            share: f64::from(count) / f64::from(self.len()),
-            low: edge(first),
-            high: edge(first.saturating_add(scale.window)),
+        let (count, first) = best;
+        let middle = within(first).map(|(bin, count)| (bin + 0.5) * count).sum::<f64>() / count;
+        let value = |bin: f64| math::exp(bin * scale.step);
+        (count > 0.0).then(|| Mode {
+            share: count / f64::from(self.len()),
+            low: value(f64::from(first)),
+            high: value(f64::from(first.saturating_add(scale.window))),
+            middle: value(middle),
         })
     }
 
@@ -102,6 +108,7 @@ mod tests {
             let mode = of(values).mode(SCALE).unwrap();
             assert!((mode.share - share).abs() < 1e-9, "{mode:?}");
             assert!((mode.low..mode.high).contains(&inside), "{mode:?}");
+            assert!((mode.middle / inside - 1.0).abs() < 0.06, "{mode:?}");
             assert!((mode.high / mode.low - 1.5).abs() < 1e-9, "{mode:?}");
         };
         check(&[10.0, 10.1, 11.0, 500.0], 0.75, 10.5);

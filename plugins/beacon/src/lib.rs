@@ -36,8 +36,9 @@
 //!   role other than name and time server, proxy and NAT.
 //! - Name and time service: with declared servers whatever its shape, with others if it looks like it (recognised as
 //!   `dns` or `ntp`, or on 53 or 123 with payload that DNS over UDP, RFC 1035, and NTP, RFC 5905, have). A resolver that
-//!   nobody declared is therefore not reported: queries follow what else the device does, and its own contacts are
-//!   judged. Anything else with such a server is.
+//!   nobody declared is therefore not reported: queries follow what else the device does, and those contacts are
+//!   judged. (RITA's sample logs `proxy_rolling` score one such resolver 0.67; its p is 0.32, which is no beacon here
+//!   either.) Any other service of such a server is judged.
 //!
 //! # Blind spots
 //! One connection that is kept open; periods below two seconds or above seven days; fewer than `least_contacts`
@@ -51,17 +52,17 @@
 
 mod histogram;
 mod scope;
+mod seen;
 mod track;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{
-    Bounded, DAY, Detector, Device, Findings, Flows, HOUR, MINUTE, PeerScope, SECOND, Saved, Severity, Slice, math,
+    Bounded, DAY, Detector, Device, Findings, Flows, HOUR, MINUTE, SECOND, Saved, Severity, Slice, math,
 };
 
 use crate::{
-    histogram::Histogram,
+    histogram::{Histogram, Mode},
+    seen::Seen,
     track::{Contact, INTERVALS, SIZES, Track},
 };
 
@@ -79,15 +80,11 @@ const WATCHED: i64 = DAY;
 const SETTLED: u32 = 8;
 /// How long a track is kept without contact.
 const FORGOTTEN: i64 = 8 * DAY;
-/// Intervals of this slice that are kept to state their median.
-const RECENT: usize = 64;
 
 /// Regular contact of one device with outside peers.
 pub struct Beacon {
     parameters: Parameters,
     state: State,
-    /// What this slice shows of each track.
-    seen: BTreeMap<Key, Seen>,
 }
 
 /// What the hospital may set; see `plugin.toml`.
@@ -114,23 +111,12 @@ pub struct State {
 /// A peer, its port and the protocol.
 type Key = (u64, u16, u8);
 
-#[derive(Debug)]
-struct Seen {
-    flows: u64,
-    first: i64,
-    last: i64,
-    scope: PeerScope,
-    prevalence: u32,
-    intervals: Vec<f64>,
-    examples: Vec<u32>,
-}
-
 impl Detector for Beacon {
     type Parameters = Parameters;
     type State = State;
 
     fn open(_: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
-        Ok(Self { parameters, state: state.unwrap_or_default(), seen: BTreeMap::new() })
+        Ok(Self { parameters, state: state.unwrap_or_default() })
     }
 
     fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
@@ -145,11 +131,8 @@ impl Detector for Beacon {
     }
 
     fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
-        let seen = std::mem::take(&mut self.seen);
-        for (key, mut seen) in seen {
-            if let Some(track) = self.state.settled.get(&key) {
-                self.report(key, track, &mut seen, findings);
-            }
+        for (key, track) in self.state.settled.iter() {
+            self.report(*key, track, findings);
         }
         self.state.young.retain(|_, last, _| last > slice.end - FORGOTTEN);
         self.state.settled.retain(|_, last, _| last > slice.end - FORGOTTEN);
@@ -174,32 +157,23 @@ impl Beacon {
             received: flows.bytes_received()[row],
             packets_received: flows.packets_received()[row],
         };
-        let interval = match self.state.settled.get(&key) {
-            Some(_) => self.state.settled.touch(key, end, || Track::new(start)).add(contact),
-            None => {
-                let track = self.state.young.touch(key, end, || Track::new(start));
-                let interval = track.add(contact);
-                if track.contacts >= SETTLED
-                    && let Some(track) = self.state.young.remove(&key)
-                {
-                    self.state.settled.touch(key, end, || track);
-                }
-                interval
-            }
+        let settled = self.state.settled.get(&key).is_some();
+        let track = match settled {
+            true => self.state.settled.touch(key, end, || Track::new(start)),
+            false => self.state.young.touch(key, end, || Track::new(start)),
         };
-        let seen = self.seen.entry(key).or_insert_with(|| Seen {
-            flows: 0,
-            first: start,
-            last: end,
-            scope: flows.peer_scope()[row],
-            prevalence: flows.peer_prevalence()[row],
-            intervals: Vec::new(),
-            examples: Vec::new(),
-        });
-        seen.add(start, end, interval, flows.position(row));
+        let interval = track.add(contact);
+        track.seen.get_or_insert_with(|| Seen::new(flows, row)).add(flows, row, interval);
+        if !settled
+            && track.contacts >= SETTLED
+            && let Some(track) = self.state.young.remove(&key)
+        {
+            self.state.settled.touch(key, end, || track);
+        }
     }
 
-    fn report(&self, key: Key, track: &Track, seen: &mut Seen, findings: &mut Findings) {
+    fn report(&self, key: Key, track: &Track, findings: &mut Findings) {
+        let Some(seen) = &track.seen else { return };
         let enough = track.contacts >= self.parameters.least_contacts
             && track.last - track.since >= self.parameters.least_span_minutes * MINUTE;
         let Some(regularity) = Regularity::of(track).filter(|_| enough) else { return };
@@ -211,9 +185,9 @@ impl Beacon {
             _ if regularity.is_regular(self.parameters.least_share) => ("beacon", regularity.score()),
             _ => return,
         };
-        let place = if seen.scope == PeerScope::External { "an outside peer" } else { "a peer inside" };
-        let every = Every(seen.median_within(&regularity));
-        let percent = regularity.time * 100.0;
+        let place = if seen.is_external { "an outside peer" } else { "a peer inside" };
+        let every = Every(seen.interval(regularity.mode));
+        let percent = regularity.mode.share * 100.0;
         let draft = findings
             .report(kind, seen.first, seen.last)
             .severity(self.severity(key, track, seen))
@@ -224,7 +198,7 @@ impl Beacon {
             .protocol(protocol)
             .flow_count(seen.flows)
             .measured("interval", every.0, "s", ..)
-            .measured("interval-share", regularity.time, "1", ..=CHANCE)
+            .measured("interval-share", regularity.mode.share, "1", ..=CHANCE)
             .measured("size-share", regularity.size, "1", ..)
             .measured("contacts", f64::from(track.contacts), "1", ..)
             .measured("failed-share", failed, "1", ..)
@@ -247,7 +221,7 @@ impl Beacon {
         let is_new = self.state.watched_since.is_some_and(|since| track.since - since >= WATCHED);
         let is_common = seen.prevalence >= self.parameters.shared_by;
         let up = u8::from(is_new) + u8::from(!scope::is_polling_port(port, protocol));
-        let down = u8::from(is_common) + u8::from(seen.scope != PeerScope::External);
+        let down = u8::from(is_common) + u8::from(!seen.is_external);
         match (up, down) {
             (2, 0) => Severity::High,
             (2, 1) | (1, 0) => Severity::Medium,
@@ -257,36 +231,12 @@ impl Beacon {
     }
 }
 
-impl Seen {
-    fn add(&mut self, start: i64, end: i64, interval: Option<i64>, position: u32) {
-        self.flows += 1;
-        self.first = self.first.min(start);
-        self.last = self.last.max(end);
-        if let Some(interval) = interval.filter(|_| self.intervals.len() < RECENT) {
-            self.intervals.push(interval as f64 / SECOND as f64);
-        }
-        if self.examples.len() < 5 {
-            self.examples.push(position);
-        }
-    }
-
-    /// Median of this slice's intervals in the window of the mode, in seconds; the middle of the window if there is
-    /// none.
-    fn median_within(&mut self, regularity: &Regularity) -> f64 {
-        let (low, high) = regularity.window;
-        self.intervals.retain(|interval| (low..high).contains(interval));
-        math::median(&mut self.intervals).unwrap_or_else(|| math::sqrt(low * high))
-    }
-}
-
 /// How regular contacts are.
 #[derive(Clone, Copy, Debug)]
 struct Regularity {
     intervals: f64,
-    /// Share of intervals in the best window.
-    time: f64,
-    /// That window, in seconds.
-    window: (f64, f64),
+    /// The best window of intervals, in seconds.
+    mode: Mode,
     /// Share of equal payloads, in the direction in which it is less; zero without payloads.
     size: f64,
 }
@@ -297,20 +247,19 @@ impl Regularity {
         let equal = |sizes: &Histogram| sizes.mode(SIZES).map_or(0.0, |mode| mode.share);
         Some(Self {
             intervals: f64::from(track.intervals.len()),
-            time: mode.share,
-            window: (mode.low, mode.high),
+            mode,
             size: equal(&track.sent).min(equal(&track.received)),
         })
     }
 
     fn is_regular(&self, least_share: f64) -> bool {
         let deviation = math::sqrt(CHANCE * (1.0 - CHANCE) / self.intervals);
-        let beyond_chance = self.time >= CHANCE + SIGMAS * deviation;
-        self.time >= least_share || (self.size >= EQUAL_SIZES && beyond_chance)
+        let beyond_chance = self.mode.share >= CHANCE + SIGMAS * deviation;
+        self.mode.share >= least_share || (self.size >= EQUAL_SIZES && beyond_chance)
     }
 
     fn score(&self) -> f64 {
-        let time = (self.time - CHANCE) / (1.0 - CHANCE);
+        let time = (self.mode.share - CHANCE) / (1.0 - CHANCE);
         time.max(f64::midpoint(time, self.size))
     }
 

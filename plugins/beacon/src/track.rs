@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 use wardflow_sdk::{ConnState, MINUTE, SECOND, UNKNOWN};
 
 use crate::histogram::{Histogram, Scale};
+use crate::seen::Seen;
 
 /// Intervals, in seconds: four bins in a window of ratio 1.5, which is a length give or take a fifth.
 pub(crate) const INTERVALS: Scale = Scale { step: 0.101_366_277_027_041_1, window: 4, most_bins: 132 };
@@ -41,6 +42,9 @@ pub(crate) struct Track {
     pub(crate) sent: Histogram,
     /// As `sent`, one byte more than the peer's payload, so that zero has a bin.
     pub(crate) received: Histogram,
+    /// What this slice shows of it.
+    #[serde(skip)]
+    pub(crate) seen: Option<Seen>,
 }
 
 /// A connection whose later flows may still come.
@@ -76,6 +80,7 @@ impl Track {
             intervals: Histogram::default(),
             sent: Histogram::default(),
             received: Histogram::default(),
+            seen: None,
         }
     }
 

@@ -12,18 +12,19 @@
 //!
 //! # How
 //! Flows that begin within a second of each other are one contact; so are the repeated SYNs of one attempt, and the
-//! pieces into which an exporter cuts a long connection (same port, begun where the last one ended). The intervals
-//! between contacts go into a histogram of bins of equal ratio. What counts is the largest share p of intervals in any
-//! window of ratio 1.5, "the same time, give or take a fifth":
+//! pieces into which an exporter cuts a long connection (same port, and begun where the last one ended or without a
+//! handshake). The intervals between contacts go into a histogram of bins of equal ratio. What counts is the largest
+//! share p of intervals in any window of ratio 1.5, "the same time, give or take a fifth":
 //! - It is the mode that counts, as in the interval modes of RITA (Active Countermeasures), and not the variance or
 //!   the coefficient of variation, which one gap of hours ruins (Hubballi and Goyal, "FlowSummary: Summarizing Network
 //!   Flows for Communication Periodicity Detection", PReMI 2013, use the deviation; RITA's Bowley skewness and median
 //!   absolute deviation bear up to a quarter and a half of outliers; the mode bears more, and two modes besides).
 //! - Chance is the reference: for contacts at random (Poisson), intervals are exponential, and the share in the window
 //!   [x, 1.5 x] is e^-x - e^-1.5x (x in mean intervals), at most (2/3)^2 - (2/3)^3 = 4/27, at x = 2 ln 1.5.
-//! - A contact is regular in time if p is at least `least_share`.
-//! - It is regular in size if at least 0.9 of the payloads, in both directions, lie in a window of ratio 1.1 (compare
-//!   RITA's data size score), and p exceeds 4/27 by five standard deviations of a binomial share. Size alone would
+//! - Regularity asks for p beyond chance by six standard deviations of a binomial share: the window is chosen after
+//!   the fact, and there are many peers.
+//! - Contact is regular in time if, moreover, p is at least `least_share`; regular in size if at least 0.9 of the
+//!   payloads, in both directions, lie in a window of ratio 1.1 (compare RITA's data size score). Size alone would
 //!   report every revocation check of a browser.
 //!
 //! The score is (p - 4/27) / (1 - 4/27), or its mean with the share of equal sizes if that is more; confidence is
@@ -43,9 +44,10 @@
 //! # Blind spots
 //! One connection that is kept open; periods below two seconds or above seven days; fewer than `least_contacts`
 //! contacts; jitter above about half the period with payload that varies; a server that moves from address to address;
-//! tunnelling in DNS or NTP; UDP from one fixed port more often than every 15 s; servers behind a proxy, where all
-//! contacts go to one peer; and, in a device with more than 160 new peers between two beats, slow beacons, whose memory
-//! is taken by newer peers. An infection of many devices at once counts as common to the class, and lowers severity.
+//! tunnelling in DNS or NTP; one fixed port, for UDP more often than every 15 s, for TCP where records do not tell of
+//! handshakes; servers behind a proxy, where all contacts go to one peer; and, in a device with more than 160 new peers
+//! between two beats, slow beacons, whose memory is taken by newer peers. An infection of many devices at once counts as
+//! common to the class, and lowers severity.
 //!
 //! # Parameters
 //! `least_contacts`, `least_span_minutes`, `least_share`, `shared_by`, `internal`: see `plugin.toml`.
@@ -68,8 +70,8 @@ use crate::{
 
 /// Largest share of exponential intervals in a window of ratio 1.5.
 const CHANCE: f64 = 4.0 / 27.0;
-/// Standard deviations above chance that equal sizes ask for.
-const SIGMAS: f64 = 5.0;
+/// Standard deviations above chance that regularity asks for.
+const SIGMAS: f64 = 6.0;
 /// Share of equal sizes, in each direction.
 const EQUAL_SIZES: f64 = 0.9;
 /// Share of failed contacts from which contact counts as failing.
@@ -255,7 +257,7 @@ impl Regularity {
     fn is_regular(&self, least_share: f64) -> bool {
         let deviation = math::sqrt(CHANCE * (1.0 - CHANCE) / self.intervals);
         let beyond_chance = self.mode.share >= CHANCE + SIGMAS * deviation;
-        self.mode.share >= least_share || (self.size >= EQUAL_SIZES && beyond_chance)
+        beyond_chance && (self.mode.share >= least_share || self.size >= EQUAL_SIZES)
     }
 
     fn score(&self) -> f64 {

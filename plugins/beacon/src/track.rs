@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::{ConnState, MINUTE, SECOND, UNKNOWN};
+use wardflow_sdk::{ConnState, DAY, SECOND, UNKNOWN};
 
 use crate::histogram::{Histogram, Scale};
 use crate::seen::Seen;
@@ -14,8 +14,8 @@ const TOGETHER: i64 = SECOND;
 /// A flow on the same port that begins within this time of the last one's end continues it: an exporter cut a long
 /// connection, or two sensors saw one.
 const CONTINUES: i64 = 15 * SECOND;
-/// As [`CONTINUES`], for TCP flows of which no handshake was seen.
-const CONTINUES_MIDSTREAM: i64 = 15 * MINUTE;
+/// As [`CONTINUES`], for TCP flows of which no handshake was seen: a connection keeps its port, a new one takes another.
+const CONTINUES_MIDSTREAM: i64 = DAY;
 /// How long TCP goes on repeating an unanswered SYN (RFC 6298 and common defaults: 1 + 2 + 4 + ... + 64 s).
 const REPEATS_SYN: i64 = 130 * SECOND;
 /// Connections that are remembered of a peer and port, to know their later flows.

@@ -84,10 +84,12 @@ fn few_contacts_or_a_short_while_are_not_enough() {
 
 #[test]
 fn contact_by_chance_is_no_beacon() {
-    for seed in 0..20 {
-        let mut dice = Dice(seed);
-        let times = contacts(MONDAY, MONDAY + 3 * DAY, || 200.0 * dice.exponential());
-        check(times.into_iter().map(outside).collect(), &[]);
+    for seed in 0..200 {
+        for mean in [200.0, 7_200.0] {
+            let mut dice = Dice(seed);
+            let times = contacts(MONDAY, MONDAY + 3 * DAY, || mean * dice.exponential());
+            check(times.into_iter().map(outside).collect(), &[]);
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use crate::peers::Service;
 /// What was learned of one pump. Only internal peers outside the declared groups are learned.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Baseline {
-    /// Whether learning is over. From then on nothing changes any more.
+    /// Whether learning is over. From then on what was learned does not change any more.
     pub(crate) is_done: bool,
+    /// Whether a drug library server is known as such.
+    pub(crate) has_library: bool,
     /// Hours with traffic, and the last of them, in hours since 1970.
     hours: u32,
     last_hour: i64,

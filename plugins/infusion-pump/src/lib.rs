@@ -22,7 +22,8 @@
 //! - Who a peer is: its peer group as the host matched it; else its class in the inventory; else its declared role.
 //!   Scanners, network management, backup and remote service (in their hours) and DHCP are not judged.
 //! - Where nothing maps the groups and the inventory has no classes, every internal peer is learned: the model then
-//!   reports workstations only if the inventory names them, the internet always, and the rest after learning.
+//!   reports workstations only if the inventory names them, the internet always, and the rest after learning. Any peer
+//!   that it knows then may be the drug library server, so that only others' bulk transfers are reported.
 //! - Learning counts hours with traffic, not hours that pass: `learning_hours` and `least_flows`. A service must be
 //!   seen on two days. Of internal peers in no group it also learns the most that they send in a slice; a transfer of
 //!   theirs is reported only after learning, and from four times that.
@@ -181,7 +182,10 @@ impl InfusionPump {
     fn weigh(&mut self, flows: &Flows<'_>, row: usize, standing: Standing, service: Service) {
         let is_due = match standing {
             Standing::Everywhere | Standing::Member(Group::TimeServer | Group::NameServer) => true,
-            Standing::Member(Group::DrugLibraryServer) => self.is_library_hour(flows.minute_of_week()[row]),
+            Standing::Member(Group::DrugLibraryServer) => {
+                self.state.baseline.has_library = true;
+                self.is_library_hour(flows.minute_of_week()[row])
+            }
             _ => false,
         };
         if !is_due {
@@ -212,6 +216,7 @@ impl InfusionPump {
                     baseline.learn_volume(*peer, bytes, shown.last);
                     continue;
                 }
+                Standing::Inside if !baseline.has_library && baseline.knows_peer(*peer) => continue,
                 Standing::Inside => {
                     let usual = baseline.volume(*peer).saturating_mul(TIMES_LEARNED);
                     (usual.max(bulk), Severity::High, "an internal peer that is no drug library server")

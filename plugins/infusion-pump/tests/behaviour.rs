@@ -255,6 +255,12 @@ fn without_groups_the_inventory_or_learning_serves() {
         flows.collect::<Vec<_>>()
     };
     assert_eq!(run(unmapped("")).findings, []);
+    let weekly = Flow { bytes_received: 60_000_000, ..to(NAMES, 0, 6, 443, MONDAY + 7 * DAY) };
+    let known = times(MONDAY, END, DAY).map(|time| to(NAMES, 0, 6, 443, time));
+    assert_eq!(run(unmapped("").into_iter().chain(known).chain([weekly.clone()]).collect()).findings, []);
+    let unknown = Flow { peer: STRANGER, ..weekly };
+    let reported = run(unmapped("").into_iter().chain([unknown]).collect());
+    assert_eq!(reported.kinds(), ["contact-outside-groups", "bulk-inbound"]);
     let day = LATER + 14 * HOUR;
     let by_day = Flow {
         peer_group: 0,

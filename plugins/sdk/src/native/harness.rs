@@ -1,0 +1,183 @@
+use std::collections::BTreeSet;
+
+use wardflow_manifest::ManifestError;
+
+use super::{
+    Batch, Flow, Plugin,
+    check::{STATE, check},
+};
+use crate::{Device, Finding, Gap, HOUR, Slice};
+
+/// Flows in a batch, as the contract has it.
+const BATCH: usize = 8_192;
+
+/// Runs a detector over a device's flows as the host does: slice by slice, batches of 8,192, saved and opened again
+/// between slices, slices without flows included.
+pub struct Harness {
+    plugin: Plugin,
+    device: Device,
+    parameters: serde_json::Value,
+    slice: i64,
+    until: i64,
+    gaps: Vec<Gap>,
+}
+
+/// What a run gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// In the order in which the detector reported.
+    pub findings: Vec<Found>,
+    /// How far learning was at the end, in [0, 1].
+    pub learned: f64,
+    /// Whether learning was enough at the end.
+    pub ready: bool,
+    /// The state at the end.
+    pub state: Vec<u8>,
+    /// Bytes of the largest state that was saved.
+    pub largest_state: usize,
+    /// Slices.
+    pub slices: usize,
+}
+
+/// A finding, and the start of the slice that it was reported in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Microseconds since 1970.
+    pub slice_start: i64,
+    /// What was reported.
+    pub finding: Finding,
+}
+
+impl Harness {
+    /// For a plugin, with an unknown device, the parameters' defaults and slices of six hours.
+    pub fn new(plugin: Plugin) -> Self {
+        let parameters = defaults(&plugin.manifest().parameters);
+        let device = Device { pseudonym: u64::MAX, class: "unknown".into(), ..Device::default() };
+        Self { plugin, device, parameters, slice: 6 * HOUR, until: i64::MIN, gaps: Vec::new() }
+    }
+
+    /// For what `export!` made.
+    ///
+    /// # Panics
+    /// The manifest is refused.
+    pub fn of(plugin: Result<Plugin, ManifestError>) -> Self {
+        match plugin {
+            Ok(plugin) => Self::new(plugin),
+            Err(error) => panic!("plugin.toml: {error}"),
+        }
+    }
+
+    /// What the host knows of the device.
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// Sets a parameter.
+    pub fn parameter(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.parameters[name] = value.into();
+        self
+    }
+
+    /// Length of a slice, in microseconds; slices begin at its multiples.
+    pub fn slice(mut self, length: i64) -> Self {
+        self.slice = length.max(1);
+        self
+    }
+
+    /// Runs to the slice that contains the microsecond before `end`, though no flow is left.
+    pub fn until(mut self, end: i64) -> Self {
+        self.until = end;
+        self
+    }
+
+    /// A stretch in which the sensors delivered nothing. It does not take flows away.
+    pub fn gap(mut self, start: i64, end: i64) -> Self {
+        self.gaps.push(Gap { start, end });
+        self
+    }
+
+    /// Runs the detector over flows in any order.
+    ///
+    /// # Panics
+    /// The detector panics, uses a column that is not declared, refuses its parameters, cannot read its own state,
+    /// saves too much, or reports what the host would refuse: in the sandbox, a fault.
+    pub fn run(&self, flows: impl IntoIterator<Item = Flow>) -> Run {
+        let mut flows: Vec<_> = flows.into_iter().collect();
+        flows.sort_by_key(|flow| {
+            (flow.end_time, flow.start_time, flow.peer, flow.local_port, flow.peer_port, flow.protocol)
+        });
+        let parameters = self.parameters.to_string();
+        let mut run =
+            Run { findings: Vec::new(), learned: 0.0, ready: false, state: Vec::new(), largest_state: 0, slices: 0 };
+        let (Some(first), Some(last)) = (flows.first(), flows.last()) else { return run };
+        let last = last.end_time.max(self.until.saturating_sub(1)).div_euclid(self.slice);
+        for number in first.end_time.div_euclid(self.slice)..=last {
+            let (start, end) = (number * self.slice, (number + 1) * self.slice);
+            let from = flows.partition_point(|flow| flow.end_time < start);
+            let to = flows.partition_point(|flow| flow.end_time < end);
+            let gaps = self.gaps_in(start, end);
+            self.run_slice(&parameters, &Slice { start, end, gaps: &gaps }, &flows[from..to], &mut run);
+        }
+        run
+    }
+
+    fn run_slice(&self, parameters: &str, slice: &Slice<'_>, flows: &[Flow], run: &mut Run) {
+        let state = (run.slices > 0).then_some(run.state.as_slice());
+        let mut session = match self.plugin.open(&self.device, parameters, state) {
+            Ok(session) => session,
+            Err(error) => panic!("the session did not open: {error:?}"),
+        };
+        let peers: BTreeSet<_> = flows.iter().map(|flow| flow.peer).collect();
+        let mut report = |findings: Vec<Finding>, rows: usize| {
+            for finding in findings {
+                if let Err(why) = check(&finding, self.plugin.manifest(), slice, &peers, &(1..=rows)) {
+                    panic!("the host would refuse a finding: {why}");
+                }
+                run.findings.push(Found { slice_start: slice.start, finding });
+            }
+        };
+        for (number, chunk) in flows.chunks(BATCH).enumerate() {
+            let first_row = number * BATCH;
+            let batch = Batch::new(u32::try_from(first_row).unwrap_or(u32::MAX), chunk);
+            report(session.observe(&batch), first_row + chunk.len());
+        }
+        report(session.end_slice(slice), flows.len());
+        let saved = session.save();
+        let size = saved.state.len();
+        assert!(size <= STATE, "the saved state has {size} bytes; the host allows {STATE}");
+        (run.state, run.learned, run.ready) = (saved.state, saved.learned, saved.ready);
+        run.largest_state = run.largest_state.max(size);
+        run.slices += 1;
+    }
+
+    fn gaps_in(&self, start: i64, end: i64) -> Vec<Gap> {
+        let cut = |gap: &Gap| Gap { start: gap.start.max(start), end: gap.end.min(end) };
+        let mut gaps: Vec<_> = self.gaps.iter().map(cut).filter(|gap| gap.start < gap.end).collect();
+        gaps.sort_by_key(|gap| gap.start);
+        gaps
+    }
+}
+
+impl Run {
+    /// The kinds of the findings, in the order in which they were reported.
+    pub fn kinds(&self) -> Vec<&str> {
+        self.findings.iter().map(|found| found.finding.kind.as_str()).collect()
+    }
+
+    /// The findings of a kind.
+    pub fn of_kind(&self, kind: &str) -> Vec<&Finding> {
+        self.findings.iter().map(|found| &found.finding).filter(|finding| finding.kind == kind).collect()
+    }
+}
+
+/// The object that a JSON Schema's defaults make.
+fn defaults(schema: &serde_json::Value) -> serde_json::Value {
+    let properties = schema["properties"].as_object();
+    let defaults = properties.into_iter().flatten().filter_map(|(name, property)| {
+        let default = property.get("default").cloned();
+        let nested = || property.get("properties").map(|_| defaults(property));
+        Some((name.clone(), default.or_else(nested)?))
+    });
+    defaults.collect::<serde_json::Map<_, _>>().into()
+}

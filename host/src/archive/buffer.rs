@@ -1,0 +1,232 @@
+//! Flows that wait until they make a row group.
+
+use std::{
+    borrow::Borrow,
+    collections::HashMap,
+    fmt::Write as _,
+    hash::Hash,
+    sync::Arc,
+};
+
+use arrow::{
+    array::{
+        ArrayRef, PrimitiveArray, PrimitiveBuilder, RecordBatch, StringViewArray, StringViewBuilder,
+        TimestampMicrosecondArray, UInt32Array,
+    },
+    compute::take,
+    datatypes::{ArrowPrimitiveType, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
+    error::ArrowError,
+};
+
+use super::{
+    hours::Hours,
+    layout::{self, InternalEnd},
+    record::{FlowRecord, ip_number, number_ip},
+};
+use crate::flow;
+
+/// Bytes that a row takes, apart from its ids.
+const ROW_BYTES: usize = 128;
+
+/// Columns in the making. Addresses and repeated text are numbered, and written out once a row group.
+#[derive(Debug, Default)]
+pub(super) struct RowBuffer {
+    start_time: Vec<i64>,
+    end_time: Vec<i64>,
+    src_ip: Vec<u32>,
+    dst_ip: Vec<u32>,
+    internal: Vec<InternalEnd>,
+    ips: Numbers<u128>,
+    src_port: Vec<u16>,
+    dst_port: Vec<u16>,
+    protocol: Vec<u8>,
+    service: PrimitiveBuilder<UInt32Type>,
+    src_bytes: PrimitiveBuilder<UInt64Type>,
+    dst_bytes: PrimitiveBuilder<UInt64Type>,
+    src_packets: PrimitiveBuilder<UInt64Type>,
+    dst_packets: PrimitiveBuilder<UInt64Type>,
+    conn_state: PrimitiveBuilder<UInt32Type>,
+    tcp_flags: PrimitiveBuilder<UInt16Type>,
+    src_mac: PrimitiveBuilder<UInt32Type>,
+    dst_mac: PrimitiveBuilder<UInt32Type>,
+    macs: Numbers<[u8; 6]>,
+    vlan: PrimitiveBuilder<UInt16Type>,
+    flow_uid: StringViewBuilder,
+    community_id: StringViewBuilder,
+    dst_name: PrimitiveBuilder<UInt32Type>,
+    sensor: PrimitiveBuilder<UInt32Type>,
+    texts: Numbers<String>,
+    sampling_interval: PrimitiveBuilder<UInt32Type>,
+    observed_sides: PrimitiveBuilder<UInt8Type>,
+    id_bytes: usize,
+    hours: Hours,
+}
+
+impl RowBuffer {
+    /// Number of flows.
+    pub(super) fn rows(&self) -> usize {
+        self.end_time.len()
+    }
+
+    /// Memory it takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.rows() * ROW_BYTES + self.id_bytes
+    }
+
+    /// What it holds of each hour.
+    pub(super) fn hours(&self) -> &Hours {
+        &self.hours
+    }
+
+    /// Adds a flow. `scratch` is overwritten.
+    pub(super) fn push(&mut self, flow: &FlowRecord<'_>, internal: InternalEnd, scratch: &mut Vec<u8>) {
+        self.hours.add(flow.end_time, flow.digest(scratch));
+        self.start_time.push(flow.start_time);
+        self.end_time.push(flow.end_time);
+        self.src_ip.push(self.ips.number(&ip_number(flow.src_ip)));
+        self.dst_ip.push(self.ips.number(&ip_number(flow.dst_ip)));
+        self.internal.push(internal);
+        self.src_port.push(flow.src_port);
+        self.dst_port.push(flow.dst_port);
+        self.protocol.push(flow.protocol);
+        self.src_bytes.append_option(flow.src_bytes);
+        self.dst_bytes.append_option(flow.dst_bytes);
+        self.src_packets.append_option(flow.src_packets);
+        self.dst_packets.append_option(flow.dst_packets);
+        self.tcp_flags.append_option(flow.tcp_flags);
+        self.vlan.append_option(flow.vlan);
+        self.sampling_interval.append_option(flow.sampling_interval);
+        self.observed_sides.append_option(flow.observed_sides);
+        for (builder, mac) in [(&mut self.src_mac, flow.src_mac), (&mut self.dst_mac, flow.dst_mac)] {
+            builder.append_option(mac.map(|mac| self.macs.number(&mac)));
+        }
+        for (builder, text) in [
+            (&mut self.service, flow.service),
+            (&mut self.conn_state, flow.conn_state),
+            (&mut self.dst_name, flow.dst_name),
+            (&mut self.sensor, flow.sensor),
+        ] {
+            builder.append_option(text.map(|text| self.texts.number(text)));
+        }
+        for (builder, id) in [(&mut self.flow_uid, flow.flow_uid), (&mut self.community_id, flow.community_id)] {
+            builder.append_option(id);
+            self.id_bytes += id.map_or(0, str::len);
+        }
+    }
+
+    /// The flows in the order of [`layout`], with the columns of [`flow::schema`].
+    pub(super) fn into_batch(mut self) -> Result<RecordBatch, ArrowError> {
+        let ips: Vec<String> = self.ips.values.iter().map(|&number| number_ip(number).to_string()).collect();
+        let macs = StringViewArray::from_iter_values(self.macs.values.iter().map(mac_text));
+        let texts = StringViewArray::from_iter_values(self.texts.values.iter());
+        let order = UInt32Array::from(self.order(&ips));
+        let ips = StringViewArray::from_iter_values(ips);
+
+        let time = |values: Vec<i64>| -> Result<ArrayRef, ArrowError> {
+            let times = TimestampMicrosecondArray::from(values).with_timezone("UTC");
+            take(&times, &order, None)
+        };
+        let numbers = |numbers: &mut PrimitiveBuilder<UInt32Type>, values: &StringViewArray| {
+            let numbers = take(&numbers.finish(), &order, None)?;
+            take(values, &numbers, None)
+        };
+        let ids = |ids: &mut StringViewBuilder| take(&ids.finish(), &order, None);
+        let ip = |numbers: Vec<u32>| -> Result<ArrayRef, ArrowError> {
+            take(&ips, &take(&UInt32Array::from(numbers), &order, None)?, None)
+        };
+        let columns = vec![
+            time(self.start_time)?,
+            time(self.end_time)?,
+            ip(self.src_ip)?,
+            ip(self.dst_ip)?,
+            values::<UInt16Type>(self.src_port, &order)?,
+            values::<UInt16Type>(self.dst_port, &order)?,
+            values::<UInt8Type>(self.protocol, &order)?,
+            numbers(&mut self.service, &texts)?,
+            options(&mut self.src_bytes, &order)?,
+            options(&mut self.dst_bytes, &order)?,
+            options(&mut self.src_packets, &order)?,
+            options(&mut self.dst_packets, &order)?,
+            numbers(&mut self.conn_state, &texts)?,
+            options(&mut self.tcp_flags, &order)?,
+            numbers(&mut self.src_mac, &macs)?,
+            numbers(&mut self.dst_mac, &macs)?,
+            options(&mut self.vlan, &order)?,
+            ids(&mut self.flow_uid)?,
+            ids(&mut self.community_id)?,
+            numbers(&mut self.dst_name, &texts)?,
+            numbers(&mut self.sensor, &texts)?,
+            options(&mut self.sampling_interval, &order)?,
+            options(&mut self.observed_sides, &order)?,
+        ];
+        RecordBatch::try_new(flow::schema(), columns)
+    }
+
+    fn order(&self, ips: &[String]) -> Vec<u32> {
+        let mut sorted: Vec<u32> = (0..ips.len() as u32).collect();
+        sorted.sort_unstable_by(|&a, &b| ips[a as usize].cmp(&ips[b as usize]));
+        let mut rank = vec![0; ips.len()];
+        for (place, &ip) in sorted.iter().enumerate() {
+            rank[ip as usize] = place as u32;
+        }
+        let groups = self.internal.iter().zip(self.src_ip.iter().zip(&self.dst_ip)).map(|(internal, (&src, &dst))| {
+            let (side, end) = match internal {
+                InternalEnd::Src | InternalEnd::Both => (0, src),
+                InternalEnd::Dst => (1, dst),
+                InternalEnd::Neither => (2, src),
+            };
+            side * ips.len() as u32 + rank[end as usize]
+        });
+        layout::order(&groups.collect::<Vec<_>>(), 3 * ips.len(), &self.end_time)
+    }
+}
+
+/// Numbers for values, in the order in which they are first seen.
+#[derive(Debug)]
+struct Numbers<K> {
+    numbers: HashMap<K, u32>,
+    values: Vec<K>,
+}
+
+impl<K> Default for Numbers<K> {
+    fn default() -> Self {
+        Self { numbers: HashMap::new(), values: Vec::new() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Numbers<K> {
+    fn number<Q>(&mut self, value: &Q) -> u32
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned<Owned = K> + ?Sized,
+    {
+        if let Some(&number) = self.numbers.get(value) {
+            return number;
+        }
+        let number = self.values.len() as u32;
+        let value = value.to_owned();
+        self.values.push(value.clone());
+        self.numbers.insert(value, number);
+        number
+    }
+}
+
+fn values<T: ArrowPrimitiveType>(values: Vec<T::Native>, order: &UInt32Array) -> Result<ArrayRef, ArrowError>
+where
+    PrimitiveArray<T>: From<Vec<T::Native>>,
+{
+    take(&PrimitiveArray::<T>::from(values), order, None)
+}
+
+fn options<T: ArrowPrimitiveType>(values: &mut PrimitiveBuilder<T>, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+    take(&values.finish(), order, None)
+}
+
+fn mac_text(mac: &[u8; 6]) -> String {
+    let mut text = String::with_capacity(17);
+    for (place, byte) in mac.iter().enumerate() {
+        let colon = if place == 0 { "" } else { ":" };
+        let _ = write!(text, "{colon}{byte:02x}");
+    }
+    text
+}

@@ -1,0 +1,208 @@
+//! Turns row groups into Parquet files, on a thread of its own, so that reading and encoding overlap.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    thread::{self, JoinHandle},
+};
+
+use jiff::civil::Date;
+use parquet::{arrow::ArrowWriter, file::metadata::KeyValue};
+use tempfile::TempDir;
+
+use super::{
+    buffer::RowBuffer,
+    hours::{self, HOURS_KEY, Hours},
+    layout,
+    location::Archive,
+    writer::Written,
+};
+use crate::{
+    error::{Context, Error, Result},
+    flow,
+};
+
+/// Files that are open at once. When another date comes, the file that has waited longest is closed; its date gets
+/// another one if need be.
+const OPEN_FILES: usize = 64;
+
+/// Flows of one date that make a row group.
+#[derive(Debug)]
+pub(super) struct RowGroup {
+    pub(super) date: Date,
+    pub(super) buffer: RowBuffer,
+}
+
+/// The thread that encodes, and the way to it. One row group may wait while another is encoded.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    row_groups: Option<SyncSender<RowGroup>>,
+    thread: Option<JoinHandle<Result<Vec<StagedFile>>>>,
+    archive: Archive,
+    directory: TempDir,
+}
+
+/// Files that are complete and not yet visible. They are deleted if they never become so.
+#[derive(Debug)]
+pub(super) struct Staged {
+    archive: Archive,
+    files: Vec<StagedFile>,
+    _directory: TempDir,
+}
+
+#[derive(Debug)]
+struct StagedFile {
+    path: PathBuf,
+    file: String,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Encoder {
+    pub(super) fn start(archive: &Archive, source: &str) -> Result<Self> {
+        let directory = archive.scratch()?;
+        let (row_groups, received) = sync_channel(1);
+        let files = Files {
+            directory: directory.path().to_owned(),
+            source: source.to_owned(),
+            open: BTreeMap::new(),
+            next_number: BTreeMap::new(),
+            used: 0,
+            closed: Vec::new(),
+        };
+        let thread = thread::Builder::new()
+            .name("archive-encoder".into())
+            .spawn(move || files.write_all(&received))
+            .context(|| "starting the thread that encodes Parquet".into())?;
+        Ok(Self { row_groups: Some(row_groups), thread: Some(thread), archive: archive.clone(), directory })
+    }
+
+    /// Hands over a row group. Blocks while two are on their way.
+    pub(super) fn send(&mut self, row_group: RowGroup) -> Result<()> {
+        let sent = self.row_groups.as_ref().is_some_and(|row_groups| row_groups.send(row_group).is_ok());
+        if sent { Ok(()) } else { self.join().and_then(|_| Err(stopped())) }
+    }
+
+    /// Waits until all is written.
+    pub(super) fn finish(mut self) -> Result<Staged> {
+        let files = self.join()?;
+        Ok(Staged { archive: self.archive, files, _directory: self.directory })
+    }
+
+    fn join(&mut self) -> Result<Vec<StagedFile>> {
+        self.row_groups = None;
+        self.thread.take().ok_or_else(stopped)?.join().map_err(|_| stopped())?
+    }
+}
+
+impl Staged {
+    /// Makes the files visible.
+    pub(super) async fn publish(self) -> Result<Written> {
+        let mut written = Written::default();
+        for staged in self.files {
+            self.archive.publish(&staged.path, &staged.file).await?;
+            written.files.push(staged.file);
+            written.rows += staged.rows;
+            written.bytes += staged.bytes;
+        }
+        written.files.sort();
+        Ok(written)
+    }
+}
+
+fn stopped() -> Error {
+    Error::failed("the thread that encodes Parquet has stopped")
+}
+
+/// The files in the making.
+struct Files {
+    directory: PathBuf,
+    source: String,
+    open: BTreeMap<Date, OpenFile>,
+    next_number: BTreeMap<Date, usize>,
+    used: u64,
+    closed: Vec<StagedFile>,
+}
+
+struct OpenFile {
+    writer: ArrowWriter<File>,
+    path: PathBuf,
+    file: String,
+    hours: Hours,
+    rows: u64,
+    last_used: u64,
+}
+
+impl Files {
+    fn write_all(mut self, row_groups: &Receiver<RowGroup>) -> Result<Vec<StagedFile>> {
+        while let Ok(row_group) = row_groups.recv() {
+            self.write(row_group)?;
+        }
+        while let Some((_, open)) = self.open.pop_first() {
+            self.closed.push(open.close()?);
+        }
+        Ok(self.closed)
+    }
+
+    fn write(&mut self, row_group: RowGroup) -> Result<()> {
+        let RowGroup { date, buffer } = row_group;
+        if !self.open.contains_key(&date) {
+            if self.open.len() >= OPEN_FILES {
+                self.close_least_used()?;
+            }
+            let number = self.next_number.entry(date).or_default();
+            let file = format!("date={date}/{}-{number}.parquet", self.source);
+            let path = self.directory.join(format!("{date}-{number}"));
+            *number += 1;
+            self.open.insert(date, OpenFile::create(&path, file)?);
+        }
+        self.used += 1;
+        if let Some(open) = self.open.get_mut(&date) {
+            open.last_used = self.used;
+            open.write(buffer).context(|| format!("writing {}", open.path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn close_least_used(&mut self) -> Result<()> {
+        let least = self.open.iter().min_by_key(|(_, open)| open.last_used).map(|(&date, _)| date);
+        if let Some(open) = least.and_then(|date| self.open.remove(&date)) {
+            self.closed.push(open.close()?);
+        }
+        Ok(())
+    }
+}
+
+impl OpenFile {
+    fn create(path: &Path, file: String) -> Result<Self> {
+        let create = || -> Result<_, parquet::errors::ParquetError> {
+            ArrowWriter::try_new(File::create(path)?, flow::schema(), Some(layout::properties()?))
+        };
+        let writer = create().context(|| format!("creating {}", path.display()))?;
+        Ok(Self { writer, path: path.to_owned(), file, hours: Hours::default(), rows: 0, last_used: 0 })
+    }
+
+    fn write(&mut self, buffer: RowBuffer) -> Result<(), parquet::errors::ParquetError> {
+        self.hours.merge(buffer.hours());
+        self.rows += buffer.rows() as u64;
+        self.writer.write(&buffer.into_batch()?)?;
+        self.writer.flush()
+    }
+
+    fn close(mut self) -> Result<StagedFile> {
+        let path = self.path.clone();
+        let mut close = || -> Result<u64, parquet::errors::ParquetError> {
+            let hours = hours::to_json(&self.hours.list()).map_err(|error| error.to_string());
+            let hours = hours.map_err(parquet::errors::ParquetError::General)?;
+            self.writer.append_key_value_metadata(KeyValue::new(HOURS_KEY.to_owned(), hours));
+            self.writer.finish()?;
+            let file = self.writer.inner_mut();
+            file.sync_all()?;
+            Ok(file.metadata()?.len())
+        };
+        let bytes = close().context(|| format!("writing {}", path.display()))?;
+        Ok(StagedFile { path, file: self.file, rows: self.rows, bytes })
+    }
+}

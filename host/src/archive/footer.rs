@@ -1,0 +1,79 @@
+//! The hours of a flow file, from its footer.
+
+use arrow::{
+    array::{ArrayRef, AsArray},
+    compute::cast,
+    datatypes::TimestampMicrosecondType,
+};
+use object_store::ObjectMeta;
+use parquet::{
+    arrow::{arrow_reader::statistics::StatisticsConverter, parquet_to_arrow_schema},
+    file::metadata::ParquetMetaData,
+};
+
+use super::{
+    digest::FlowsDigest,
+    hours::{self, HOUR, HOURS_KEY, Hour, Hours},
+};
+use crate::flow;
+
+/// The hours that this program wrote into the footer; none if another one wrote it. On failure the reason.
+pub(super) fn own_hours(metadata: &ParquetMetaData) -> Result<Option<Vec<Hour>>, String> {
+    let keys = metadata.file_metadata().key_value_metadata();
+    let Some(key) = keys.and_then(|keys| keys.iter().find(|key| key.key == HOURS_KEY)) else {
+        return Ok(None);
+    };
+    let hours = hours::from_json(key.value.as_deref().unwrap_or_default());
+    hours.map(Some).map_err(|reason| format!("its metadata {HOURS_KEY} cannot be read: {reason}"))
+}
+
+/// Hours from the statistics of `end_time`: every hour that a row group may hold, with digests that follow the file's
+/// path, size and version. On failure the reason.
+pub(super) fn foreign_hours(metadata: &ParquetMetaData, object: &ObjectMeta) -> Result<Vec<Hour>, String> {
+    let [first, last] = end_times(metadata)?;
+    let mut hours = Hours::default();
+    for (index, row_group) in metadata.row_groups().iter().enumerate() {
+        if row_group.num_rows() == 0 {
+            continue;
+        }
+        let [Some(first), Some(last)] = [first[index], last[index]] else {
+            return Err("a row group has no statistics of end_time; write the file again with statistics".into());
+        };
+        let rows = u64::try_from(row_group.num_rows()).unwrap_or_default();
+        for hour in first.div_euclid(HOUR)..=last.div_euclid(HOUR) {
+            let rows = if hour == first.div_euclid(HOUR) { rows } else { 0 };
+            hours.add_rows(hour, rows, identity(object, index, hour));
+        }
+    }
+    Ok(hours.list())
+}
+
+/// First and last end time of each row group, microseconds UTC.
+fn end_times(metadata: &ParquetMetaData) -> Result<[Vec<Option<i64>>; 2], String> {
+    let file = metadata.file_metadata();
+    let parquet_schema = file.schema_descr();
+    let text = |error: parquet::errors::ParquetError| error.to_string();
+    let schema = parquet_to_arrow_schema(parquet_schema, file.key_value_metadata()).map_err(text)?;
+    if schema.field_with_name("end_time").is_err() {
+        return Err("it has no column end_time; give it the columns of flows, or move it out of the archive".into());
+    }
+    let converter = StatisticsConverter::try_new("end_time", &schema, parquet_schema).map_err(text)?;
+    let micros = |array: parquet::errors::Result<ArrayRef>| -> Result<Vec<Option<i64>>, String> {
+        let times = cast(&array.map_err(text)?, &flow::time_type())
+            .map_err(|error| format!("its column end_time is no time: {error}"))?;
+        Ok(times.as_primitive::<TimestampMicrosecondType>().iter().collect())
+    };
+    let row_groups = metadata.row_groups();
+    let times = [micros(converter.row_group_mins(row_groups))?, micros(converter.row_group_maxes(row_groups))?];
+    debug_assert!(times.iter().all(|times| times.len() == row_groups.len()));
+    Ok(times)
+}
+
+fn identity(object: &ObjectMeta, row_group: usize, hour: i64) -> FlowsDigest {
+    let version = match &object.e_tag {
+        Some(tag) => tag.clone(),
+        None => object.last_modified.to_rfc3339(),
+    };
+    let ObjectMeta { location, size, .. } = object;
+    FlowsDigest::of(format!("{location}\n{size}\n{version}\n{row_group}\n{hour}").as_bytes())
+}

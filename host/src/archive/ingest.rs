@@ -1,0 +1,216 @@
+//! From foreign logs into the archive, each source once.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::Read,
+    sync::Arc,
+};
+
+use object_store::path::Path as StorePath;
+
+use super::{
+    input,
+    ledger::SourceEntry,
+    location::Archive,
+    lock::ArchiveLock,
+    rejects::{self, RejectsWriter},
+    source::{Failure, Outcome, Reading, Source, find, spool},
+    writer::{ArchiveWriter, Written},
+};
+use crate::{
+    error::{Context, Error, Result},
+    zone::AddressSpace,
+};
+
+/// How to ingest.
+#[derive(Clone, Default)]
+pub struct IngestOptions {
+    /// The name for the column `sensor`; without one, what the logs say.
+    pub sensor: Option<String>,
+    /// The hospital's own networks, by which row groups are laid out.
+    pub space: AddressSpace,
+    /// Called a few times a second while a source is read, and once when it is done.
+    pub progress: Option<OnProgress>,
+}
+
+/// Is told how far an ingest is.
+pub type OnProgress = Arc<dyn Fn(&Progress) + Send + Sync>;
+
+/// How far an ingest is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The source that is being read.
+    pub source: String,
+    /// Its number, from zero.
+    pub index: usize,
+    /// Number of sources.
+    pub sources: usize,
+    /// Bytes read of it, as they lie on disk.
+    pub bytes_read: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Flows read of it.
+    pub flows: u64,
+}
+
+/// What became of every source, in the order in which they were given, those of a directory in order of path.
+#[derive(Debug, Default)]
+pub struct IngestReport {
+    /// One for each source.
+    pub sources: Vec<SourceReport>,
+}
+
+/// What became of a source.
+#[derive(Debug, Default)]
+pub struct SourceReport {
+    /// Its path, or `-`.
+    pub name: String,
+    /// BLAKE3 of its bytes as they lie on disk, in hex; empty if they could not be read.
+    pub digest: String,
+    /// Lines that are no headers: flows and rejects.
+    pub lines: u64,
+    /// Flows.
+    pub flows: u64,
+    /// Lines that could not be read; they are in the table `rejects`.
+    pub rejects: u64,
+    /// Flows with a name from a log beside it.
+    pub names_joined: u64,
+    /// What a person should know of it all the same, such as a broken `ssl.log`.
+    pub notes: Vec<String>,
+    /// Whether it is in the archive.
+    pub status: SourceStatus,
+}
+
+/// Whether a source is in the archive.
+#[derive(Debug, Default)]
+pub enum SourceStatus {
+    /// It is now.
+    #[default]
+    Added,
+    /// It was before, and nothing was done. The counts are those of then.
+    AlreadyThere,
+    /// It is not, and why.
+    Refused(Error),
+}
+
+impl fmt::Debug for IngestOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IngestOptions").field("sensor", &self.sensor).field("space", &self.space).finish_non_exhaustive()
+    }
+}
+
+/// Ingests Zeek logs: files, directories, and `-` for what `standard_input` gives. A source that cannot be read is
+/// refused and the others go on. A source whose bytes were ingested before is not read again.
+///
+/// Whenever the process is killed, ingesting the same sources again leaves the same flow files as if it had not been: a
+/// source's files appear when it is read to its end, and those that a killed run left are replaced.
+///
+/// # Errors
+/// The archive cannot be written. Sources that were added before stay.
+pub async fn ingest_zeek(
+    lock: &ArchiveLock,
+    inputs: &[String],
+    standard_input: Option<Box<dyn Read + Send>>,
+    options: &IngestOptions,
+) -> Result<IngestReport> {
+    let archive = lock.archive();
+    let scratch = archive.scratch()?;
+    let spooled = standard_input.map(|input| spool(input, scratch.path())).transpose()?;
+    let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, spooled.as_deref())).collect();
+    let left_over = archive.files_by_source().await?;
+    let mut report = IngestReport::default();
+    for (index, source) in sources.iter().enumerate() {
+        let mut done = SourceReport { name: source.name.clone(), ..SourceReport::default() };
+        let progress = Progress {
+            source: source.name.clone(),
+            index,
+            sources: sources.len(),
+            bytes_read: 0,
+            bytes: 0,
+            flows: 0,
+        };
+        match add(lock, source, progress, options, &left_over, &mut done).await {
+            Ok(status) => done.status = status,
+            Err(Failure::Source(error)) => done.status = SourceStatus::Refused(error),
+            Err(Failure::Archive(error)) => return Err(error),
+        }
+        report.sources.push(done);
+    }
+    Ok(report)
+}
+
+async fn add(
+    lock: &ArchiveLock,
+    source: &Source,
+    mut progress: Progress,
+    options: &IngestOptions,
+    left_over: &BTreeMap<String, Vec<StorePath>>,
+    report: &mut SourceReport,
+) -> Result<SourceStatus, Failure> {
+    let archive = lock.archive();
+    let path = source.path.as_ref().map_err(|error| Failure::Source(error()))?;
+    let (digest, bytes) = input::digest(path).context(|| "it cannot be read".into()).map_err(Failure::Source)?;
+    report.digest.clone_from(&digest);
+    if let Some(entry) = archive.source(&digest).await? {
+        report.take_counts(&entry);
+        return Ok(SourceStatus::AlreadyThere);
+    }
+
+    let short = SourceEntry::short(&digest).to_owned();
+    let ingested_at = jiff::Timestamp::now().as_microsecond();
+    let scratch = archive.scratch()?;
+    progress.bytes = bytes;
+    let reading = Reading {
+        path: path.clone(),
+        bytes,
+        sensor: options.sensor.clone(),
+        writer: ArchiveWriter::new(lock, &short, options.space.clone())?,
+        rejects: RejectsWriter::new(&scratch.path().join("rejects"), &source.name, ingested_at),
+        progress,
+        on_progress: options.progress.clone(),
+    };
+    let read = tokio::task::spawn_blocking(|| reading.run()).await;
+    let outcome = read.context(|| format!("reading {}", source.name)).map_err(Failure::Archive)??;
+
+    let Outcome { staged, rejects, counts } = outcome;
+    report.notes = counts.notes;
+    (report.lines, report.flows) = (counts.flows + counts.rejects, counts.flows);
+    (report.rejects, report.names_joined) = (counts.rejects, counts.names_joined);
+    let written = staged.publish().await?;
+    if let Some(rejects) = rejects {
+        archive.publish(&rejects, &format!("{}/{short}.parquet", rejects::directory())).await?;
+    }
+    clear(archive, left_over.get(&short), &written).await?;
+    let entry = SourceEntry {
+        digest,
+        name: source.name.clone(),
+        bytes,
+        lines: report.lines,
+        flows: report.flows,
+        rejects: report.rejects,
+        names_joined: report.names_joined,
+        sensor: options.sensor.clone(),
+        files: written.files,
+        ingested_at,
+    };
+    archive.record_source(&entry).await?;
+    Ok(SourceStatus::Added)
+}
+
+/// Deletes what a killed run, perhaps with other options, left of a source and this one did not write over.
+async fn clear(archive: &Archive, left_over: Option<&Vec<StorePath>>, written: &Written) -> Result<()> {
+    for place in left_over.into_iter().flatten() {
+        if !written.files.iter().any(|file| file == archive.file(place)) {
+            archive.delete(place).await?;
+        }
+    }
+    Ok(())
+}
+
+impl SourceReport {
+    fn take_counts(&mut self, entry: &SourceEntry) {
+        (self.lines, self.flows) = (entry.lines, entry.flows);
+        (self.rejects, self.names_joined) = (entry.rejects, entry.names_joined);
+    }
+}

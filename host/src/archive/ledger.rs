@@ -1,0 +1,96 @@
+//! Which sources an archive holds already.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path as StorePath;
+use serde::{Deserialize, Serialize};
+
+use super::location::{Archive, OWN_DIRECTORY};
+use crate::error::{Context, Result};
+
+/// What the archive knows of a source, one JSON file a source, `_wardflow/sources/<digest>.json`. It is written last, so
+/// that a source without one is ingested again, over what may be there of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceEntry {
+    /// BLAKE3 of the source's bytes as they lay on disk, in hex.
+    pub digest: String,
+    /// Its path when it was ingested.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Lines that are no headers: flows and rejects.
+    pub lines: u64,
+    /// Flows.
+    pub flows: u64,
+    /// Lines that could not be read.
+    pub rejects: u64,
+    /// Flows with a name from a log beside it.
+    pub names_joined: u64,
+    /// Name of the sensor, if the user gave one.
+    pub sensor: Option<String>,
+    /// Its files, by their paths in the archive.
+    pub files: Vec<String>,
+    /// When it was ingested, microseconds UTC.
+    pub ingested_at: i64,
+}
+
+impl SourceEntry {
+    /// What the names of a source's files begin with.
+    pub(super) fn short(digest: &str) -> &str {
+        digest.get(..16).unwrap_or(digest)
+    }
+}
+
+impl Archive {
+    /// Every source that was ingested, in order of digest.
+    ///
+    /// # Errors
+    /// The archive cannot be read, or an entry is none.
+    pub async fn sources(&self) -> Result<Vec<SourceEntry>> {
+        let objects = self.objects(Some(&directory())).await?;
+        let entries = stream::iter(objects).map(|object| async move {
+            let file = self.file(&object.location).to_owned();
+            match self.get(&file).await? {
+                Some(json) => parse(&file, &json).map(Some),
+                None => Ok(None),
+            }
+        });
+        let entries: Vec<_> = entries.buffered(16).try_collect().await?;
+        Ok(entries.into_iter().flatten().collect())
+    }
+
+    pub(super) async fn source(&self, digest: &str) -> Result<Option<SourceEntry>> {
+        let file = path(digest);
+        self.get(&file).await?.map(|json| parse(&file, &json)).transpose()
+    }
+
+    pub(super) async fn record_source(&self, entry: &SourceEntry) -> Result<()> {
+        let json = serde_json::to_vec_pretty(entry).context(|| format!("recording the source {}", entry.name))?;
+        self.put(&path(&entry.digest), json).await
+    }
+
+    /// Flow files by what their names begin with, to find those that a killed ingest left.
+    pub(super) async fn files_by_source(&self) -> Result<BTreeMap<String, Vec<StorePath>>> {
+        let mut files: BTreeMap<String, Vec<StorePath>> = BTreeMap::new();
+        for object in self.objects(None).await? {
+            let name = object.location.filename().unwrap_or_default();
+            if let Some((source, _)) = name.rsplit_once('-') {
+                files.entry(source.to_owned()).or_default().push(object.location);
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn directory() -> String {
+    format!("{OWN_DIRECTORY}/sources")
+}
+
+fn path(digest: &str) -> String {
+    format!("{}/{digest}.json", directory())
+}
+
+fn parse(file: &str, json: &[u8]) -> Result<SourceEntry> {
+    serde_json::from_slice(json).context(|| format!("the archive's entry {file} cannot be read"))
+}

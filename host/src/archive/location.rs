@@ -1,0 +1,270 @@
+//! Where an archive is: a directory, or a prefix of an object store.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures::{StreamExt, TryStreamExt};
+use object_store::{
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart,
+    local::LocalFileSystem,
+    parse_url_opts,
+    path::{Path as StorePath, PathPart},
+};
+use url::Url;
+
+use crate::error::{Context, Error, Result};
+
+/// The archive's own files. Its name begins with `_`, so that no reader takes them for flows.
+pub const OWN_DIRECTORY: &str = "_wardflow";
+
+/// An archive. It need not exist yet: an empty one has no files.
+#[derive(Clone, Debug)]
+pub struct Archive {
+    store: Arc<dyn ObjectStore>,
+    store_url: Url,
+    prefix: StorePath,
+    directory: Option<PathBuf>,
+    root: PathBuf,
+}
+
+impl Archive {
+    /// The archive at a path, relative to `root`, or at an object-store URL such as `s3://bucket/prefix`.
+    ///
+    /// # Errors
+    /// The URL is none, or of a store that is not supported.
+    pub fn open(location: &str, root: &Path) -> Result<Self> {
+        Self::open_with(location, root, std::iter::empty::<(String, String)>())
+    }
+
+    /// Like [`Archive::open`], with options of the object store such as `aws_access_key_id`. Options that the store does
+    /// not know are ignored, so that the whole environment may be given.
+    ///
+    /// # Errors
+    /// See [`Archive::open`].
+    pub fn open_with(
+        location: &str,
+        root: &Path,
+        options: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self> {
+        let root = std::path::absolute(root).context(|| format!("finding the directory {}", root.display()))?;
+        if location.contains("://") && !location.starts_with("file://") {
+            return Self::remote(location, root, options);
+        }
+        let directory = match location.strip_prefix("file://") {
+            Some(_) => file_url(location)?,
+            None => root.join(location),
+        };
+        let prefix = StorePath::from_absolute_path(&directory)
+            .context(|| format!("the archive's path {} cannot be used", directory.display()))?;
+        let store_url = Url::parse("file:///").context(|| "naming the local file system".into())?;
+        Ok(Self { store: Arc::new(LocalFileSystem::new()), store_url, prefix, directory: Some(directory), root })
+    }
+
+    fn remote(location: &str, root: PathBuf, options: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let wrong = || {
+            Error::usage(format!("the archive's location {location:?} is no path and no URL of a supported object store"))
+                .remedy("give a directory or a URL such as s3://bucket/prefix")
+        };
+        let url = Url::parse(location).map_err(|error| wrong().because(error))?;
+        let (store, prefix) = parse_url_opts(&url, options).map_err(|error| wrong().because(error))?;
+        let mut store_url = url;
+        store_url.set_path("/");
+        store_url.set_query(None);
+        Ok(Self { store: Arc::from(store), store_url, prefix, directory: None, root })
+    }
+
+    /// The object store that holds the archive.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The URL under which to register [`Archive::store`] with DataFusion.
+    pub fn store_url(&self) -> &Url {
+        &self.store_url
+    }
+
+    /// The archive's place in its store.
+    pub fn prefix(&self) -> &StorePath {
+        &self.prefix
+    }
+
+    /// The archive's directory, if it is a local one.
+    pub fn directory(&self) -> Option<&Path> {
+        self.directory.as_deref()
+    }
+
+    /// The place in the store of a file of the archive, its path parted by `/`.
+    pub(super) fn place(&self, file: &str) -> StorePath {
+        file.split('/').fold(self.prefix.clone(), |path, part| path.join(PathPart::from(part)))
+    }
+
+    /// The path in the archive of a place in the store.
+    pub(super) fn file<'a>(&self, place: &'a StorePath) -> &'a str {
+        place.as_ref().strip_prefix(self.prefix.as_ref()).unwrap_or(place.as_ref()).trim_start_matches('/')
+    }
+
+    /// Every object under a directory of the archive, in order of path.
+    pub(super) async fn objects(&self, directory: Option<&str>) -> Result<Vec<ObjectMeta>> {
+        let place = directory.map_or_else(|| self.prefix.clone(), |directory| self.place(directory));
+        let objects = self.store.list(Some(&place)).filter(|object| {
+            let gone = matches!(object, Err(object_store::Error::NotFound { .. }));
+            std::future::ready(!gone)
+        });
+        let mut objects: Vec<ObjectMeta> =
+            objects.try_collect().await.context(|| format!("listing the archive {}", self.describe()))?;
+        objects.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(objects)
+    }
+
+    /// Moves a file that was written in [`Archive::scratch`] to its place, at once.
+    pub(super) async fn publish(&self, staged: &Path, file: &str) -> Result<()> {
+        let context = || format!("writing {file} into the archive {}", self.describe());
+        match &self.directory {
+            Some(directory) => rename(staged, &directory.join(file)).context(context),
+            None => self.upload(staged, &self.place(file)).await.context(context),
+        }
+    }
+
+    /// Writes a small file, at once.
+    pub(super) async fn put(&self, file: &str, bytes: Vec<u8>) -> Result<()> {
+        if self.directory.is_none() {
+            let put = self.store.put(&self.place(file), PutPayload::from(bytes)).await;
+            return put.map(drop).context(|| format!("writing {file} into the archive {}", self.describe()));
+        }
+        let scratch = self.scratch()?;
+        let staged = scratch.path().join("file");
+        let write = || -> std::io::Result<()> {
+            fs::write(&staged, bytes)?;
+            File::open(&staged)?.sync_all()
+        };
+        write().context(|| format!("writing {}", staged.display()))?;
+        self.publish(&staged, file).await
+    }
+
+    /// Reads a small file; none if there is none.
+    pub(super) async fn get(&self, file: &str) -> Result<Option<Vec<u8>>> {
+        let context = || format!("reading {file} of the archive {}", self.describe());
+        match self.store.get(&self.place(file)).await {
+            Ok(object) => Ok(Some(object.bytes().await.context(context)?.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error).context(context),
+        }
+    }
+
+    /// Deletes a file; it may be gone already.
+    pub(super) async fn delete(&self, place: &StorePath) -> Result<()> {
+        match self.store.delete(place).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error).context(|| format!("deleting {place} from the archive")),
+        }
+    }
+
+    /// A directory for files that are not complete, where [`Archive::publish`] can take them from: inside a local
+    /// archive, since only inside one file system is a move atomic.
+    pub(super) fn scratch(&self) -> Result<tempfile::TempDir> {
+        let parent = self.scratch_parent();
+        let make = || {
+            fs::create_dir_all(&parent)?;
+            tempfile::Builder::new().prefix("part-").tempdir_in(&parent)
+        };
+        make().context(|| format!("making a directory for unfinished files in {}", parent.display()))
+    }
+
+    /// Where the directories of [`Archive::scratch`] are.
+    pub(super) fn scratch_parent(&self) -> PathBuf {
+        match &self.directory {
+            Some(directory) => directory.join(OWN_DIRECTORY).join("unfinished"),
+            None => self.root.join(".unfinished"),
+        }
+    }
+
+    /// The archive's location, for a message.
+    pub fn describe(&self) -> String {
+        match &self.directory {
+            Some(directory) => directory.display().to_string(),
+            None => format!("{}{}", self.store_url, self.prefix),
+        }
+    }
+
+    async fn upload(&self, staged: &Path, place: &StorePath) -> Result<(), UploadError> {
+        const CHUNK: usize = 8 << 20;
+        let mut source = File::open(staged)?;
+        let mut upload = WriteMultipart::new_with_chunk_size(self.store.put_multipart(place).await?, CHUNK);
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let read = source.read(&mut chunk)?;
+            if read == 0 {
+                break;
+            }
+            upload.wait_for_capacity(4).await?;
+            upload.write(&chunk[..read]);
+        }
+        upload.finish().await?;
+        Ok(())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum UploadError {
+    #[error("the local copy cannot be read")]
+    Local(#[from] std::io::Error),
+    #[error("the object store refused it")]
+    Store(#[from] object_store::Error),
+}
+
+fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
+    let Some(directory) = to.parent() else {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    };
+    let parent_is_new = !directory.exists();
+    fs::create_dir_all(directory)?;
+    fs::rename(from, to)?;
+    File::open(directory)?.sync_all()?;
+    match directory.parent() {
+        Some(parent) if parent_is_new => File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+fn file_url(location: &str) -> Result<PathBuf> {
+    let url = Url::parse(location).ok().and_then(|url| url.to_file_path().ok());
+    url.ok_or_else(|| {
+        Error::usage(format!("the archive's location {location:?} is no URL of a local directory"))
+            .remedy("write three slashes, as in file:///var/lib/flows, or a plain path")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::Archive;
+
+    #[test]
+    fn finds_the_place() {
+        fn check(location: &str, store: &str, prefix: &str) {
+            let archive = Archive::open(location, Path::new("/hospital")).unwrap();
+            assert_eq!((archive.store_url().as_str(), archive.prefix().as_ref()), (store, prefix), "{location}");
+            let place = archive.place("date=2024-01-01/a.parquet");
+            assert_eq!(archive.file(&place), "date=2024-01-01/a.parquet");
+        }
+        check("archive", "file:///", "hospital/archive");
+        check("/data/flows", "file:///", "data/flows");
+        check("file:///data/flows", "file:///", "data/flows");
+        check("s3://bucket/flows/zeek", "s3://bucket/", "flows/zeek");
+        check("s3://bucket", "s3://bucket/", "");
+    }
+
+    #[test]
+    fn refuses_what_is_no_place() {
+        for location in ["gopher://host/x", "s3://", "file://nowhere/x"] {
+            let error = Archive::open(location, Path::new("/")).unwrap_err();
+            assert!(error.to_string().contains(location), "{error}");
+            assert!(error.remedy_text().is_some());
+        }
+    }
+}

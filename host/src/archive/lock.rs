@@ -1,0 +1,73 @@
+//! One writer at a time.
+
+use std::{fs, fs::File};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::location::{Archive, OWN_DIRECTORY};
+use crate::error::{Context, Error, Result};
+
+/// The right to write into an archive, held until it is dropped.
+///
+/// The lock is the kernel's (`flock`), so that it goes with the process however that ends. An archive in an object store
+/// has no lock: there, whoever schedules ingests must let one run at a time.
+#[derive(Debug)]
+pub struct ArchiveLock {
+    archive: Archive,
+    _file: Option<File>,
+}
+
+impl Archive {
+    /// Takes the right to write, and clears away what a killed writer left unfinished.
+    ///
+    /// # Errors
+    /// Another process writes into the archive, or it cannot be written at all.
+    pub fn lock(&self) -> Result<ArchiveLock> {
+        let Some(directory) = self.directory() else {
+            return Ok(ArchiveLock { archive: self.clone(), _file: None });
+        };
+        let own = directory.join(OWN_DIRECTORY);
+        let path = own.join("lock");
+        let open = || {
+            fs::create_dir_all(&own)?;
+            File::create(&path)
+        };
+        let file = open().context(|| format!("opening the archive {} for writing", directory.display()))?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
+            Error::failed(format!("the archive {} is being written by another process", directory.display()))
+                .remedy("wait until it has ended, then try again")
+                .because(error)
+        })?;
+        let unfinished = self.scratch_parent();
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context(|| format!("clearing {}", unfinished.display()))?;
+            }
+            _ => {}
+        }
+        Ok(ArchiveLock { archive: self.clone(), _file: Some(file) })
+    }
+}
+
+impl ArchiveLock {
+    /// The archive that may be written.
+    pub fn archive(&self) -> &Archive {
+        &self.archive
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::archive::Archive;
+
+    #[test]
+    fn one_writer_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = Archive::open("archive", directory.path()).unwrap();
+        let lock = archive.lock().unwrap();
+        let error = archive.lock().unwrap_err();
+        assert!(error.to_string().contains("another process"), "{error}");
+        drop(lock);
+        archive.lock().unwrap();
+    }
+}

@@ -1,0 +1,125 @@
+//! Lines that could not be read, kept with their reason so that none is lost silently.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arrow::{
+    array::{RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray, UInt64Builder},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::properties::WriterProperties,
+};
+
+use super::{location::OWN_DIRECTORY, zeek::Reject};
+use crate::{
+    error::{Context, Result},
+    flow::time_type,
+};
+
+/// Most bytes of a line that are kept.
+pub const MOST_RAW_BYTES: usize = 512;
+
+/// Lines that wait until they are written.
+const BATCH_ROWS: usize = 8_192;
+
+/// The directory in an archive whose Parquet files, one a source, are the table `rejects`.
+pub fn directory() -> String {
+    format!("{OWN_DIRECTORY}/rejects")
+}
+
+/// Columns of the table `rejects`: the source's name, the line's number in it from one, the rule that it breaks with its
+/// value, its first 512 bytes with all but printable ASCII escaped, and when the source was ingested.
+pub fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("source", DataType::Utf8View, false),
+        Field::new("line", DataType::UInt64, false),
+        Field::new("reason", DataType::Utf8View, false),
+        Field::new("raw", DataType::Utf8View, false),
+        Field::new("ingested_at", time_type(), false),
+    ]))
+}
+
+/// Writes the rejects of one source into a file, if there are any.
+pub(super) struct RejectsWriter {
+    path: PathBuf,
+    source: String,
+    ingested_at: i64,
+    writer: Option<ArrowWriter<File>>,
+    line: UInt64Builder,
+    reason: StringViewBuilder,
+    raw: StringViewBuilder,
+    waiting: usize,
+}
+
+impl RejectsWriter {
+    pub(super) fn new(path: &Path, source: &str, ingested_at: i64) -> Self {
+        Self {
+            path: path.to_owned(),
+            source: source.to_owned(),
+            ingested_at,
+            writer: None,
+            line: UInt64Builder::new(),
+            reason: StringViewBuilder::new(),
+            raw: StringViewBuilder::new(),
+            waiting: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, reject: &Reject<'_>) -> Result<()> {
+        self.line.append_value(reject.line);
+        self.reason.append_value(&reject.reason);
+        self.raw.append_value(reject.raw[..reject.raw.len().min(MOST_RAW_BYTES)].escape_ascii().to_string());
+        self.waiting += 1;
+        if self.waiting >= BATCH_ROWS { self.write() } else { Ok(()) }
+    }
+
+    /// Completes the file; none if there were no rejects.
+    pub(super) fn finish(mut self) -> Result<Option<PathBuf>> {
+        if self.waiting > 0 {
+            self.write()?;
+        }
+        let Some(mut writer) = self.writer.take() else {
+            return Ok(None);
+        };
+        let mut close = || -> Result<(), parquet::errors::ParquetError> {
+            writer.finish()?;
+            Ok(writer.inner_mut().sync_all()?)
+        };
+        close().context(|| format!("writing {}", self.path.display()))?;
+        Ok(Some(self.path))
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let path = self.path.clone();
+        self.try_write().context(|| format!("writing {}", path.display()))
+    }
+
+    fn try_write(&mut self) -> Result<(), parquet::errors::ParquetError> {
+        let batch = RecordBatch::try_new(
+            schema(),
+            vec![
+                Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(&self.source, self.waiting))),
+                Arc::new(self.line.finish()),
+                Arc::new(self.reason.finish()),
+                Arc::new(self.raw.finish()),
+                Arc::new(TimestampMicrosecondArray::from(vec![self.ingested_at; self.waiting]).with_timezone("UTC")),
+            ],
+        )?;
+        self.waiting = 0;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => {
+                let properties =
+                    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?)).build();
+                none.insert(ArrowWriter::try_new(File::create(&self.path)?, schema(), Some(properties))?)
+            }
+        };
+        writer.write(&batch)
+    }
+}

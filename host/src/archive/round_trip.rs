@@ -1,0 +1,348 @@
+//! Flows in, files out, and back again.
+
+use std::{fs, fs::File, net::IpAddr, path::Path};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{TimestampMicrosecondType, UInt16Type, UInt64Type};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use tempfile::TempDir;
+
+use super::{
+    Archive, ArchiveWriter, FlowRecord, FlowsDigest, IngestOptions, SourceStatus, Written, hours::HOUR, ingest_zeek,
+    rejects, slices,
+};
+use crate::{flow, zone::AddressSpace};
+
+const DAY: i64 = 24 * HOUR;
+
+fn empty_archive() -> (TempDir, Archive) {
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::open("archive", directory.path()).unwrap();
+    (directory, archive)
+}
+
+fn record<'a>(end_time: i64, src: &str, dst: &str) -> FlowRecord<'a> {
+    let ip = |text: &str| -> IpAddr { text.parse().unwrap() };
+    let flow = FlowRecord::new((end_time - 5, end_time), (ip(src), 40_000), (ip(dst), 443), 6);
+    FlowRecord { flow_uid: Some("CuniqueOfThisFlow1"), src_bytes: Some(7), service: Some("ssl"), ..flow }
+}
+
+/// Flows of `days` days whose order in time is as bad as `stride` makes it.
+fn many(rows: i64, days: i64, stride: i64) -> Vec<FlowRecord<'static>> {
+    (0..rows)
+        .map(|row| {
+            let time = (row * stride).rem_euclid(rows) * (days * DAY / rows) + 17;
+            let inside = format!("10.0.{}.{}", row % 3, row % 200);
+            match row % 4 {
+                0 => record(time, &inside, "203.0.113.9"),
+                1 => record(time, "2001:db8::9", &inside),
+                2 => record(time, &inside, "10.9.9.9"),
+                _ => record(time, &inside, "ff02::fb"),
+            }
+        })
+        .collect()
+}
+
+async fn write(archive: &Archive, flows: &[FlowRecord<'_>], budget: usize, row_group_rows: usize) -> Written {
+    let lock = archive.lock().unwrap();
+    let mut writer =
+        ArchiveWriter::with_limits(&lock, "source", AddressSpace::default(), budget, row_group_rows).unwrap();
+    for flow in flows {
+        writer.push(flow).unwrap();
+    }
+    writer.finish().await.unwrap()
+}
+
+fn read(archive: &Archive, file: &str) -> Vec<RecordBatch> {
+    let file = File::open(archive.directory().unwrap().join(file)).unwrap();
+    ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap().map(Result::unwrap).collect()
+}
+
+fn sum(flows: &[FlowRecord<'_>]) -> FlowsDigest {
+    let mut total = FlowsDigest::default();
+    flows.iter().for_each(|flow| total += flow.digest(&mut Vec::new()));
+    total
+}
+
+#[tokio::test]
+async fn nothing_is_lost_whatever_the_order_and_the_memory() {
+    for (stride, budget, row_group_rows) in
+        [(1, usize::MAX, 1_000), (7, usize::MAX, 1_000), (7, 20_000, 1_000), (4_999, 2_000, 50), (1, usize::MAX, 1 << 20)]
+    {
+        let (_directory, archive) = empty_archive();
+        let flows = many(5_000, 100, stride);
+        let written = write(&archive, &flows, budget, row_group_rows).await;
+        let listing = archive.list().await.unwrap();
+        assert_eq!(listing.broken, []);
+        assert_eq!(listing.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>(), written.files);
+        assert_eq!(written.rows, 5_000);
+        let mut hours = FlowsDigest::default();
+        for file in &listing.files {
+            assert!(!file.foreign);
+            let in_hours: u64 = file.hours.iter().map(|hour| hour.rows).sum();
+            let in_rows: usize = read(&archive, &file.path).iter().map(RecordBatch::num_rows).sum();
+            assert_eq!((in_hours, in_rows as u64), (file.rows, file.rows));
+            file.hours.iter().for_each(|hour| hours += hour.digest);
+        }
+        assert_eq!(hours, sum(&flows), "stride {stride}, budget {budget}");
+        let of_slices: u64 = slices(&listing.files, 6).iter().map(|slice| slice.rows).sum();
+        assert_eq!(of_slices, 5_000);
+    }
+}
+
+#[tokio::test]
+async fn values_come_back() {
+    let (_directory, archive) = empty_archive();
+    let full = FlowRecord {
+        dst_bytes: Some(u64::MAX),
+        src_packets: Some(3),
+        conn_state: Some("SF"),
+        tcp_flags: Some(0x13),
+        src_mac: Some([0, 0x1a, 0x2b, 0, 0xff, 0x10]),
+        vlan: Some(42),
+        community_id: Some("1:abc="),
+        dst_name: Some("pump.example"),
+        sensor: Some("ward-3"),
+        sampling_interval: Some(1),
+        observed_sides: Some(2),
+        ..record(1_714_521_600_000_000, "10.0.0.1", "2001:DB8:0:0::1")
+    };
+    let written = write(&archive, &[full], usize::MAX, 10).await;
+    assert_eq!(written.files, ["date=2024-05-01/source-0.parquet"]);
+    let batch = &read(&archive, &written.files[0])[0];
+    assert_eq!(batch.schema().fields(), flow::schema().fields());
+    let text = |name: &str| batch.column_by_name(name).unwrap().as_string_view().value(0).to_owned();
+    assert_eq!([text("src_ip"), text("dst_ip")], ["10.0.0.1", "2001:db8::1"]);
+    assert_eq!([text("service"), text("conn_state"), text("src_mac")], ["ssl", "SF", "00:1a:2b:00:ff:10"]);
+    assert_eq!([text("flow_uid"), text("community_id")], ["CuniqueOfThisFlow1", "1:abc="]);
+    assert_eq!([text("dst_name"), text("sensor")], ["pump.example", "ward-3"]);
+    let number = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<UInt64Type>().value(0);
+    assert_eq!([number("src_bytes"), number("dst_bytes"), number("src_packets")], [7, u64::MAX, 3]);
+    let small = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<UInt16Type>().value(0);
+    assert_eq!([small("src_port"), small("dst_port"), small("tcp_flags"), small("vlan")], [40_000, 443, 0x13, 42]);
+    assert!(["dst_packets", "dst_mac"].iter().all(|name| batch.column_by_name(name).unwrap().is_null(0)));
+}
+
+#[tokio::test]
+async fn row_groups_keep_internal_flows_apart_and_devices_together() {
+    let (_directory, archive) = empty_archive();
+    let written = write(&archive, &many(2_000, 1, 1), usize::MAX, 500).await;
+    let file = File::open(archive.directory().unwrap().join(&written.files[0])).unwrap();
+    let groups = ArrowReaderMetadata::load(&file, Default::default()).unwrap().metadata().num_row_groups();
+    let space = AddressSpace::default();
+    let mut kinds = Vec::new();
+    for group in 0..groups {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file.try_clone().unwrap()).unwrap();
+        let batch = reader.with_row_groups(vec![group]).build().unwrap().next().unwrap().unwrap();
+        let ips = ["src_ip", "dst_ip"].map(|name| batch.column_by_name(name).unwrap().as_string_view().clone());
+        let internal = |side: usize, row| space.scope(ips[side].value(row).parse().unwrap()).name() == "internal";
+        let times = batch.column_by_name("end_time").unwrap().as_primitive::<TimestampMicrosecondType>();
+        let keys: Vec<_> = (0..batch.num_rows())
+            .map(|row| {
+                let side = usize::from(!internal(0, row));
+                (side, ips[side].value(row), times.value(row))
+            })
+            .collect();
+        assert!(keys.is_sorted(), "row group {group}");
+        let both = (0..batch.num_rows()).filter(|&row| internal(0, row) && internal(1, row)).count();
+        assert!(both == 0 || both == batch.num_rows(), "row group {group} mixes them");
+        kinds.push(both > 0);
+    }
+    assert!(kinds.contains(&true) && kinds.contains(&false));
+}
+
+#[tokio::test]
+async fn the_same_flows_give_the_same_files() {
+    let bytes = async || {
+        let (_directory, archive) = empty_archive();
+        let written = write(&archive, &many(3_000, 3, 7), 50_000, 300).await;
+        let read = |file: &String| (file.clone(), fs::read(archive.directory().unwrap().join(file)).unwrap());
+        written.files.iter().map(read).collect::<Vec<_>>()
+    };
+    assert!(bytes().await == bytes().await);
+}
+
+#[tokio::test]
+async fn nothing_is_visible_before_the_end() {
+    let (_directory, archive) = empty_archive();
+    assert_eq!(archive.list().await.unwrap().files.len(), 0);
+    let lock = archive.lock().unwrap();
+    let mut writer = ArchiveWriter::with_limits(&lock, "source", AddressSpace::default(), 1_000, 10).unwrap();
+    for flow in many(1_000, 3, 1) {
+        writer.push(&flow).unwrap();
+    }
+    assert_eq!(archive.list().await.unwrap().files.len(), 0);
+    drop(writer);
+    drop(lock);
+    archive.lock().unwrap();
+    assert!(!archive.directory().unwrap().join("_wardflow/unfinished").exists());
+}
+
+#[tokio::test]
+async fn foreign_and_broken_files_are_told_apart() {
+    let (_directory, archive) = empty_archive();
+    let written = write(&archive, &many(1_000, 1, 1), usize::MAX, 500).await;
+    let root = archive.directory().unwrap();
+    let batches = read(&archive, &written.files[0]);
+    let plain = |path: &Path, batch: &RecordBatch| {
+        let mut writer = parquet::arrow::ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+        writer.write(batch).unwrap();
+        writer.close().unwrap();
+    };
+    plain(&root.join("foreign.parquet"), &batches[0]);
+    plain(&root.join("other.parquet"), &batches[0].project(&[2]).unwrap());
+    fs::write(root.join("torn.parquet"), "PAR1 and no more").unwrap();
+    fs::write(root.join("notes.txt"), "no flows").unwrap();
+    let listing = archive.list().await.unwrap();
+    let broken: Vec<_> = listing.broken.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(broken, ["other.parquet", "torn.parquet"]);
+    assert!(listing.broken[0].reason.contains("end_time"), "{}", listing.broken[0].reason);
+    let foreign = listing.files.iter().find(|file| file.foreign).unwrap();
+    assert_eq!((foreign.path.as_str(), foreign.rows), ("foreign.parquet", batches[0].num_rows() as u64));
+    assert_eq!(foreign.span(), listing.files[0].span());
+    let before = foreign.hours.clone();
+    plain(&root.join("foreign.parquet"), &batches[0].slice(0, 990));
+    let after = archive.list().await.unwrap();
+    assert_ne!(after.files.iter().find(|file| file.foreign).unwrap().hours, before);
+}
+
+const CONN: &str = "#separator \\x09\n#path\tconn\n\
+    #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\thistory\n\
+    1714521600.5\tC1\t10.0.0.1\t50000\t203.0.113.9\t443\ttcp\t1.25\tShADadFf\n\
+    1714521601.5\tC2\t10.0.0.1\t70000\t203.0.113.9\t443\ttcp\t-\tS\n\
+    1714521602.5\tC3\tfe80::1\t135\tff02::1\t136\ticmp\t-\t-\n\
+    #close\t2024-05-01-01-00-00\n";
+
+async fn ingest(archive: &Archive, input: &Path) -> super::SourceReport {
+    let lock = archive.lock().unwrap();
+    let inputs = [input.display().to_string()];
+    let mut report = ingest_zeek(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+    report.sources.remove(0)
+}
+
+fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut directories = vec![root.to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => directories.push(path),
+                false => files.push((path.display().to_string(), fs::read(&path).unwrap())),
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn a_source_is_ingested_once() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    fs::write(&log, CONN).unwrap();
+    fs::write(directory.path().join("ssl.log"), "#path\tssl\n#fields\tuid\tserver_name\nC1\tcloud.example\n").unwrap();
+    let added = ingest(&archive, &log).await;
+    assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
+    assert_eq!((added.lines, added.flows, added.rejects, added.names_joined), (3, 2, 1, 1));
+    let before = tree(archive.directory().unwrap());
+    let again = ingest(&archive, &log).await;
+    assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
+    assert_eq!((again.flows, again.digest), (2, added.digest.clone()));
+    assert_eq!(tree(archive.directory().unwrap()), before);
+
+    let rejects = read(&archive, &format!("{}/{}.parquet", rejects::directory(), &added.digest[..16]));
+    assert_eq!(rejects[0].num_rows(), 1);
+    assert_eq!(rejects[0].column(1).as_primitive::<UInt64Type>().value(0), 5);
+    assert_eq!(rejects[0].column(2).as_string_view().value(0), "id.orig_p is \"70000\"; it must be a port from 0 to 65535");
+    assert!(rejects[0].column(3).as_string_view().value(0).starts_with("1714521601.5\\tC2\\t"));
+}
+
+#[tokio::test]
+async fn a_killed_ingest_is_made_good() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    fs::write(&log, CONN).unwrap();
+    let added = ingest(&archive, &log).await;
+    let root = archive.directory().unwrap();
+    let flows = |root: &Path| tree(root).into_iter().filter(|(path, _)| path.contains("date=")).collect::<Vec<_>>();
+    let expected = flows(root);
+    // What a run leaves that was killed before it could record the source: its files, one of which this run would not write.
+    let sources = root.join("_wardflow/sources");
+    fs::remove_file(sources.join(format!("{}.json", added.digest))).unwrap();
+    let date = root.join("date=2024-05-01");
+    fs::copy(fs::read_dir(&date).unwrap().next().unwrap().unwrap().path(), date.join(format!("{}-1.parquet", &added.digest[..16]))).unwrap();
+    fs::create_dir_all(root.join("_wardflow/unfinished/part-x")).unwrap();
+    fs::write(root.join("_wardflow/unfinished/part-x/file"), "torn").unwrap();
+    ingest(&archive, &log).await;
+    assert_eq!(flows(root), expected);
+    assert!(!root.join("_wardflow/unfinished/part-x").exists());
+}
+
+#[tokio::test]
+async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
+    let (directory, archive) = empty_archive();
+    let path = |name: &str| directory.path().join(name);
+    fs::create_dir(path("empty")).unwrap();
+    let text = "Lorem ipsum dolor";
+    let dns = "#path\tdns\n#fields\tts\tuid\n1\tC1\n";
+    for (name, content) in [
+        ("text.log", text.to_owned()),
+        ("dns.log", dns.to_owned()),
+        ("headless.log", CONN.lines().skip(3).collect::<Vec<_>>().join("\n")),
+        ("open_conn.log", CONN.to_owned()),
+        ("query.json", r#"{"ts":1,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":53,"proto":"udp","query":"x"}"#.to_owned()),
+        ("poor.log", "#path\tconn\n#fields\tts\tuid\n1\tC1\n".to_owned()),
+        ("conn.log", CONN.to_owned()),
+    ] {
+        fs::write(path(name), content).unwrap();
+    }
+    let names = ["text.log", "dns.log", "headless.log", "open_conn.log", "query.json", "poor.log", "missing.log", "empty", "conn.log"];
+    let inputs = names.map(|name| path(name).display().to_string());
+    let lock = archive.lock().unwrap();
+    let report = ingest_zeek(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+    let said: Vec<_> = report
+        .sources
+        .iter()
+        .map(|source| match &source.status {
+            SourceStatus::Refused(error) => error.to_string(),
+            SourceStatus::Added => "added".into(),
+            SourceStatus::AlreadyThere => "there".into(),
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "it is no Zeek log: its first line, \"Lorem ipsum dolor\", is neither a header (#separator, #fields) nor a \
+             JSON object",
+            "it is Zeek's dns.log, not conn.log",
+            "it is no Zeek log: its first line, \"1714521600.5\\tC1\\t10.0.0.1\\t50000\\t203.0.113.9\\t443\\ttcp\\t1.25\\tShADa\", \
+             is neither a header (#separator, #fields) nor a JSON object",
+            "it holds connections that are still open, each of which is in conn.log again when it closes",
+            "none of its 1 lines is a flow; the first: the record is none of conn.log: it has neither conn_state nor \
+             history nor orig_pkts",
+            "it is no conn.log: its #fields line lacks id.orig_h",
+            "it cannot be read",
+            "the directory holds no conn.log",
+            "added",
+        ]
+    );
+    assert_eq!(archive.list().await.unwrap().files.len(), 1);
+}
+
+#[tokio::test]
+async fn standard_input_may_be_compressed_and_break_off() {
+    let (_directory, archive) = empty_archive();
+    let lock = archive.lock().unwrap();
+    let mut whole = Vec::new();
+    let mut gzip = flate2::write::GzEncoder::new(&mut whole, flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, CONN.as_bytes()).unwrap();
+    gzip.finish().unwrap();
+    let torn = whole[..whole.len() - 12].to_vec();
+    let input: Box<dyn std::io::Read + Send> = Box::new(std::io::Cursor::new(torn));
+    let report = ingest_zeek(&lock, &["-".into()], Some(input), &IngestOptions::default()).await.unwrap();
+    let source = &report.sources[0];
+    assert!(matches!(source.status, SourceStatus::Added), "{source:?}");
+    assert!(source.flows >= 1 && source.rejects >= 1 && source.lines == source.flows + source.rejects, "{source:?}");
+    assert_eq!(source.name, "-");
+}

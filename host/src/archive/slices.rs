@@ -1,0 +1,83 @@
+//! Slices of an archive, with the digest of what each holds.
+
+use std::collections::BTreeMap;
+
+use super::{digest::FlowsDigest, files::ArchiveFile, hours::HOUR};
+
+/// A slice of an archive, before anyone looks into it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SliceInput {
+    /// Its start, microseconds UTC: a multiple of its length from 1970-01-01.
+    pub start: i64,
+    /// Its end, exclusive.
+    pub end: i64,
+    /// Number of flows that end in it.
+    pub rows: u64,
+    /// Digest of those flows, independent of their order and of files; of no flows, zeros.
+    pub digest: FlowsDigest,
+    /// The files that hold them, as positions in what [`slices`] was given.
+    pub files: Vec<usize>,
+}
+
+/// Every slice from the first to the last in which a flow ends, empty ones between them too. `slice_hours` of zero counts
+/// as one.
+pub fn slices(files: &[ArchiveFile], slice_hours: u32) -> Vec<SliceInput> {
+    let hours = i64::from(slice_hours.max(1));
+    let mut filled: BTreeMap<i64, SliceInput> = BTreeMap::new();
+    for (index, file) in files.iter().enumerate() {
+        for hour in &file.hours {
+            let number = hour.hour.div_euclid(hours);
+            let slice = filled.entry(number).or_insert_with(|| empty(number, hours));
+            slice.rows += hour.rows;
+            slice.digest += hour.digest;
+            if slice.files.last() != Some(&index) {
+                slice.files.push(index);
+            }
+        }
+    }
+    let (Some((&first, _)), Some((&last, _))) = (filled.first_key_value(), filled.last_key_value()) else {
+        return Vec::new();
+    };
+    (first..=last).map(|number| filled.remove(&number).unwrap_or_else(|| empty(number, hours))).collect()
+}
+
+fn empty(number: i64, hours: i64) -> SliceInput {
+    let [start, end] = [number, number + 1].map(|number| number * hours * HOUR);
+    SliceInput { start, end, rows: 0, digest: FlowsDigest::default(), files: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::{ObjectMeta, path::Path};
+
+    use super::slices;
+    use crate::archive::{ArchiveFile, FlowsDigest, hours::{HOUR, Hour}};
+
+    fn file(hours: &[(i64, &str)]) -> ArchiveFile {
+        let hours = hours.iter().map(|&(hour, flow)| Hour { hour, rows: 1, digest: FlowsDigest::of(flow.as_bytes()) });
+        let object = ObjectMeta {
+            location: Path::from("x"),
+            last_modified: Default::default(),
+            size: 1,
+            e_tag: None,
+            version: None,
+        };
+        ArchiveFile { object, path: "x".into(), rows: 0, hours: hours.collect(), foreign: false }
+    }
+
+    #[test]
+    fn empty_slices_lie_between() {
+        let slices = slices(&[file(&[(-1, "a"), (13, "b")]), file(&[(12, "c")])], 6);
+        let seen: Vec<_> = slices.iter().map(|slice| (slice.start / HOUR, slice.rows, slice.files.clone())).collect();
+        assert_eq!(seen, [(-6, 1, vec![0]), (0, 0, vec![]), (6, 0, vec![]), (12, 2, vec![0, 1])]);
+        assert!(slices.iter().all(|slice| slice.end - slice.start == 6 * HOUR));
+    }
+
+    #[test]
+    fn digests_do_not_depend_on_files() {
+        let one = slices(&[file(&[(1, "a"), (2, "b")])], 6);
+        let two = slices(&[file(&[(2, "b")]), file(&[(1, "a")])], 6);
+        assert_eq!(one[0].digest, two[0].digest);
+        assert!(slices(&[], 6).is_empty());
+    }
+}

@@ -1,0 +1,179 @@
+//! One source of an ingest: where it is, and reading it to its end.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use super::{
+    encoder::Staged,
+    ingest::{OnProgress, Progress},
+    input,
+    rejects::RejectsWriter,
+    writer::ArchiveWriter,
+    zeek::{self, ConnLine, ConnLog, NameLog, Names},
+};
+use crate::error::{Context, Error, Result};
+
+/// A source, or why there is none.
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) path: Result<PathBuf, Box<dyn Fn() -> Error + Send + Sync>>,
+}
+
+/// By whose doing a source was not added.
+pub(super) enum Failure {
+    /// The source's: it is refused, and the others go on.
+    Source(Error),
+    /// The archive's: nothing goes on.
+    Archive(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Archive(error)
+    }
+}
+
+/// All that reading a source takes.
+pub(super) struct Reading {
+    pub(super) path: PathBuf,
+    pub(super) bytes: u64,
+    pub(super) sensor: Option<String>,
+    pub(super) writer: ArchiveWriter,
+    pub(super) rejects: RejectsWriter,
+    pub(super) progress: Progress,
+    pub(super) on_progress: Option<OnProgress>,
+}
+
+/// What reading a source gave. Nothing of it is visible yet.
+pub(super) struct Outcome {
+    pub(super) staged: Staged,
+    pub(super) rejects: Option<PathBuf>,
+    pub(super) counts: Counts,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) flows: u64,
+    pub(super) rejects: u64,
+    pub(super) names_joined: u64,
+    pub(super) notes: Vec<String>,
+}
+
+/// The sources that an input stands for.
+pub(super) fn find(input: &str, spooled: Option<&Path>) -> Vec<Source> {
+    let one = |path| vec![Source { name: input.to_owned(), path }];
+    if input == "-" {
+        return match spooled {
+            Some(path) => one(Ok(path.to_owned())),
+            None => one(refusal(|| Error::usage("there is no standard input").remedy("name a file or a directory"))),
+        };
+    }
+    let path = PathBuf::from(input);
+    if path.is_dir() {
+        return match zeek::conn_logs(&path) {
+            Ok(logs) if logs.is_empty() => one(refusal(|| {
+                Error::usage("the directory holds no conn.log").remedy("give a directory with Zeek's conn.log, rotated or not, or the file itself")
+            })),
+            Ok(logs) => {
+                logs.into_iter().map(|log| Source { name: log.display().to_string(), path: Ok(log) }).collect()
+            }
+            Err(error) => {
+                let text = error.to_string();
+                one(refusal(move || Error::failed(format!("the directory cannot be read: {text}"))))
+            }
+        };
+    }
+    if zeek::is_of_open_connections(&path) {
+        return one(refusal(|| {
+            Error::usage("it holds connections that are still open, each of which is in conn.log again when it closes")
+                .remedy("ingest conn.log alone")
+        }));
+    }
+    one(Ok(path))
+}
+
+fn refusal<T>(error: impl Fn() -> Error + Send + Sync + 'static) -> Result<T, Box<dyn Fn() -> Error + Send + Sync>> {
+    Err(Box::new(error))
+}
+
+/// Copies a stream into a file, so that its digest is known before it is read.
+pub(super) fn spool(mut input: Box<dyn Read + Send>, directory: &Path) -> Result<PathBuf> {
+    let path = directory.join("standard-input");
+    let mut copy = || io::copy(&mut input, &mut File::create(&path)?);
+    copy().context(|| "copying standard input into the archive's directory".into())?;
+    Ok(path)
+}
+
+impl Reading {
+    /// Reads the source to its end. Blocks.
+    pub(super) fn run(mut self) -> Result<Outcome, Failure> {
+        const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+        let mut counts = Counts::default();
+        let names = names_beside(&self.path, &mut counts.notes);
+        let open = input::open(&self.path, self.bytes).context(|| "it cannot be read".into());
+        let input = open.map_err(Failure::Source)?;
+        let mut log = ConnLog::new(input.content, names, self.sensor.take());
+        let mut first_reason = None;
+        let mut told = Instant::now();
+        while let Some(line) = log.next_line().map_err(Failure::Source)? {
+            match line {
+                ConnLine::Flow(flow) => {
+                    counts.flows += 1;
+                    counts.names_joined += u64::from(flow.dst_name.is_some());
+                    self.writer.push(&flow)?;
+                }
+                ConnLine::Reject(reject) => {
+                    counts.rejects += 1;
+                    self.rejects.push(&reject)?;
+                    first_reason.get_or_insert(reject.reason);
+                }
+            }
+            if (counts.flows + counts.rejects) % 4_096 == 0 && told.elapsed() >= PROGRESS_EVERY {
+                told = Instant::now();
+                self.tell(input.bytes_read.load(Ordering::Relaxed), counts.flows);
+            }
+        }
+        if let (0, Some(reason)) = (counts.flows, first_reason) {
+            return Err(Failure::Source(
+                Error::usage(format!("none of its {} lines is a flow; the first: {reason}", counts.rejects))
+                    .remedy("give Zeek's conn.log"),
+            ));
+        }
+        self.tell(self.bytes, counts.flows);
+        Ok(Outcome { staged: self.writer.stage()?, rejects: self.rejects.finish()?, counts })
+    }
+
+    fn tell(&mut self, bytes_read: u64, flows: u64) {
+        if let Some(on_progress) = &self.on_progress {
+            (self.progress.bytes_read, self.progress.flows) = (bytes_read, flows);
+            on_progress(&self.progress);
+        }
+    }
+}
+
+/// Names from the logs of the same rotation. A log that cannot be read costs names and no flow: it is noted.
+fn names_beside(conn_log: &Path, notes: &mut Vec<String>) -> Names {
+    let mut names = Names::default();
+    for log in NameLog::ALL {
+        let Some(path) = zeek::beside(conn_log, log.path()) else {
+            continue;
+        };
+        let mut read = || -> Result<()> {
+            let size = fs::metadata(&path).context(|| "reading its size".into())?.len();
+            let input = input::open(&path, size).context(|| "opening it".into())?;
+            names.read(input.content, log)
+        };
+        if let Err(error) = read() {
+            notes.push(format!("names of {} are missing: {error}", path.display()));
+        }
+    }
+    if names.dropped() > 0 {
+        notes.push(format!("{} names beside it were not joined, since there are too many", names.dropped()));
+    }
+    names
+}

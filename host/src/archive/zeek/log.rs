@@ -1,0 +1,163 @@
+//! A Zeek log of either format, line by line.
+
+use std::io::Read;
+
+use super::{json, slots::Slots, tsv::Header};
+use crate::{
+    archive::lines::{Line, Lines},
+    error::{Error, Result},
+};
+
+/// A kind of log, by its name and the fields that are wanted of it.
+#[derive(Debug)]
+pub(super) struct Kind<const N: usize> {
+    /// What follows `#path`, and begins the file's name.
+    pub(super) path: &'static str,
+    /// The fields by name.
+    pub(super) fields: [&'static str; N],
+    /// How many of them, from the first on, no record can lack.
+    pub(super) required: usize,
+}
+
+/// Reads records of one kind.
+#[derive(Debug)]
+pub(super) struct Log<R, const N: usize> {
+    kind: &'static Kind<N>,
+    lines: Lines<R>,
+    format: Format<N>,
+    slots: Slots<N>,
+    has_records: bool,
+    is_broken: bool,
+}
+
+/// What came next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A record; [`Log::get`] has its fields.
+    Record,
+    /// A line that is no record, and why.
+    Malformed(String),
+    /// The log is at its end.
+    End,
+}
+
+#[derive(Debug)]
+enum Format<const N: usize> {
+    Unknown,
+    Json,
+    Tsv(Header<N>),
+}
+
+impl<R: Read, const N: usize> Log<R, N> {
+    pub(super) fn new(input: R, kind: &'static Kind<N>) -> Self {
+        let (lines, slots) = (Lines::new(input), Slots::default());
+        Self { kind, lines, format: Format::Unknown, slots, has_records: false, is_broken: false }
+    }
+
+    /// Goes to the next record or malformed line.
+    ///
+    /// # Errors
+    /// The input cannot be read, is no Zeek log, or is another one.
+    pub(super) fn advance(&mut self) -> Result<Step> {
+        loop {
+            if self.is_broken {
+                return Ok(Step::End);
+            }
+            match self.lines.advance() {
+                Ok(Line::End) => return Ok(Step::End),
+                Ok(Line::TooLong) => return Ok(Step::Malformed("the line is longer than 1 MiB".into())),
+                Ok(Line::Whole) => {}
+                Err(error) if error.raw_os_error().is_some() => {
+                    return Err(Error::failed("the file cannot be read").because(error));
+                }
+                Err(error) => {
+                    self.is_broken = true;
+                    self.lines.take_rest();
+                    return Ok(Step::Malformed(format!("the compressed file breaks off here: {error}")));
+                }
+            }
+            match self.line()? {
+                Some(step) => {
+                    self.has_records |= step == Step::Record;
+                    return Ok(step);
+                }
+                None => continue,
+            }
+        }
+    }
+
+    /// A field of the record; none if it is absent, unset or empty.
+    pub(super) fn get(&self, field: usize) -> Option<&[u8]> {
+        self.slots.get(self.lines.text(), field)
+    }
+
+    /// The line, without its end.
+    pub(super) fn text(&self) -> &[u8] {
+        self.lines.text()
+    }
+
+    /// The line's number, from one.
+    pub(super) const fn number(&self) -> u64 {
+        self.lines.number()
+    }
+
+    /// What the line is; none if it is blank or a header.
+    fn line(&mut self) -> Result<Option<Step>> {
+        let line = self.lines.text();
+        let content = line.trim_ascii_start();
+        let Some(&first) = content.first() else {
+            return Ok(None);
+        };
+        if matches!(self.format, Format::Unknown) {
+            self.format = match first {
+                b'{' => Format::Json,
+                b'#' => Format::Tsv(Header::default()),
+                _ => return Err(not_zeek(self.kind.path, content)),
+            };
+        }
+        let split = match &mut self.format {
+            Format::Tsv(header) if first == b'#' => match header.read(content, &self.kind.fields) {
+                Ok(()) => return Ok(None),
+                Err(reason) => Err(reason),
+            },
+            Format::Tsv(header) => {
+                if let Err(error) = check(header, self.kind) {
+                    if !self.has_records {
+                        return Err(error);
+                    }
+                    return Ok(Some(Step::Malformed(error.to_string())));
+                }
+                header.split(line, &mut self.slots)
+            }
+            Format::Json | Format::Unknown => json::split(line, &self.kind.fields, &mut self.slots),
+        };
+        Ok(Some(split.map_or_else(Step::Malformed, |()| Step::Record)))
+    }
+}
+
+fn not_zeek(path: &str, line: &[u8]) -> Error {
+    let shown = &line[..line.len().min(60)];
+    Error::usage(format!(
+        "it is no Zeek log: its first line, \"{}\", is neither a header (#separator, #fields) nor a JSON object",
+        shown.escape_ascii()
+    ))
+    .remedy(format!("give Zeek's {path}.log with its header lines, or as JSON"))
+}
+
+/// Whether a header announces records of a kind.
+fn check<const N: usize>(header: &Header<N>, kind: &Kind<N>) -> Result<()> {
+    let remedy = |error: Error| error.remedy(format!("give Zeek's {}.log with its header lines", kind.path));
+    if !header.has_columns() {
+        return Err(remedy(Error::usage("it is no whole Zeek log: no #fields line comes before its first record")));
+    }
+    if let Some(path) = header.path().filter(|path| *path != kind.path) {
+        return Err(remedy(Error::usage(format!("it is Zeek's {path}.log, not {}.log", kind.path))));
+    }
+    match (0..kind.required).find(|&field| !header.has(field)) {
+        None => Ok(()),
+        Some(field) => {
+            let name = kind.fields[field];
+            Err(remedy(Error::usage(format!("it is no {}.log: its #fields line lacks {name}", kind.path))))
+        }
+    }
+}

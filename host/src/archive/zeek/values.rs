@@ -1,0 +1,212 @@
+//! What Zeek's fields mean: text into numbers, addresses and times.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A time or interval in seconds, in microseconds, rounded to the nearest.
+pub(super) fn micros(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    let mut whole = 0_i64;
+    let mut at = 0;
+    while let Some(digit @ b'0'..=b'9') = digits.get(at) {
+        whole = whole.checked_mul(10)?.checked_add(i64::from(digit - b'0'))?;
+        at += 1;
+    }
+    if at == 0 {
+        return None;
+    }
+    let mut fraction = 0_i64;
+    if digits.get(at) == Some(&b'.') {
+        let decimals = &digits[at + 1..];
+        let length = decimals.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        for place in 0..6 {
+            let digit = if place < length { decimals[place] - b'0' } else { 0 };
+            fraction = fraction * 10 + i64::from(digit);
+        }
+        fraction += i64::from(length > 6 && decimals[6] >= b'5');
+        at += 1 + length;
+    }
+    if at < digits.len() {
+        return scientific(text);
+    }
+    let micros = whole.checked_mul(1_000_000)?.checked_add(fraction)?;
+    Some(if negative { -micros } else { micros })
+}
+
+fn scientific(text: &[u8]) -> Option<i64> {
+    let seconds: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    let micros = (seconds * 1e6).round();
+    (micros.abs() < 9e18).then_some(micros as i64)
+}
+
+/// Seconds since 1970 from which on a number is taken for milliseconds, as `JSON::TS_MILLIS` has them: the year 5138.
+const FIRST_MILLIS: i64 = 100_000_000_000;
+
+/// End of the year 9999 in microseconds: the times that SQL and Parquet readers agree on are before.
+pub(super) const LAST_TIME: i64 = 253_402_300_800_000_000;
+
+/// Times from the year 1 on.
+const TIMES: std::ops::Range<i64> = -62_135_596_800_000_000..LAST_TIME;
+
+/// A time: seconds, milliseconds or ISO 8601.
+pub(super) fn time(text: &[u8]) -> Option<i64> {
+    let micros = match micros(text) {
+        Some(micros) if micros / 1_000_000 >= FIRST_MILLIS => micros / 1_000,
+        Some(micros) => micros,
+        None => std::str::from_utf8(text).ok()?.parse::<jiff::Timestamp>().ok()?.as_microsecond(),
+    };
+    TIMES.contains(&micros).then_some(micros)
+}
+
+/// An unsigned number.
+pub(super) fn number<T: TryFrom<u64>>(text: &[u8]) -> Option<T> {
+    if text.is_empty() {
+        return None;
+    }
+    let mut number = 0_u64;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    T::try_from(number).ok()
+}
+
+/// An IP address.
+pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
+    match ipv4(text) {
+        Some(v4) => Some(IpAddr::V4(v4)),
+        None => std::str::from_utf8(text).ok()?.parse().ok(),
+    }
+}
+
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut parts = text.split(|&byte| byte == b'.');
+    for octet in &mut octets {
+        *octet = number(parts.next().filter(|part| part.len() <= 3)?)?;
+    }
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+/// A MAC address.
+pub(super) fn mac(text: &[u8]) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split(|byte| matches!(byte, b':' | b'-'));
+    for byte in &mut mac {
+        let part = std::str::from_utf8(parts.next()?).ok().filter(|part| part.len() <= 2)?;
+        *byte = u8::from_str_radix(part, 16).ok()?;
+    }
+    parts.next().is_none().then_some(mac)
+}
+
+/// The IANA number of a transport protocol. `icmp` is 1 between IPv4 addresses and 58 between IPv6 ones; what Zeek could
+/// not tell is 0.
+pub(super) fn protocol(text: &[u8], is_ipv6: bool) -> Option<u8> {
+    match text {
+        b"tcp" => Some(6),
+        b"udp" => Some(17),
+        b"icmp" if is_ipv6 => Some(58),
+        b"icmp" => Some(1),
+        b"icmp6" => Some(58),
+        b"sctp" => Some(132),
+        b"igmp" => Some(2),
+        b"gre" => Some(47),
+        b"esp" => Some(50),
+        b"unknown_transport" => Some(0),
+        _ => number(text),
+    }
+}
+
+/// The TCP flags that a `history` shows, whichever side sent them.
+///
+/// | letter | seen | flags |
+/// |---|---|---|
+/// | `s` | SYN without ACK | SYN |
+/// | `h` | SYN with ACK | SYN, ACK |
+/// | `a` | pure ACK | ACK |
+/// | `d` | data | ACK, which every segment after the first has |
+/// | `f` | FIN | FIN |
+/// | `r` | RST | RST |
+///
+/// The other letters (`c g i q t w x ^`) tell of no flag for sure.
+pub(super) fn tcp_flags(history: &[u8]) -> u16 {
+    history.iter().fold(0, |flags, letter| {
+        flags
+            | match letter.to_ascii_lowercase() {
+                b's' => 0x02,
+                b'h' => 0x12,
+                b'a' | b'd' => 0x10,
+                b'f' => 0x01,
+                b'r' => 0x04,
+                _ => 0,
+            }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ip, mac, micros, number, protocol, tcp_flags, time};
+
+    #[test]
+    fn times() {
+        for (text, expected) in [
+            ("1517336042.090842", Some(1_517_336_042_090_842)),
+            ("19.981745", Some(19_981_745)),
+            ("0", Some(0)),
+            ("0.012166976928710938", Some(12_167)),
+            ("0.9999999", Some(1_000_000)),
+            ("1.5e-05", Some(15)),
+            ("-1.5", Some(-1_500_000)),
+            ("1704738946055", Some(1_704_738_946_055_000)),
+            ("2024-01-09T12:15:46.055436Z", Some(1_704_802_546_055_436)),
+            ("2024-01-09T13:15:46.055436+01:00", Some(1_704_802_546_055_436)),
+            ("", None),
+            ("-", None),
+            ("inf", None),
+            ("1e300", None),
+            ("99999999999999999999", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(time(text.as_bytes()), expected, "{text}");
+        }
+        assert_eq!(micros(b"1."), Some(1_000_000));
+    }
+
+    #[test]
+    fn addresses() {
+        for text in ["10.0.0.1", "255.255.255.255", "fe80::7809:d6ff:fee3:ff67", "::", "ff02::2"] {
+            assert_eq!(ip(text.as_bytes()).unwrap().to_string(), text);
+        }
+        for text in ["", "10.0.0", "10.0.0.1.2", "10.0.0.256", "10.0.0.0001", "host", "fe80::1%eth0"] {
+            assert_eq!(ip(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(mac(b"00:1A:2b:0:ff:10"), Some([0, 0x1a, 0x2b, 0, 0xff, 0x10]));
+        for text in ["", "00:1a", "00:1a:2b:00:ff:10:11", "00:1a:2b:00:ff:zz", "00:1a:2b:00:ff:100"] {
+            assert_eq!(mac(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers() {
+        assert_eq!(number::<u16>(b"65535"), Some(65_535));
+        for text in ["", "93145", "-1", "1.0", "18446744073709551616"] {
+            assert_eq!(number::<u16>(text.as_bytes()), None, "{text}");
+        }
+        let protocols = [("tcp", false), ("icmp", false), ("icmp", true), ("unknown_transport", true), ("89", false)];
+        let seen = protocols.map(|(text, is_ipv6)| protocol(text.as_bytes(), is_ipv6));
+        assert_eq!(seen, [Some(6), Some(1), Some(58), Some(0), Some(89)]);
+        assert_eq!(protocol(b"token-ring", false), None);
+    }
+
+    #[test]
+    fn flags() {
+        for (history, flags) in [("", 0), ("S", 0x02), ("ShADadfF", 0x13), ("Sr", 0x06), ("CccG^", 0)] {
+            assert_eq!(tcp_flags(history.as_bytes()), flags, "{history}");
+        }
+    }
+}

@@ -1,12 +1,11 @@
 //! What an archive holds: its flow files, by their footers alone.
 
-use std::sync::Arc;
-
 use futures::{StreamExt, stream};
-use object_store::{ObjectMeta, ObjectStore};
+use object_store::{ObjectMeta, ObjectStoreExt};
 use parquet::{
-    arrow::async_reader::ParquetObjectReader,
-    file::metadata::{ParquetMetaData, ParquetMetaDataReader},
+    DecodeResult,
+    errors::ParquetError,
+    file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder},
 };
 
 use super::{
@@ -20,7 +19,7 @@ use crate::error::Result;
 const FOOTERS_AT_ONCE: usize = 16;
 
 /// Bytes read from a file's end at first. A footer that is longer takes a second read.
-const FOOTER_HINT: usize = 64 << 10;
+const FOOTER_HINT: u64 = 64 << 10;
 
 /// What is in an archive.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +69,8 @@ impl Archive {
     /// # Errors
     /// The archive itself cannot be listed.
     pub async fn list(&self) -> Result<Listing> {
-        let flow_files = self.objects(None).await?.into_iter().filter(|object| is_flow_file(self.file(&object.location)));
+        let flow_files =
+            self.objects(None).await?.into_iter().filter(|object| is_flow_file(self.file(&object.location)));
         let read = stream::iter(flow_files).map(|object| read(self, object)).buffered(FOOTERS_AT_ONCE);
         let mut listing = Listing::default();
         for file in read.collect::<Vec<_>>().await {
@@ -90,7 +90,7 @@ fn is_flow_file(path: &str) -> bool {
 async fn read(archive: &Archive, object: ObjectMeta) -> Result<ArchiveFile, BrokenFile> {
     let path = archive.file(&object.location).to_owned();
     let broken = |reason: String| BrokenFile { path: path.clone(), reason };
-    let metadata = metadata(archive.store(), &object).await.map_err(|error| broken(error.to_string()))?;
+    let metadata = metadata(archive, &object).await.map_err(|error| broken(error.to_string()))?;
     let own = footer::own_hours(&metadata).map_err(broken)?;
     let foreign = own.is_none();
     let hours = match own {
@@ -101,13 +101,20 @@ async fn read(archive: &Archive, object: ObjectMeta) -> Result<ArchiveFile, Brok
     Ok(ArchiveFile { object, path, rows, hours, foreign })
 }
 
-async fn metadata(
-    store: &Arc<dyn ObjectStore>,
-    object: &ObjectMeta,
-) -> Result<ParquetMetaData, parquet::errors::ParquetError> {
-    let mut file = ParquetObjectReader::new(Arc::clone(store), object.location.clone()).with_file_size(object.size);
-    let reader = ParquetMetaDataReader::new().with_prefetch_hint(Some(FOOTER_HINT));
-    reader.load_and_finish(&mut file, object.size).await
+async fn metadata(archive: &Archive, object: &ObjectMeta) -> Result<ParquetMetaData, ParquetError> {
+    let mut decoder = ParquetMetaDataPushDecoder::try_new(object.size)?.with_page_index_policy(PageIndexPolicy::Skip);
+    let mut wanted = vec![object.size.saturating_sub(FOOTER_HINT)..object.size];
+    loop {
+        for range in wanted {
+            let bytes = archive.store().get_range(&object.location, range.clone()).await;
+            decoder.push_range(range, bytes.map_err(|error| ParquetError::External(Box::new(error)))?)?;
+        }
+        wanted = match decoder.try_decode()? {
+            DecodeResult::NeedsData(ranges) => ranges,
+            DecodeResult::Data(metadata) => return Ok(metadata),
+            DecodeResult::Finished => return Err(ParquetError::EOF("its footer ends early".into())),
+        };
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,9 @@ pub(super) fn own_hours(metadata: &ParquetMetaData) -> Result<Option<Vec<Hour>>,
     hours.map(Some).map_err(|reason| format!("its metadata {HOURS_KEY} cannot be read: {reason}"))
 }
 
+/// Hours that a foreign row group may span, so that one nonsensical time cannot fill the memory: ten years.
+const MOST_HOURS: i64 = 10 * 8_766;
+
 /// Hours from the statistics of `end_time`: every hour that a row group may hold, with digests that follow the file's
 /// path, size and version. On failure the reason.
 pub(super) fn foreign_hours(metadata: &ParquetMetaData, object: &ObjectMeta) -> Result<Vec<Hour>, String> {
@@ -40,8 +43,12 @@ pub(super) fn foreign_hours(metadata: &ParquetMetaData, object: &ObjectMeta) -> 
             return Err("a row group has no statistics of end_time; write the file again with statistics".into());
         };
         let rows = u64::try_from(row_group.num_rows()).unwrap_or_default();
-        for hour in first.div_euclid(HOUR)..=last.div_euclid(HOUR) {
-            let rows = if hour == first.div_euclid(HOUR) { rows } else { 0 };
+        let [first, last] = [first, last].map(|time| time.div_euclid(HOUR));
+        if last.saturating_sub(first) > MOST_HOURS {
+            return Err("a row group spans more than ten years; write the file again in order of end_time".into());
+        }
+        for hour in first..=last {
+            let rows = if hour == first { rows } else { 0 };
             hours.add_rows(hour, rows, identity(object, index, hour));
         }
     }

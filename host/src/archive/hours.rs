@@ -10,7 +10,7 @@ use super::digest::FlowsDigest;
 pub const HOURS_KEY: &str = "wardflow.hours";
 
 /// An hour in microseconds.
-pub const HOUR: i64 = 3_600_000_000;
+pub(super) const HOUR: i64 = 3_600_000_000;
 
 /// The flows of a file that end in one hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,9 @@ impl Hours {
     }
 }
 
+/// Hours of dates that can be named.
+const DATES: std::ops::Range<i64> = -104_900_000..70_389_000;
+
 #[derive(Serialize, Deserialize)]
 struct HourText {
     hour: i64,
@@ -65,7 +68,11 @@ pub(super) fn to_json(hours: &[Hour]) -> Result<String, serde_json::Error> {
 /// Reads the value of [`HOURS_KEY`]; on failure the reason.
 pub(super) fn from_json(json: &str) -> Result<Vec<Hour>, String> {
     let hours: Vec<HourText> = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    let hours = hours.into_iter().map(|text| Ok(Hour { hour: text.hour, rows: text.rows, digest: text.digest.parse()? }));
+    if let Some(hour) = hours.iter().map(|text| text.hour).find(|hour| !DATES.contains(hour)) {
+        return Err(format!("hour {hour} lies outside the years -9999 to 9999"));
+    }
+    let hours =
+        hours.into_iter().map(|text| Ok(Hour { hour: text.hour, rows: text.rows, digest: text.digest.parse()? }));
     hours.collect()
 }
 
@@ -84,5 +91,6 @@ mod tests {
         assert_eq!(list.iter().map(|hour| (hour.hour, hour.rows)).collect::<Vec<_>>(), [(-1, 1), (0, 2), (1, 1)]);
         assert_eq!(from_json(&to_json(&list).unwrap()), Ok(list));
         assert!(from_json(r#"[{"hour":1,"rows":1,"digest":"x"}]"#).unwrap_err().contains("no digest"));
+        assert!(from_json(r#"[{"hour":9000000000,"rows":1,"digest":""}]"#).unwrap_err().contains("outside"));
     }
 }

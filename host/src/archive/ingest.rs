@@ -1,11 +1,6 @@
 //! From foreign logs into the archive, each source once.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    io::Read,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt, io::Read, sync::Arc};
 
 use object_store::path::Path as StorePath;
 
@@ -96,7 +91,10 @@ pub enum SourceStatus {
 
 impl fmt::Debug for IngestOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IngestOptions").field("sensor", &self.sensor).field("space", &self.space).finish_non_exhaustive()
+        f.debug_struct("IngestOptions")
+            .field("sensor", &self.sensor)
+            .field("space", &self.space)
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,20 +114,21 @@ pub async fn ingest_zeek(
 ) -> Result<IngestReport> {
     let archive = lock.archive();
     let scratch = archive.scratch()?;
-    let spooled = standard_input.map(|input| spool(input, scratch.path())).transpose()?;
+    let spooled = match standard_input {
+        Some(input) => {
+            let path = scratch.path().join("standard-input");
+            Some(blocking(move || spool(input, path)).await??)
+        }
+        None => None,
+    };
     let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, spooled.as_deref())).collect();
     let left_over = archive.files_by_source().await?;
     let mut report = IngestReport::default();
-    for (index, source) in sources.iter().enumerate() {
+    let count = sources.len();
+    for (index, source) in sources.into_iter().enumerate() {
         let mut done = SourceReport { name: source.name.clone(), ..SourceReport::default() };
-        let progress = Progress {
-            source: source.name.clone(),
-            index,
-            sources: sources.len(),
-            bytes_read: 0,
-            bytes: 0,
-            flows: 0,
-        };
+        let progress =
+            Progress { source: source.name.clone(), index, sources: count, bytes_read: 0, bytes: 0, flows: 0 };
         match add(lock, source, progress, options, &left_over, &mut done).await {
             Ok(status) => done.status = status,
             Err(Failure::Source(error)) => done.status = SourceStatus::Refused(error),
@@ -142,15 +141,17 @@ pub async fn ingest_zeek(
 
 async fn add(
     lock: &ArchiveLock,
-    source: &Source,
+    source: Source,
     mut progress: Progress,
     options: &IngestOptions,
     left_over: &BTreeMap<String, Vec<StorePath>>,
     report: &mut SourceReport,
 ) -> Result<SourceStatus, Failure> {
     let archive = lock.archive();
-    let path = source.path.as_ref().map_err(|error| Failure::Source(error()))?;
-    let (digest, bytes) = input::digest(path).context(|| "it cannot be read".into()).map_err(Failure::Source)?;
+    let path = source.path.map_err(Failure::Source)?;
+    let hashed = path.clone();
+    let digested = blocking(move || input::digest(&hashed)).await?;
+    let (digest, bytes) = digested.context(|| "it cannot be read".into()).map_err(Failure::Source)?;
     report.digest.clone_from(&digest);
     if let Some(entry) = archive.source(&digest).await? {
         report.take_counts(&entry);
@@ -162,7 +163,7 @@ async fn add(
     let scratch = archive.scratch()?;
     progress.bytes = bytes;
     let reading = Reading {
-        path: path.clone(),
+        path,
         bytes,
         sensor: options.sensor.clone(),
         writer: ArchiveWriter::new(lock, &short, options.space.clone())?,
@@ -170,9 +171,7 @@ async fn add(
         progress,
         on_progress: options.progress.clone(),
     };
-    let read = tokio::task::spawn_blocking(|| reading.run()).await;
-    let outcome = read.context(|| format!("reading {}", source.name)).map_err(Failure::Archive)??;
-
+    let outcome = blocking(|| reading.run()).await??;
     let Outcome { staged, rejects, counts } = outcome;
     report.notes = counts.notes;
     (report.lines, report.flows) = (counts.flows + counts.rejects, counts.flows);
@@ -184,7 +183,7 @@ async fn add(
     clear(archive, left_over.get(&short), &written).await?;
     let entry = SourceEntry {
         digest,
-        name: source.name.clone(),
+        name: source.name,
         bytes,
         lines: report.lines,
         flows: report.flows,
@@ -196,6 +195,11 @@ async fn add(
     };
     archive.record_source(&entry).await?;
     Ok(SourceStatus::Added)
+}
+
+/// Runs what blocks on a thread that may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.context(|| "reading a source".into())
 }
 
 /// Deletes what a killed run, perhaps with other options, left of a source and this one did not write over.

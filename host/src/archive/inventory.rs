@@ -74,8 +74,21 @@ pub fn write_inventory_csv(entries: &[Entry], path: &Path) -> Result<()> {
             let mac = entry.mac.map(|mac| mac.map(|byte| format!("{byte:02x}")).join(":")).unwrap_or_default();
             let times = [time_text(entry.valid_from), time_text(entry.valid_to)];
             writer.write_record([
-                &entry.device_id, &ip, &mac, &times[0], &times[1], class, manufacturer, model, serial, udi_di, firmware,
-                zone, location, owner, criticality,
+                &entry.device_id,
+                &ip,
+                &mac,
+                &times[0],
+                &times[1],
+                class,
+                manufacturer,
+                model,
+                serial,
+                udi_di,
+                firmware,
+                zone,
+                location,
+                owner,
+                criticality,
             ])?;
         }
         Ok(writer.flush()?)
@@ -107,7 +120,11 @@ fn read_parquet(file: File) -> Result<Vec<Entry>> {
         let batch = batch.context(|| "reading its rows".into())?;
         let schema = batch.schema();
         let columns = Columns::find(schema.fields().iter().map(|field| field.name().as_str()))?;
-        let texts: Vec<_> = batch.columns().iter().map(|column| cast(column, &DataType::Utf8)).collect::<Result<_, _>>()
+        let texts: Vec<_> = batch
+            .columns()
+            .iter()
+            .map(|column| cast(column, &DataType::Utf8))
+            .collect::<Result<_, _>>()
             .context(|| "turning its columns into text".into())?;
         for row in 0..batch.num_rows() {
             let text = |column: usize| {
@@ -210,9 +227,8 @@ fn optional<T>(
 }
 
 fn unknown_column(name: &str, plain: &str) -> Error {
-    let nearest = COLUMNS.iter().max_by(|a, b| {
-        strsim::jaro_winkler(a, plain).total_cmp(&strsim::jaro_winkler(b, plain))
-    });
+    let nearest =
+        COLUMNS.iter().max_by(|a, b| strsim::jaro_winkler(a, plain).total_cmp(&strsim::jaro_winkler(b, plain)));
     let nearest = nearest.copied().unwrap_or_default();
     Error::usage(format!("it has an unknown column {name:?}; the nearest known one is {nearest}"))
         .remedy(format!("rename or remove it; known are: {}", COLUMNS.join(", ")))

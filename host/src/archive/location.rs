@@ -21,6 +21,9 @@ use crate::error::{Context, Error, Result};
 /// The archive's own files. Its name begins with `_`, so that no reader takes them for flows.
 pub const OWN_DIRECTORY: &str = "_wardflow";
 
+/// Where files are that are not complete.
+pub(super) const UNFINISHED: &str = "unfinished";
+
 /// An archive. It need not exist yet: an empty one has no files.
 #[derive(Clone, Debug)]
 pub struct Archive {
@@ -45,11 +48,7 @@ impl Archive {
     ///
     /// # Errors
     /// See [`Archive::open`].
-    pub fn open_with(
-        location: &str,
-        root: &Path,
-        options: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self> {
+    pub fn open_with(location: &str, root: &Path, options: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let root = std::path::absolute(root).context(|| format!("finding the directory {}", root.display()))?;
         if location.contains("://") && !location.starts_with("file://") {
             return Self::remote(location, root, options);
@@ -66,8 +65,10 @@ impl Archive {
 
     fn remote(location: &str, root: PathBuf, options: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let wrong = || {
-            Error::usage(format!("the archive's location {location:?} is no path and no URL of a supported object store"))
-                .remedy("give a directory or a URL such as s3://bucket/prefix")
+            Error::usage(format!(
+                "the archive's location {location:?} is no path and no URL of a supported object store"
+            ))
+            .remedy("give a directory or a URL such as s3://bucket/prefix")
         };
         let url = Url::parse(location).map_err(|error| wrong().because(error))?;
         let (store, prefix) = parse_url_opts(&url, options).map_err(|error| wrong().because(error))?;
@@ -166,7 +167,7 @@ impl Archive {
     /// A directory for files that are not complete, where [`Archive::publish`] can take them from: inside a local
     /// archive, since only inside one file system is a move atomic.
     pub(super) fn scratch(&self) -> Result<tempfile::TempDir> {
-        let parent = self.scratch_parent();
+        let parent = self.local_directory().join(UNFINISHED);
         let make = || {
             fs::create_dir_all(&parent)?;
             tempfile::Builder::new().prefix("part-").tempdir_in(&parent)
@@ -174,11 +175,11 @@ impl Archive {
         make().context(|| format!("making a directory for unfinished files in {}", parent.display()))
     }
 
-    /// Where the directories of [`Archive::scratch`] are.
-    pub(super) fn scratch_parent(&self) -> PathBuf {
+    /// The directory for the lock and for unfinished files: the archive's own, or the workspace's for a remote archive.
+    pub(super) fn local_directory(&self) -> PathBuf {
         match &self.directory {
-            Some(directory) => directory.join(OWN_DIRECTORY).join("unfinished"),
-            None => self.root.join(".unfinished"),
+            Some(directory) => directory.join(OWN_DIRECTORY),
+            None => self.root.join(".wardflow-archive"),
         }
     }
 

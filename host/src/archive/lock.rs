@@ -4,17 +4,17 @@ use std::{fs, fs::File};
 
 use rustix::fs::{FlockOperation, flock};
 
-use super::location::{Archive, OWN_DIRECTORY};
+use super::location::{Archive, UNFINISHED};
 use crate::error::{Context, Error, Result};
 
 /// The right to write into an archive, held until it is dropped.
 ///
-/// The lock is the kernel's (`flock`), so that it goes with the process however that ends. An archive in an object store
-/// has no lock: there, whoever schedules ingests must let one run at a time.
+/// The lock is the kernel's (`flock`), so that it goes with the process however that ends. For an archive in an object
+/// store it is the workspace's: who ingests from several machines must let one run at a time.
 #[derive(Debug)]
 pub struct ArchiveLock {
     archive: Archive,
-    _file: Option<File>,
+    _file: File,
 }
 
 impl Archive {
@@ -23,29 +23,26 @@ impl Archive {
     /// # Errors
     /// Another process writes into the archive, or it cannot be written at all.
     pub fn lock(&self) -> Result<ArchiveLock> {
-        let Some(directory) = self.directory() else {
-            return Ok(ArchiveLock { archive: self.clone(), _file: None });
-        };
-        let own = directory.join(OWN_DIRECTORY);
+        let own = self.local_directory();
         let path = own.join("lock");
         let open = || {
             fs::create_dir_all(&own)?;
             File::create(&path)
         };
-        let file = open().context(|| format!("opening the archive {} for writing", directory.display()))?;
+        let file = open().context(|| format!("opening the archive {} for writing", self.describe()))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-            Error::failed(format!("the archive {} is being written by another process", directory.display()))
+            Error::failed(format!("the archive {} is being written by another process", self.describe()))
                 .remedy("wait until it has ended, then try again")
                 .because(error)
         })?;
-        let unfinished = self.scratch_parent();
+        let unfinished = own.join(UNFINISHED);
         match fs::remove_dir_all(&unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context(|| format!("clearing {}", unfinished.display()))?;
             }
             _ => {}
         }
-        Ok(ArchiveLock { archive: self.clone(), _file: Some(file) })
+        Ok(ArchiveLock { archive: self.clone(), _file: file })
     }
 }
 

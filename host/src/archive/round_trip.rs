@@ -66,9 +66,13 @@ fn sum(flows: &[FlowRecord<'_>]) -> FlowsDigest {
 
 #[tokio::test]
 async fn nothing_is_lost_whatever_the_order_and_the_memory() {
-    for (stride, budget, row_group_rows) in
-        [(1, usize::MAX, 1_000), (7, usize::MAX, 1_000), (7, 20_000, 1_000), (4_999, 2_000, 50), (1, usize::MAX, 1 << 20)]
-    {
+    for (stride, budget, row_group_rows) in [
+        (1, usize::MAX, 1_000),
+        (7, usize::MAX, 1_000),
+        (7, 20_000, 1_000),
+        (4_999, 2_000, 50),
+        (1, usize::MAX, 1 << 20),
+    ] {
         let (_directory, archive) = empty_archive();
         let flows = many(5_000, 100, stride);
         let written = write(&archive, &flows, budget, row_group_rows).await;
@@ -185,7 +189,8 @@ async fn foreign_and_broken_files_are_told_apart() {
     let root = archive.directory().unwrap();
     let batches = read(&archive, &written.files[0]);
     let plain = |path: &Path, batch: &RecordBatch| {
-        let mut writer = parquet::arrow::ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
+        let mut writer =
+            parquet::arrow::ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
         writer.write(batch).unwrap();
         writer.close().unwrap();
     };
@@ -254,7 +259,10 @@ async fn a_source_is_ingested_once() {
     let rejects = read(&archive, &format!("{}/{}.parquet", rejects::directory(), &added.digest[..16]));
     assert_eq!(rejects[0].num_rows(), 1);
     assert_eq!(rejects[0].column(1).as_primitive::<UInt64Type>().value(0), 5);
-    assert_eq!(rejects[0].column(2).as_string_view().value(0), "id.orig_p is \"70000\"; it must be a port from 0 to 65535");
+    assert_eq!(
+        rejects[0].column(2).as_string_view().value(0),
+        "id.orig_p is \"70000\"; it must be a port from 0 to 65535"
+    );
     assert!(rejects[0].column(3).as_string_view().value(0).starts_with("1714521601.5\\tC2\\t"));
 }
 
@@ -271,7 +279,11 @@ async fn a_killed_ingest_is_made_good() {
     let sources = root.join("_wardflow/sources");
     fs::remove_file(sources.join(format!("{}.json", added.digest))).unwrap();
     let date = root.join("date=2024-05-01");
-    fs::copy(fs::read_dir(&date).unwrap().next().unwrap().unwrap().path(), date.join(format!("{}-1.parquet", &added.digest[..16]))).unwrap();
+    fs::copy(
+        fs::read_dir(&date).unwrap().next().unwrap().unwrap().path(),
+        date.join(format!("{}-1.parquet", &added.digest[..16])),
+    )
+    .unwrap();
     fs::create_dir_all(root.join("_wardflow/unfinished/part-x")).unwrap();
     fs::write(root.join("_wardflow/unfinished/part-x/file"), "torn").unwrap();
     ingest(&archive, &log).await;
@@ -297,7 +309,17 @@ async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
     ] {
         fs::write(path(name), content).unwrap();
     }
-    let names = ["text.log", "dns.log", "headless.log", "open_conn.log", "query.json", "poor.log", "missing.log", "empty", "conn.log"];
+    let names = [
+        "text.log",
+        "dns.log",
+        "headless.log",
+        "open_conn.log",
+        "query.json",
+        "poor.log",
+        "missing.log",
+        "empty",
+        "conn.log",
+    ];
     let inputs = names.map(|name| path(name).display().to_string());
     let lock = archive.lock().unwrap();
     let report = ingest_zeek(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();

@@ -51,7 +51,10 @@ mod tests {
     use object_store::{ObjectMeta, path::Path};
 
     use super::slices;
-    use crate::archive::{ArchiveFile, FlowsDigest, hours::{HOUR, Hour}};
+    use crate::archive::{
+        ArchiveFile, FlowsDigest,
+        hours::{HOUR, Hour},
+    };
 
     fn file(hours: &[(i64, &str)]) -> ArchiveFile {
         let hours = hours.iter().map(|&(hour, flow)| Hour { hour, rows: 1, digest: FlowsDigest::of(flow.as_bytes()) });

@@ -21,7 +21,7 @@ use crate::error::{Context, Error, Result};
 /// A source, or why there is none.
 pub(super) struct Source {
     pub(super) name: String,
-    pub(super) path: Result<PathBuf, Box<dyn Fn() -> Error + Send + Sync>>,
+    pub(super) path: Result<PathBuf>,
 }
 
 /// By whose doing a source was not added.
@@ -66,44 +66,31 @@ pub(super) struct Counts {
 
 /// The sources that an input stands for.
 pub(super) fn find(input: &str, spooled: Option<&Path>) -> Vec<Source> {
-    let one = |path| vec![Source { name: input.to_owned(), path }];
-    if input == "-" {
-        return match spooled {
-            Some(path) => one(Ok(path.to_owned())),
-            None => one(refusal(|| Error::usage("there is no standard input").remedy("name a file or a directory"))),
-        };
-    }
     let path = PathBuf::from(input);
-    if path.is_dir() {
-        return match zeek::conn_logs(&path) {
-            Ok(logs) if logs.is_empty() => one(refusal(|| {
-                Error::usage("the directory holds no conn.log").remedy("give a directory with Zeek's conn.log, rotated or not, or the file itself")
-            })),
-            Ok(logs) => {
-                logs.into_iter().map(|log| Source { name: log.display().to_string(), path: Ok(log) }).collect()
+    let one = if input == "-" {
+        let none = || Error::usage("there is no standard input").remedy("name a file or a directory");
+        spooled.map(Path::to_owned).ok_or_else(none)
+    } else if path.is_dir() {
+        match zeek::conn_logs(&path) {
+            Ok(logs) if !logs.is_empty() => {
+                let source = |log: PathBuf| Source { name: log.display().to_string(), path: Ok(log) };
+                return logs.into_iter().map(source).collect();
             }
-            Err(error) => {
-                let text = error.to_string();
-                one(refusal(move || Error::failed(format!("the directory cannot be read: {text}"))))
-            }
-        };
-    }
-    if zeek::is_of_open_connections(&path) {
-        return one(refusal(|| {
-            Error::usage("it holds connections that are still open, each of which is in conn.log again when it closes")
-                .remedy("ingest conn.log alone")
-        }));
-    }
-    one(Ok(path))
-}
-
-fn refusal<T>(error: impl Fn() -> Error + Send + Sync + 'static) -> Result<T, Box<dyn Fn() -> Error + Send + Sync>> {
-    Err(Box::new(error))
+            Ok(_) => Err(Error::usage("the directory holds no conn.log")
+                .remedy("give a directory with Zeek's conn.log, rotated or not, or the file itself")),
+            Err(error) => Err(Error::failed("the directory cannot be read").because(error)),
+        }
+    } else if zeek::is_of_open_connections(&path) {
+        let rule = "it holds connections that are still open, each of which is in conn.log again when it closes";
+        Err(Error::usage(rule).remedy("ingest conn.log alone"))
+    } else {
+        Ok(path)
+    };
+    vec![Source { name: input.to_owned(), path: one }]
 }
 
 /// Copies a stream into a file, so that its digest is known before it is read.
-pub(super) fn spool(mut input: Box<dyn Read + Send>, directory: &Path) -> Result<PathBuf> {
-    let path = directory.join("standard-input");
+pub(super) fn spool(mut input: Box<dyn Read + Send>, path: PathBuf) -> Result<PathBuf> {
     let mut copy = || io::copy(&mut input, &mut File::create(&path)?);
     copy().context(|| "copying standard input into the archive's directory".into())?;
     Ok(path)

@@ -133,9 +133,8 @@ impl ArchiveWriter {
     }
 
     fn flush_largest(&mut self) -> Result<()> {
-        let buffers = self.days.iter_mut().flat_map(|(&day, buffers)| {
-            [(day, &mut buffers.border), (day, &mut buffers.inner)]
-        });
+        let buffers =
+            self.days.iter_mut().flat_map(|(&day, buffers)| [(day, &mut buffers.border), (day, &mut buffers.inner)]);
         match buffers.max_by_key(|(_, buffer)| buffer.bytes()) {
             Some((day, buffer)) => {
                 let buffer = mem::take(buffer);

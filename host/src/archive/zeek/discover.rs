@@ -10,7 +10,8 @@ const COMPRESSED: [&str; 3] = ["", ".gz", ".zst"];
 
 /// Every `conn.log` in a directory and the directories in it, in order of path.
 ///
-/// Rotated ones (`conn.15:00:00-16:00:00.log.gz`, `conn_20240501_…`) and labelled ones are. Summaries (`conn-summary`)
+/// Rotated ones (`conn.15:00:00-16:00:00.log.gz`, `conn_20240501_…`) and labelled ones are. Where a log lies beside its
+/// own compressed or labelled copy, only the log itself is taken, or its flows would count twice. Summaries (`conn-summary`)
 /// are not, and neither are logs of connections that are still open (`open_conn`, `conn_long`): each of these is in
 /// `conn.log` again when it closes. Links to directories are not followed, for `current` is one, and its logs grow.
 pub fn conn_logs(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -31,6 +32,7 @@ pub fn conn_logs(directory: &Path) -> io::Result<Vec<PathBuf>> {
             }
         }
     }
+    found.retain(|path| !is_copy(path));
     found.sort();
     Ok(found)
 }
@@ -48,6 +50,11 @@ pub fn beside(conn_log: &Path, log: &str) -> Option<PathBuf> {
     let rest = COMPRESSED.iter().rev().find_map(|ending| rest.strip_suffix(ending)).unwrap_or(rest);
     let candidates = COMPRESSED.iter().map(|ending| conn_log.with_file_name(format!("{log}{rest}{ending}")));
     candidates.into_iter().find(|candidate| candidate.is_file())
+}
+
+fn is_copy(path: &Path) -> bool {
+    let ending = path.extension().unwrap_or_default();
+    ["gz", "zst", "labeled", "labelled"].iter().any(|copy| ending == *copy) && path.with_extension("").is_file()
 }
 
 fn is_conn_log(name: &str) -> bool {
@@ -92,13 +99,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let day = directory.path().join("2024-05-01");
         fs::create_dir(&day).unwrap();
-        for name in ["conn.01.log.gz", "ssl.01.log", "dns.02.log.gz", "conn.00.log", "ssl.00.log.zst", "notes.txt"] {
+        for name in ["conn.01.log.gz", "ssl.01.log", "dns.02.log.gz", "conn.00.log", "conn.00.log.gz", "ssl.00.log.zst"]
+        {
             fs::write(day.join(name), "").unwrap();
         }
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
         let logs = conn_logs(directory.path()).unwrap();
         assert_eq!(logs.iter().map(|path| name(path)).collect::<Vec<_>>(), ["conn.00.log", "conn.01.log.gz"]);
-        let neighbours = |log: &str| logs.iter().map(|path| beside(path, log).map(|path| name(&path))).collect::<Vec<_>>();
+        let neighbours =
+            |log: &str| logs.iter().map(|path| beside(path, log).map(|path| name(&path))).collect::<Vec<_>>();
         assert_eq!(neighbours("ssl"), [Some("ssl.00.log.zst".to_owned()), Some("ssl.01.log".to_owned())]);
         assert_eq!(neighbours("dns"), [None, None]);
     }

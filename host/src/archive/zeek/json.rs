@@ -152,8 +152,9 @@ mod tests {
 
     fn check(line: &str, expected: Result<[Option<&str>; 2], &str>) {
         let mut slots = Slots::default();
-        let seen = split(line.as_bytes(), &["ts", "uid"], &mut slots)
-            .map(|()| [0, 1].map(|field| slots.get(line.as_bytes(), field).map(|text| String::from_utf8_lossy(text).into_owned())));
+        let seen = split(line.as_bytes(), &["ts", "uid"], &mut slots).map(|()| {
+            [0, 1].map(|field| slots.get(line.as_bytes(), field).map(|text| String::from_utf8_lossy(text).into_owned()))
+        });
         let expected = expected.map(|fields| fields.map(|field| field.map(str::to_owned))).map_err(str::to_owned);
         assert_eq!(seen, expected, "{line}");
     }

@@ -48,9 +48,8 @@ impl<const N: usize> Header<N> {
     /// Reads a line that begins with `#`. On failure the reason.
     pub(super) fn read(&mut self, line: &[u8], names: &[&str; N]) -> Result<(), String> {
         if let Some(separator) = line.strip_prefix(b"#separator ") {
-            self.separator = one_byte(separator).ok_or_else(|| {
-                format!("its separator {} is not one character", separator.escape_ascii())
-            })?;
+            self.separator = one_byte(separator)
+                .ok_or_else(|| format!("its separator {} is not one character", separator.escape_ascii()))?;
             return Ok(());
         }
         let mut parts = line.split(|&byte| byte == self.separator);

@@ -56,7 +56,7 @@ mod tests {
             prop_assert!(!visible(&text).contains(is_unprintable));
             prop_assert!(!visible_lines(&text).contains(|c| c != '\n' && is_unprintable(c)));
             if !text.contains(is_unprintable) {
-                prop_assert_eq!(visible(&text), text);
+                prop_assert_eq!(visible(&text), text.as_str());
             }
         }
     }

@@ -35,24 +35,22 @@ pub(crate) struct Global {
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless NO_COLOR is set
     Auto,
+    /// Into files and pipes too
     Always,
+    /// Nowhere
     Never,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a synthetic hospital, analyse it, and show what was found
     Demo(Demo),
-    /// Make a workspace: wardflow.toml with comments, and the bundled plugins
     Init(Init),
     /// Bring flow logs into the archive
     #[command(subcommand)]
     Ingest(Ingest),
-    /// Run the plugins over what is new in the archive
     Analyze(Analyze),
-    /// Query flows, devices, findings and coverage in SQL
     Sql(Sql),
     /// List, inspect and approve plugins; none of their code runs
     #[command(subcommand)]
@@ -61,9 +59,10 @@ pub(crate) enum Command {
     Status,
 }
 
-/// Write a synthetic hospital into a new workspace, analyse it with the bundled plugins, and show the findings.
+/// Write a synthetic hospital, analyse it, and show what was found
 ///
-/// Equal options give equal archives, to the byte.
+/// Makes a workspace, fills it with an inventory and flows in which things go wrong, and runs the bundled plugins. Equal
+/// options give equal archives, to the byte.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
 Examples:
@@ -91,7 +90,9 @@ pub(crate) struct Demo {
     pub(crate) incident: Vec<String>,
 }
 
-/// Make a workspace: wardflow.toml with comments, plugins/ with the bundled plugins, archive/ and lake/.
+/// Make a workspace: wardflow.toml with comments, and the bundled plugins
+///
+/// It has plugins/, archive/ and lake/. An inventory can be added later.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
 Example:
@@ -104,11 +105,10 @@ pub(crate) struct Init {
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Ingest {
-    /// Zeek's conn.log, with names from the dns.log and ssl.log beside it
     Zeek(IngestZeek),
 }
 
-/// Bring Zeek's conn.log into the archive, with names from the dns.log and ssl.log beside it.
+/// Zeek's conn.log, with names from the dns.log and ssl.log beside it
 ///
 /// TSV and JSON, plain, .gz and .zst, single files and directories of rotated logs. A file that was ingested before
 /// adds nothing. A malformed line goes with its reason into the table `rejects`.
@@ -127,9 +127,9 @@ pub(crate) struct IngestZeek {
     pub(crate) sensor: Option<String>,
 }
 
-/// Run the plugins over what is new in the archive since the last run, slice by slice.
+/// Run the plugins over what is new in the archive
 ///
-/// Each slice is committed as a whole: a run that is stopped or killed resumes where it was. Ctrl-C stops at the end of
+/// It goes on slice by slice from where the last run ended. Each slice is committed as a whole: a run that is stopped or killed resumes where it was. Ctrl-C stops at the end of
 /// the slice; a second one ends at once.
 #[derive(Clone, Debug, Default, Group)]
 #[command(after_long_help = "\
@@ -167,7 +167,7 @@ pub(crate) struct Analyze {
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
-/// Query flows, devices, findings and coverage in SQL.
+/// Query flows, devices, findings and coverage in SQL
 ///
 /// With a query, it runs it. Without one, it opens a prompt, or reads statements that end with `;` from a pipe.
 /// Statements only read: SELECT, WITH, VALUES, EXPLAIN, SHOW, DESCRIBE.

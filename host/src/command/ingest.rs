@@ -9,7 +9,7 @@ use wardflow::{
 use super::{Outcome, connect};
 use crate::{
     args::IngestZeek,
-    print::{Look, Printer, Progress, Task, count},
+    print::{BYTES, Look, Printer, Progress, Task, count},
 };
 
 /// What became of every source.
@@ -55,7 +55,7 @@ pub(super) enum Status {
 /// The archive cannot be written, or the only source was refused.
 pub(super) async fn run(config: &Config, args: IngestZeek, printer: &Printer) -> Result<Outcome> {
     let report = {
-        let progress = Progress::new(printer, Task { name: "ingest", unit: "bytes" });
+        let progress = Progress::new(printer, Task { name: "ingest", unit: BYTES });
         connect::ingest_zeek(config, &args, &progress).await?
     };
     if printer.json {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use wardflow::{config::Config, error::Result};
 
 use super::{Outcome, connect};
-use crate::print::{Look, Printer, count};
+use crate::print::{Look, Printer, count, size};
 
 /// How a workspace stands.
 #[derive(Debug, Serialize)]
@@ -142,28 +142,4 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
 
 fn minute(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-/// Bytes in the largest unit that leaves at least one.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let power = (1..=UNITS.len() as u32).rev().find(|power| bytes >= 1 << (10 * power));
-    match power {
-        Some(power) => format!("{:.1} {}", bytes as f64 / 1024_f64.powi(power as i32), UNITS[power as usize - 1]),
-        None => format!("{bytes} B"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes() {
-        for (bytes, expected) in
-            [(0, "0 B"), (1_023, "1023 B"), (1_536, "1.5 KiB"), (3 << 30, "3.0 GiB"), (5 << 40, "5.0 TiB")]
-        {
-            assert_eq!(size(bytes), expected);
-        }
-    }
 }

@@ -44,6 +44,7 @@ impl<'a> Document<'a> {
         let table = DeTable::parse(self.text).map_err(|error| {
             let message = error.message().lines().collect::<Vec<_>>().join("; ");
             self.error(&error.span().unwrap_or_default(), &message)
+                .remedy("in TOML, text stands in \"quotes\", a list in [brackets], and a table begins with [its.name]")
         })?;
         Ok(table.into_inner())
     }

@@ -251,17 +251,19 @@ a limit cannot be switched off, only raised",
 #[test]
 fn syntax() {
     check(
-        "archive = \"a\"\nlake = \n",
-        "DIR/wardflow.toml:2:7: string values must be quoted, expected literal string
+        "archive = \"a\"\nlake = north\n",
+        "DIR/wardflow.toml:2:8: invalid float, expected `nan`
   |
-2 | lake = 
-  |       ^",
+2 | lake = north
+  |        ^^^^^
+in TOML, text stands in \"quotes\", a list in [brackets], and a table begins with [its.name]",
     );
     check(
         "archive = \"a\"\narchive = \"b\"\n",
         "DIR/wardflow.toml:2:1: duplicate key
   |
 2 | archive = \"b\"
-  | ^^^^^^^",
+  | ^^^^^^^
+in TOML, text stands in \"quotes\", a list in [brackets], and a table begins with [its.name]",
     );
 }

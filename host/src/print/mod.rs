@@ -9,6 +9,7 @@ mod file;
 mod json;
 mod parquet;
 mod progress;
+mod quantity;
 mod rows;
 mod table;
 mod text;
@@ -26,7 +27,8 @@ use wardflow::error::{Error, Result};
 use crate::args::{Color, Format, Global};
 
 pub(crate) use failure::exit_code;
-pub(crate) use progress::{Progress, Task, count, rate};
+pub(crate) use progress::{BYTES, Progress, Task};
+pub(crate) use quantity::{count, rate, size};
 pub(crate) use rows::Rows;
 use table::grid;
 

@@ -8,17 +8,25 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
-use super::{Printer, text::visible, to_stderr};
+use super::{
+    Printer,
+    quantity::{count, rate, size},
+    text::visible,
+    to_stderr,
+};
 
 /// How often progress is said where there is no terminal.
 const EVERY: Duration = Duration::from_secs(10);
+
+/// The unit that is shown in KiB, MiB and so on.
+pub(crate) const BYTES: &str = "bytes";
 
 /// What is done, and in which steps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task {
     /// What is done, such as `analyze`.
     pub(crate) name: &'static str,
-    /// What is counted, such as `slices`.
+    /// What is counted, such as `slices` or [`BYTES`].
     pub(crate) unit: &'static str,
 }
 
@@ -115,22 +123,6 @@ impl Drop for Progress {
     }
 }
 
-/// Flows in a second, for a person.
-pub(crate) fn rate(flows: u64, time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    if seconds < 0.001 { "- flows/s".to_owned() } else { format!("{} flows/s", count((flows as f64 / seconds) as u64)) }
-}
-
-/// A number with its thousands apart.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let first = digits.len() % 3;
-    let (head, tail) = digits.split_at(first);
-    let groups = tail.as_bytes().chunks(3).map(|group| String::from_utf8_lossy(group).into_owned());
-    let head = (!head.is_empty()).then(|| head.to_owned());
-    head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
-}
-
 fn line(task: Task, state: State, passed: Duration) -> String {
     let Task { name, unit } = task;
     let State { done, total, flows, .. } = state;
@@ -141,12 +133,20 @@ fn line(task: Task, state: State, passed: Duration) -> String {
             format!(", about {} s left", count(seconds.round() as u64))
         }
     };
-    format!("{name}: {done} of {total} {unit}, {} flows, {}{left}", count(flows), rate(flows, passed))
+    let steps = match unit {
+        BYTES => format!("{} of {}", size(done), size(total)),
+        _ => format!("{} of {} {unit}", count(done), count(total)),
+    };
+    format!("{name}: {steps}, {} flows, {}{left}", count(flows), rate(flows, passed))
 }
 
 fn bar(task: Task) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    let template = format!("{} {{wide_bar}} {{pos}}/{{len}} {}, {{msg}}, ETA {{eta}}", task.name, task.unit);
+    let steps = match task.unit {
+        BYTES => "{binary_bytes} of {binary_total_bytes}".to_owned(),
+        unit => format!("{{human_pos}} of {{human_len}} {unit}"),
+    };
+    let template = format!("{} {{wide_bar}} {steps}, {{msg}}, ETA {{eta}}", task.name);
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style.progress_chars("━╸ "));
     }
@@ -158,21 +158,15 @@ fn bar(task: Task) -> ProgressBar {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::{State, Task, count, line};
+    use super::{BYTES, State, Task, line};
 
     #[test]
     fn says_how_far_it_is() {
         let state = State { done: 3, total: 12, flows: 1_234_567, said: Instant::now() };
         let shown = line(Task { name: "analyze", unit: "slices" }, state, Duration::from_secs(10));
         assert_eq!(shown, "analyze: 3 of 12 slices, 1,234,567 flows, 123,456 flows/s, about 30 s left");
-    }
-
-    #[test]
-    fn counts() {
-        for (number, expected) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (123_456, "123,456"), (1_234_567, "1,234,567")]
-        {
-            assert_eq!(count(number), expected);
-        }
+        let state = State { done: 1 << 20, total: 3 << 20, flows: 0, said: Instant::now() };
+        let shown = line(Task { name: "ingest", unit: BYTES }, state, Duration::from_secs(1));
+        assert_eq!(shown, "ingest: 1.0 MiB of 3.0 MiB, 0 flows, 0 flows/s, about 2 s left");
     }
 }

@@ -9,7 +9,7 @@
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
-//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`pseudonym`], [`zone`] |
+//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`nearest`], [`pseudonym`], [`zone`] |
 //! | 1 | the contract, `wit/` |
 
 pub mod analyze;
@@ -25,6 +25,7 @@ pub mod finding;
 pub mod flow;
 pub mod lake;
 pub mod limits;
+pub mod nearest;
 pub mod pseudonym;
 pub mod sandbox;
 pub mod zone;

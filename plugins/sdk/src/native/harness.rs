@@ -181,3 +181,118 @@ fn defaults(schema: &serde_json::Value) -> serde_json::Value {
     });
     defaults.collect::<serde_json::Map<_, _>>().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::Harness;
+    use crate::{
+        DAY, Detector, Device, Findings, Flows, HOUR, OpenError, Saved, Slice,
+        native::{Flow, Plugin},
+    };
+
+    const MANIFEST: &str = r#"
+        id = "example/echo"
+        version = "1.0.0"
+        contract = "0.1.0"
+        publisher = "Example"
+        intended_use = "A test."
+        columns = ["end-time", "peer"]
+        [[findings]]
+        kind = "seen"
+        title = "Seen"
+        severity = "low"
+        shows = "Flows."
+        first_action = "Ask."
+        [parameters]
+        type = "object"
+        properties.breach = { type = "string", default = "" }
+    "#;
+
+    /// Counts slices, and breaks the contract as it is told.
+    struct Echo {
+        breach: String,
+        slices: u64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Parameters {
+        breach: String,
+    }
+
+    impl Detector for Echo {
+        type Parameters = Parameters;
+        type State = (u64, Vec<u8>);
+
+        fn open(_: &Device, parameters: Parameters, state: Option<(u64, Vec<u8>)>) -> Result<Self, String> {
+            match parameters.breach.as_str() {
+                "refused" => Err("refused".into()),
+                _ => Ok(Self { breach: parameters.breach, slices: state.map_or(0, |(slices, _)| slices) }),
+            }
+        }
+
+        fn observe(&mut self, flows: &Flows<'_>, findings: &mut Findings) {
+            let peer = if self.breach == "peer" { 99 } else { flows.peer()[0] };
+            let kind = if self.breach == "kind" { "heard" } else { "seen" };
+            let row = if self.breach == "example" { flows.len() } else { 0 };
+            let draft = findings.report(kind, flows.end_time()[0], flows.end_time()[flows.len() - 1]);
+            let draft = draft.peer(peer).example(flows.position(row));
+            if self.breach != "summary" {
+                draft.summary(format_args!("{} flows in slice {}", flows.len(), self.slices));
+            }
+            if self.breach == "column" {
+                flows.bytes_sent();
+            }
+        }
+
+        fn end_slice(&mut self, _: &Slice<'_>, _: &mut Findings) {
+            self.slices += 1;
+        }
+
+        fn save(self) -> Saved<(u64, Vec<u8>)> {
+            let size = if self.breach == "state" { 70_000 } else { 0 };
+            Saved { state: (self.slices, vec![0; size]), learned: f64::NAN, ready: true }
+        }
+    }
+
+    fn harness(breach: &str) -> Harness {
+        Harness::of(Plugin::of::<Echo>(MANIFEST)).parameter("breach", breach)
+    }
+
+    #[test]
+    fn slices_and_batches_are_those_of_the_host() {
+        let flows = (0..8_193).map(|_| Flow::at(0)).chain([Flow::at(13 * HOUR)]);
+        let run = harness("").until(DAY + 1).run(flows);
+        let summaries: Vec<_> = run.findings.iter().map(|found| found.finding.summary.as_str()).collect();
+        assert_eq!(summaries, ["8192 flows in slice 0", "1 flows in slice 0", "1 flows in slice 2"]);
+        assert_eq!(run.findings[1].finding.examples, [8_192]);
+        assert_eq!((run.slices, run.learned, run.ready), (5, 0.0, true));
+    }
+
+    #[test]
+    fn what_the_host_would_refuse_fails_the_test() {
+        let check = |breach: &str, expected: &str| {
+            let outcome = catch_unwind(AssertUnwindSafe(|| harness(breach).run([Flow::at(0)])));
+            let panic = outcome.unwrap_err();
+            let message = panic.downcast_ref::<String>().unwrap();
+            assert!(message.contains(expected), "{message}");
+        };
+        check("kind", "`heard` is not a kind of finding in plugin.toml");
+        check("peer", "names peer 99, which is in no flow of this slice");
+        check("example", "names flow 1 as an example; the slice has 1 flows");
+        check("summary", "has no summary");
+        check("column", "add \"bytes-sent\" to `columns` in plugin.toml");
+        check("state", "the host allows 65536");
+        check("refused", "ParametersRefused(\"refused\")");
+    }
+
+    #[test]
+    fn another_state_is_unreadable() {
+        let plugin = Plugin::of::<Echo>(MANIFEST).unwrap();
+        let open = |state: &[u8]| plugin.open(&Device::default(), r#"{"breach": ""}"#, Some(state)).err();
+        assert_eq!(open(&[3, 0]), None);
+        assert!(matches!(open(&[3, 0, 0]), Some(OpenError::StateUnreadable(_))));
+        assert!(matches!(open(&[3]), Some(OpenError::StateUnreadable(_))));
+    }
+}

@@ -14,6 +14,7 @@ use std::{
 
 use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
+use wardflow_manifest::Severity;
 
 pub(crate) use self::{
     plan::{Asked, Stage, route, stages},
@@ -72,6 +73,8 @@ pub struct Summary {
     pub time: Duration,
     /// What became of each plugin.
     pub plugins: Vec<PluginSummary>,
+    /// Findings by severity, one a slice and cause.
+    pub severities: BTreeMap<Severity, u64>,
     /// Most devices of a slice that are in no plugin's scope.
     pub unwatched: u64,
     /// Whether it was told to stop.
@@ -291,6 +294,9 @@ impl<'a> AnalysisRun<'a> {
         if devices > 0 {
             let fault = Some("in no plugin's scope".to_owned());
             results.coverage.push(Row { devices, flows, status: Status::NotRun, fault, ..base(None) });
+        }
+        for (severity, count) in outcome.severities {
+            *self.summary.severities.entry(severity).or_default() += count;
         }
         results.findings = outcome.findings;
         results.observations = outcome.observations;

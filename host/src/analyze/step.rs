@@ -8,9 +8,11 @@ use std::{
 use arrow::{
     array::{AsArray, BooleanArray, RecordBatch},
     compute::filter_record_batch,
+    datatypes::Int32Type,
 };
 use datafusion::{catalog::TableProvider, physical_plan::execute_stream, prelude::SessionContext};
 use futures::StreamExt;
+use wardflow_manifest::Severity;
 
 use crate::{
     coverage::Status,
@@ -41,6 +43,8 @@ pub(crate) struct SliceOutcome {
     pub(crate) unwatched: (u64, u64),
     /// Flows of the slice.
     pub(crate) flows: u64,
+    /// Findings by severity.
+    pub(crate) severities: BTreeMap<Severity, u64>,
 }
 
 /// What became of a plugin in a slice.
@@ -216,6 +220,9 @@ impl Gathered {
                     plugin.findings += 1;
                 }
             }
+            for severity in severities_of(batch) {
+                *outcome.severities.entry(severity).or_default() += 1;
+            }
         }
         Ok(outcome)
     }
@@ -257,4 +264,10 @@ fn keep_rows(batches: Vec<RecordBatch>, without: &BTreeSet<String>) -> Result<Ve
 
 fn plugins_of(batch: &RecordBatch) -> Vec<Option<&str>> {
     batch.column_by_name("plugin").and_then(|column| column.as_string_opt::<i32>()).map(|ids| ids.iter().collect()).unwrap_or_default()
+}
+
+fn severities_of(batch: &RecordBatch) -> Vec<Severity> {
+    let ids = batch.column_by_name("severity_id").and_then(|column| column.as_primitive_opt::<Int32Type>());
+    let severity = |id: &i32| Severity::ALL.into_iter().find(|severity| *severity as i32 == *id);
+    ids.map(|ids| ids.values().iter().filter_map(severity).collect()).unwrap_or_default()
 }

@@ -90,6 +90,11 @@ impl Pins {
         }
     }
 
+    /// The digest that a version is pinned to.
+    pub fn digest(&self, id: &PluginId, version: &Version) -> Option<&str> {
+        self.0.get(&(id.to_string(), version.to_string())).map(|entry| entry.digest.as_str())
+    }
+
     /// Pins a version to its bytes if it is not pinned yet. The caller writes the pins.
     pub fn pin(&mut self, id: &PluginId, version: &Version, digest: &str) {
         let entry = || Entry { digest: digest.to_owned(), approved: false };

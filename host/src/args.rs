@@ -121,7 +121,7 @@ Examples:
 pub(crate) struct IngestZeek {
     /// Logs, directories of logs, or `-` for stdin
     #[arg(required = true, value_name = "FILE|DIR|-")]
-    pub(crate) inputs: Vec<PathBuf>,
+    pub(crate) inputs: Vec<String>,
     /// Name of the sensor that wrote them
     #[arg(long, value_name = "NAME")]
     pub(crate) sensor: Option<String>,

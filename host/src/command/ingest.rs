@@ -1,12 +1,18 @@
 //! `wardflow ingest`: flow logs into the archive.
 
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use serde::Serialize;
 use wardflow::{
+    archive::{self, IngestOptions, OnProgress, SourceReport, SourceStatus, ingest_zeek},
     config::Config,
     error::{Error, Result},
 };
 
-use super::{Outcome, connect};
+use super::{Outcome, workspace};
 use crate::{
     args::IngestZeek,
     print::{BYTES, Look, Printer, Progress, Task, count},
@@ -38,7 +44,6 @@ pub(super) struct Source {
 /// Whether a source is in the archive.
 #[derive(Debug, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
-#[expect(dead_code, reason = "made where the library is connected")]
 pub(super) enum Status {
     Added,
     /// It was before, and nothing was done.
@@ -54,10 +59,20 @@ pub(super) enum Status {
 /// # Errors
 /// The archive cannot be written, or the only source was refused.
 pub(super) async fn run(config: &Config, args: IngestZeek, printer: &Printer) -> Result<Outcome> {
-    let report = {
-        let progress = Progress::new(printer, Task { name: "ingest", unit: BYTES });
-        connect::ingest_zeek(config, &args, &progress).await?
+    let lock = workspace::archive(config)?.lock()?;
+    let progress = Arc::new(Progress::new(printer, Task { name: "ingest", unit: BYTES }));
+    let options = IngestOptions {
+        sensor: args.sensor,
+        space: config.space.clone(),
+        progress: Some(show_progress(Arc::clone(&progress))),
     };
+    let stdin: Option<Box<dyn io::Read + Send>> = match args.inputs.iter().any(|input| input == "-") {
+        true => Some(Box::new(io::stdin())),
+        false => None,
+    };
+    let sources = ingest_zeek(&lock, &args.inputs, stdin, &options).await?.sources;
+    drop((options, progress));
+    let report = Report { sources: sources.into_iter().map(Source::from).collect() };
     if printer.json {
         printer.object(&report)?;
         return Ok(report.outcome());
@@ -78,6 +93,32 @@ impl Report {
         let is_refused = |source: &Source| matches!(source.status, Status::Refused { .. });
         if self.sources.iter().any(is_refused) { Outcome::Incomplete } else { Outcome::Done }
     }
+}
+
+impl From<SourceReport> for Source {
+    fn from(source: SourceReport) -> Self {
+        let SourceReport { name, flows, rejects, names_joined, notes, status, .. } = source;
+        let status = match status {
+            SourceStatus::Added => Status::Added,
+            SourceStatus::AlreadyThere => Status::AlreadyThere,
+            SourceStatus::Refused(error) => {
+                Status::Refused { reason: error.to_string(), remedy: error.remedy_text().map(str::to_owned) }
+            }
+        };
+        Self { name, status, flows, rejects, names_joined, notes }
+    }
+}
+
+/// Shows the bytes of the source that is being read, and the flows of all so far.
+fn show_progress(progress: Arc<Progress>) -> OnProgress {
+    let so_far = Mutex::new((0, 0, 0));
+    Arc::new(move |at: &archive::Progress| {
+        let mut so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let (index, before, last) = *so_far;
+        let before = if at.index == index { before } else { before + last };
+        *so_far = (at.index, before, at.flows);
+        progress.at(at.bytes_read, at.bytes, before + at.flows);
+    })
 }
 
 fn show(report: &Report, printer: &Printer) -> Result<()> {

@@ -10,6 +10,7 @@ mod interrupt;
 mod plugin;
 mod sql;
 mod status;
+mod workspace;
 
 use wardflow::{config::Config, error::Result};
 
@@ -43,7 +44,7 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Outcome> {
         Command::Ingest(Ingest::Zeek(zeek)) => ingest::run(&Config::read(&dir)?, zeek, printer).await,
         Command::Analyze(analyze) => analyze::run(&Config::read(&dir)?, analyze, printer).await,
         Command::Sql(sql) => sql::run(&Config::read(&dir)?, sql, printer).await,
-        Command::Plugin(plugin) => plugin::run(&dir, plugin, printer).await,
+        Command::Plugin(plugin) => plugin::run(&dir, plugin, printer),
         Command::Status => status::run(&Config::read(&dir)?, printer).await,
     }
 }

@@ -1,12 +1,22 @@
 //! `wardflow plugin`: what plugins are, see, expect and report. None of their code runs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
-use wardflow::{config::Config, error::Result};
+use wardflow::{
+    config::{self, Config},
+    error::{Context, Error, Result},
+    limits::Limits,
+    nearest::nearest,
+    sandbox::{Inspection, Pin, Pins, inspect},
+};
 use wardflow_manifest::{ExpectedFlow, FindingKind, Initiator, Manifest, Transport};
 
-use super::{Outcome, connect};
+use super::{Outcome, workspace};
 use crate::{
     args::Plugin,
     print::{Look, Printer, count},
@@ -19,7 +29,8 @@ pub(super) struct Listed {
     pub(super) id: Option<String>,
     pub(super) version: Option<String>,
     pub(super) publisher: Option<String>,
-    pub(super) file: PathBuf,
+    /// Named only if it was refused.
+    pub(super) file: Option<PathBuf>,
     pub(super) status: PinStatus,
     /// Why it will not run, if it will not.
     pub(super) reason: Option<String>,
@@ -28,7 +39,6 @@ pub(super) struct Listed {
 /// Whether a plugin will run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "made where the library is connected")]
 pub(super) enum PinStatus {
     /// Its bytes are those in plugins.lock.
     Pinned,
@@ -58,31 +68,31 @@ pub(super) struct Approved {
     pub(super) id: String,
     pub(super) version: String,
     pub(super) digest: String,
-    /// Version and digest that were pinned before.
-    pub(super) before: Option<(String, String)>,
+    /// The digest that was pinned before, if it was another.
+    pub(super) before: Option<String>,
 }
 
 /// Lists, inspects or approves.
 ///
 /// # Errors
 /// There is no workspace, the file is no plugin, or the id is unknown.
-pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Result<Outcome> {
+pub(super) fn run(dir: &Path, command: Plugin, printer: &Printer) -> Result<Outcome> {
     match command {
-        Plugin::List => list(&Config::read(dir)?, printer).await,
+        Plugin::List => show_list(&Config::read(dir)?, printer),
         Plugin::Inspect { file } => {
-            let inspected = connect::inspect(&file)?;
+            let inspected = read(dir, &file)?;
             if printer.json { printer.object(&inspected) } else { show(&inspected, printer) }?;
             Ok(Outcome::Done)
         }
         Plugin::Approve { id } => {
-            let approved = connect::approve(&Config::read(dir)?, &id).await?;
+            let approved = approve(&Config::read(dir)?, &id)?;
             if printer.json {
                 printer.object(&approved)?;
             } else {
                 let Approved { id, version, digest, before } = approved;
                 printer.line(Look::Good, &format!("{id} {version} is pinned: {digest}"))?;
-                if let Some((version, digest)) = before {
-                    printer.line(Look::Plain, &format!("before, it was {version}: {digest}"))?;
+                if let Some(before) = before {
+                    printer.line(Look::Plain, &format!("before, it was {before}"))?;
                 }
             }
             Ok(Outcome::Done)
@@ -90,8 +100,76 @@ pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Resul
     }
 }
 
-async fn list(config: &Config, printer: &Printer) -> Result<Outcome> {
-    let plugins = connect::plugins(config).await?;
+/// The plugins of a workspace.
+///
+/// # Errors
+/// The directory or plugins.lock cannot be read.
+pub(super) fn list(config: &Config) -> Result<Vec<Listed>> {
+    let (plugins, refused) = workspace::sandbox(config)?.load_dir(&config.plugins)?;
+    let pins = Pins::read(&workspace::pins(config))?;
+    let loaded = plugins.iter().map(|plugin| {
+        let is_disabled = config.plugin.get(plugin.id().as_str()).is_some_and(|settings| settings.disabled);
+        let unapproved = || config.approval_required.then(|| "it waits for `wardflow plugin approve`".to_owned());
+        let (status, reason) = match pins.check(plugin) {
+            _ if is_disabled => (PinStatus::Disabled, None),
+            Pin::Pinned { approved: true } => (PinStatus::Pinned, None),
+            Pin::Pinned { approved: false } => (PinStatus::Pinned, unapproved()),
+            Pin::New => (PinStatus::New, unapproved()),
+            Pin::Changed { was } => (PinStatus::Changed, Some(format!("plugins.lock has {was} for this version"))),
+        };
+        Listed {
+            id: Some(plugin.id().to_string()),
+            version: Some(plugin.version()),
+            publisher: Some(plugin.inspection().manifest.publisher.clone()),
+            file: None,
+            status,
+            reason,
+        }
+    });
+    let refused = refused.iter().map(|refused| Listed {
+        id: None,
+        version: None,
+        publisher: None,
+        file: Some(refused.file.clone()),
+        status: PinStatus::Refused,
+        reason: Some(refused.reason.to_string()),
+    });
+    Ok(loaded.chain(refused).collect())
+}
+
+/// Reads what a component says of itself. It need not be in a workspace; the limits are those of one if it is.
+fn read(dir: &Path, file: &Path) -> Result<Inspected> {
+    let limits = if dir.join(config::FILE).exists() { Config::read(dir)?.limits } else { Limits::default() };
+    let doing = || format!("cannot inspect {}", file.display());
+    let mut bytes = Vec::new();
+    let most = (u64::from(limits.component_mib) << 20) + 1;
+    File::open(file).and_then(|open| open.take(most).read_to_end(&mut bytes)).context(doing)?;
+    let Inspection { manifest, digest, size, .. } = inspect(&bytes, &limits).context(doing)?;
+    Ok(Inspected { file: file.to_owned(), digest, bytes: size as u64, manifest })
+}
+
+fn approve(config: &Config, id: &str) -> Result<Approved> {
+    let (plugins, _) = workspace::sandbox(config)?.load_dir(&config.plugins)?;
+    let Some(plugin) = plugins.iter().find(|plugin| plugin.id().as_str() == id) else {
+        let near = nearest(id, plugins.iter().map(|plugin| plugin.id().as_str()));
+        let remedy = near.map(|near| format!("did you mean {near}?"));
+        return Err(Error::usage(format!("there is no plugin {id:?} in {}", config.plugins.display()))
+            .remedy(remedy.unwrap_or_else(|| "`wardflow plugin list` lists them".to_owned())));
+    };
+    let file = workspace::pins(config);
+    let mut pins = Pins::read(&file)?;
+    let before = match pins.check(plugin) {
+        Pin::Changed { was } => Some(was),
+        Pin::New | Pin::Pinned { .. } => None,
+    };
+    pins.approve(plugin);
+    pins.write(&file)?;
+    let digest = plugin.inspection().digest.clone();
+    Ok(Approved { id: id.to_owned(), version: plugin.version(), digest, before })
+}
+
+fn show_list(config: &Config, printer: &Printer) -> Result<Outcome> {
+    let plugins = list(config)?;
     let is_failing = |plugin: &Listed| matches!(plugin.status, PinStatus::Changed | PinStatus::Refused);
     let outcome = if plugins.iter().any(is_failing) { Outcome::Incomplete } else { Outcome::Done };
     if printer.json {
@@ -100,26 +178,28 @@ async fn list(config: &Config, printer: &Printer) -> Result<Outcome> {
     }
     let row = |plugin: &Listed| {
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        vec![
-            or_dash(&plugin.id),
-            or_dash(&plugin.version),
-            plugin.status.name().to_owned(),
-            or_dash(&plugin.publisher),
-            plugin.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        ]
+        vec![plugin.name(), or_dash(&plugin.version), plugin.status.name().to_owned(), or_dash(&plugin.publisher)]
     };
     let rows: Vec<_> = plugins.iter().map(row).collect();
-    printer.grid(&["plugin", "version", "status", "publisher", "file"], &rows)?;
+    printer.grid(&["plugin", "version", "status", "publisher"], &rows)?;
     for plugin in &plugins {
         if let Some(reason) = &plugin.reason {
-            let name = plugin.id.clone().unwrap_or_else(|| plugin.file.display().to_string());
-            printer.line(if is_failing(plugin) { Look::Bad } else { Look::Plain }, &format!("{name}: {reason}"))?;
+            let look = if is_failing(plugin) { Look::Bad } else { Look::Plain };
+            printer.line(look, &format!("{}: {reason}", plugin.name()))?;
         }
     }
     if plugins.is_empty() {
         printer.note(&format!("no plugins in {}: put .wasm files there", config.plugins.display()));
     }
     Ok(outcome)
+}
+
+impl Listed {
+    /// The id, or the file of what has none.
+    fn name(&self) -> String {
+        let file = || self.file.as_deref().map_or_else(String::new, |file| file.display().to_string());
+        self.id.clone().unwrap_or_else(file)
+    }
 }
 
 impl PinStatus {

@@ -74,12 +74,16 @@ impl Progress {
     }
 
     /// Says that some more steps and flows are done.
-    #[expect(dead_code, reason = "called where the library is connected")]
     pub(crate) fn advance(&self, steps: u64, flows: u64) {
         self.change(|state| {
             state.done += steps;
             state.flows += flows;
         });
+    }
+
+    /// Says where the task is now: the steps done, all steps, and the flows.
+    pub(crate) fn at(&self, done: u64, total: u64, flows: u64) {
+        self.change(|state| *state = State { done, total, flows, ..*state });
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

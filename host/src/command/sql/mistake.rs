@@ -111,6 +111,10 @@ mod tests {
 
     #[tokio::test]
     async fn says_what_is_no_sql() {
-        check("SELECT FROM WHERE", "this is not SQL: Expected: identifier, found: EOF at Line: 1, Column: 13").await;
+        check(
+            "SELECT 1 FROM findings WHERE )",
+            "this is not SQL: Expected: an expression, found: ) at Line: 1, Column: 30",
+        )
+        .await;
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 /// run without one was killed or still goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What coverage calls it; made by [`run_id`].
+    /// What coverage calls it; made by [`run_id`](super::run_id).
     pub run_id: String,
     /// Microseconds UTC.
     pub started_at: i64,

@@ -17,8 +17,6 @@ mod commit_id;
 mod coverage_rows;
 mod location;
 mod lock;
-#[cfg(test)]
-mod measure;
 mod runs;
 mod state_store;
 mod states;

@@ -94,7 +94,8 @@ fn an_interrupted_run_resumes() {
 
 #[test]
 fn a_plugin_alone() {
-    const FINDINGS: &str = "sql \"SELECT * FROM findings WHERE plugin = 'wardflow/NAME' ORDER BY finding_id\" --format json";
+    const FINDINGS: &str =
+        "sql \"SELECT * FROM findings WHERE plugin = 'wardflow/NAME' ORDER BY finding_id\" --format json";
     let together = Demo::analysed();
     for name in ["beacon", "scan", "infusion-pump"] {
         let alone = Demo::new();
@@ -148,7 +149,8 @@ fn zeek_line(flow: &Flow) -> String {
         _ => "icmp",
     };
     let service = if flow.service.is_empty() { "-" } else { flow.service };
-    let Flow { src_ip, src_port, dst_ip, dst_port, src_bytes, dst_bytes, conn_state, src_packets, dst_packets, .. } = flow;
+    let Flow { src_ip, src_port, dst_ip, dst_port, src_bytes, dst_bytes, conn_state, src_packets, dst_packets, .. } =
+        flow;
     let (start, duration) = (seconds(flow.start_us), seconds(flow.end_us - flow.start_us));
     format!(
         "{start}\t{src_ip}\t{src_port}\t{dst_ip}\t{dst_port}\t{protocol}\t{service}\t{duration}\t{src_bytes}\t{dst_bytes}\t\

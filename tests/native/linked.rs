@@ -24,10 +24,6 @@ struct Sessions {
     open: Vec<Option<native::Session>>,
 }
 
-// A session's detector is a plain struct of this test's own plugins, and one thread at a time has it.
-struct OneThread(Sessions);
-unsafe impl Send for OneThread {}
-
 impl Detector for Linked {
     fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -42,18 +38,18 @@ impl Detector for Linked {
     }
 
     fn instantiate(&self, _: usize, _: &Stop) -> Result<Box<dyn Instance>, Fault> {
-        Ok(Box::new(OneThread(Sessions { plugin: (self.export)().unwrap(), open: Vec::new() })))
+        Ok(Box::new(Sessions { plugin: (self.export)().unwrap(), open: Vec::new() }))
     }
 }
 
-impl Instance for OneThread {
+impl Instance for Sessions {
     fn open(&mut self, device: &DeviceFacts, parameters: &str, state: Option<&[u8]>) -> Result<Opened, Fault> {
         let DeviceFacts { pseudonym, class, manufacturer, model, firmware, zone } = device.clone();
         let device = Device { pseudonym, class, manufacturer, model, firmware, zone };
-        Ok(match self.0.plugin.open(&device, parameters, state) {
+        Ok(match self.plugin.open(&device, parameters, state) {
             Ok(session) => {
-                self.0.open.push(Some(session));
-                Opened::Session(SessionId(self.0.open.len() - 1))
+                self.open.push(Some(session));
+                Opened::Session(SessionId(self.open.len() - 1))
             }
             Err(OpenError::StateUnreadable(why)) => Opened::StateUnreadable(why),
             Err(OpenError::ParametersRefused(why)) => Opened::ParametersRefused(why),
@@ -61,19 +57,19 @@ impl Instance for OneThread {
     }
 
     fn observe(&mut self, session: SessionId, flows: Box<dyn FlowBatch>) -> Result<Vec<Report>, Fault> {
-        let declared = self.0.plugin.manifest().columns.clone();
+        let declared = self.plugin.manifest().columns.clone();
         let batch = Batch { flows, declared };
-        Ok(self.0.session(session).observe(&batch).into_iter().map(report).collect())
+        Ok(self.session(session).observe(&batch).into_iter().map(report).collect())
     }
 
     fn end_slice(&mut self, session: SessionId, start: i64, end: i64, gaps: &[Gap]) -> Result<Vec<Report>, Fault> {
         let gaps: Vec<_> = gaps.iter().map(|gap| wardflow_sdk::Gap { start: gap.start, end: gap.end }).collect();
-        let findings = self.0.session(session).end_slice(&Slice { start, end, gaps: &gaps });
+        let findings = self.session(session).end_slice(&Slice { start, end, gaps: &gaps });
         Ok(findings.into_iter().map(report).collect())
     }
 
     fn save(&mut self, session: SessionId) -> Result<Saved, Fault> {
-        let saved = self.0.open[session.0].take().unwrap().save();
+        let saved = self.open[session.0].take().unwrap().save();
         Ok(Saved { bytes: saved.state, learned: saved.learned, ready: saved.ready })
     }
 

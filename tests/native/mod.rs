@@ -25,14 +25,17 @@ async fn check(export: Export) {
     sandboxed.wardflow(&format!("analyze --plugin {id}"));
     let native = Demo::new();
     let workspace = Workspace::open(Config::read(&native.scratch.path().join("hospital")).unwrap(), &[]).await.unwrap();
-    let offered = workspace.plugins.offered.iter().find(|plugin| {
-        plugin.manifest.as_ref().is_some_and(|manifest| manifest.id.as_str() == id)
-    });
+    let offered = workspace
+        .plugins
+        .offered
+        .iter()
+        .find(|plugin| plugin.manifest.as_ref().is_some_and(|manifest| manifest.id.as_str() == id));
     let digest = offered.unwrap().digest.clone().unwrap();
     let linked = Linked { export, manifest: export().unwrap().manifest().clone(), digest };
     let plugin = workspace.settle(Arc::new(linked)).unwrap();
     let session = SessionContext::new();
-    let summary = analyze(&workspace, vec![plugin], &session, &Options::default(), &Stop::default(), &|_| {}).await.unwrap();
+    let summary =
+        analyze(&workspace, vec![plugin], &session, &Options::default(), &Stop::default(), &|_| {}).await.unwrap();
     assert!(summary.plugins.iter().map(|plugin| plugin.findings).sum::<u64>() > 0, "{id} has findings");
     assert_eq!(native.results(), sandboxed.results(), "{id}");
 }

@@ -60,9 +60,8 @@ fn kept() -> PathBuf {
         let scratch = Scratch::new();
         let Options { devices, days, flows, seed, .. } = options();
         let flows = flows.unwrap();
-        let ran = scratch.run(&format!(
-            "wardflow demo hospital --devices {devices} --days {days} --flows {flows} --seed {seed}"
-        ));
+        let ran = scratch
+            .run(&format!("wardflow demo hospital --devices {devices} --days {days} --flows {flows} --seed {seed}"));
         assert_eq!(ran.code, Some(0), "{ran:#?}");
         let fresh = tempfile::Builder::new().prefix("fresh-").tempdir_in(&place).unwrap();
         let moved = Command::new("cp").arg("-r").arg(scratch.path().join("hospital")).arg(fresh.path()).status();

@@ -29,7 +29,7 @@ pub use exec::DetectExec;
 pub use gaps::Observed;
 pub use groups::Groups;
 pub use output::{Output, ShardCoverage, StateRow};
-pub use plugin::{Kept, PluginRun, States};
+pub use plugin::PluginRun;
 pub use prevalence::{Contact, Prevalence};
 pub use resolve::ResolveExec;
 pub use session::Budget;

@@ -17,11 +17,12 @@ use arrow::{
 };
 use datafusion::common::{Result, exec_err};
 
-use super::{Slice, plugin::Kept, prevalence::Contact};
+use super::{Slice, prevalence::Contact};
 use crate::{
     coverage::Status,
     device::Facts,
     finding::{self, Finding},
+    lake::{State, StateKey},
 };
 
 /// Rows of one tag.
@@ -44,8 +45,8 @@ pub enum Output {
 #[expect(missing_docs, reason = "the types say it")]
 pub struct StateRow {
     pub plugin: String,
-    pub device_id: String,
-    pub kept: Kept,
+    pub key: StateKey,
+    pub state: State,
 }
 
 /// What became of a plugin's devices in one shard, or of one device that was lost or that there is something to say of.
@@ -228,15 +229,15 @@ fn state_schema() -> Schema {
 fn states_batch(rows: Vec<StateRow>) -> Result<RecordBatch> {
     let columns: Vec<ArrayRef> = vec![
         text(rows.iter().map(|r| Some(&r.plugin))),
-        text(rows.iter().map(|r| Some(&r.device_id))),
-        text(rows.iter().map(|r| Some(&r.kept.firmware))),
-        Arc::new(BinaryArray::from_iter_values(rows.iter().map(|r| &r.kept.bytes))),
-        Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.kept.learned))),
-        Arc::new(rows.iter().map(|r| Some(r.kept.ready)).collect::<BooleanArray>()),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.kept.since))),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.kept.last_flow))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|r| r.kept.flows))),
-        text(rows.iter().map(|r| r.kept.lost.as_ref())),
+        text(rows.iter().map(|r| Some(&r.key.device_id))),
+        text(rows.iter().map(|r| Some(&r.key.firmware))),
+        Arc::new(BinaryArray::from_iter_values(rows.iter().map(|r| &r.state.bytes))),
+        Arc::new(Float64Array::from_iter_values(rows.iter().map(|r| r.state.learned))),
+        Arc::new(rows.iter().map(|r| Some(r.state.ready)).collect::<BooleanArray>()),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.state.since))),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|r| r.state.last_flow))),
+        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|r| r.state.flows))),
+        text(rows.iter().map(|r| r.state.lost.as_ref())),
     ];
     Ok(RecordBatch::try_new(Arc::new(state_schema()), columns)?)
 }
@@ -244,9 +245,8 @@ fn states_batch(rows: Vec<StateRow>) -> Result<RecordBatch> {
 fn states(rows: &RecordBatch) -> Vec<StateRow> {
     let texts = |i: usize| rows.column(i).as_string::<i32>();
     let numbers = |i: usize| rows.column(i).as_primitive::<Int64Type>();
-    let kept = |row: usize| Kept {
-        firmware: texts(2).value(row).to_owned(),
-        bytes: rows.column(3).as_binary::<i32>().value(row).into(),
+    let state = |row: usize| State {
+        bytes: rows.column(3).as_binary::<i32>().value(row).to_vec(),
         learned: rows.column(4).as_primitive::<Float64Type>().value(row),
         ready: rows.column(5).as_boolean().value(row),
         since: numbers(6).value(row),
@@ -254,12 +254,9 @@ fn states(rows: &RecordBatch) -> Vec<StateRow> {
         flows: rows.column(8).as_primitive::<UInt64Type>().value(row),
         lost: optional(texts(9), row),
     };
-    let state = |row| StateRow {
-        plugin: texts(0).value(row).to_owned(),
-        device_id: texts(1).value(row).to_owned(),
-        kept: kept(row),
-    };
-    (0..rows.num_rows()).map(state).collect()
+    let key = |row: usize| StateKey { device_id: texts(1).value(row).to_owned(), firmware: texts(2).value(row).to_owned() };
+    let row = |row| StateRow { plugin: texts(0).value(row).to_owned(), key: key(row), state: state(row) };
+    (0..rows.num_rows()).map(row).collect()
 }
 
 fn contact_schema() -> Schema {
@@ -346,13 +343,13 @@ fn small(values: impl Iterator<Item = Option<i32>>) -> ArrayRef {
 
 #[cfg(test)]
 mod tests {
-    use super::{Contact, Kept, Output, ShardCoverage, StateRow, Status};
+    use super::{Contact, Output, ShardCoverage, State, StateKey, StateRow, Status};
 
     #[test]
     fn rows_come_back_as_they_went() {
-        let kept = Kept {
-            firmware: "2.1".into(),
-            bytes: [1, 2, 3].as_slice().into(),
+        let key = StateKey { device_id: "pump-1".into(), firmware: "2.1".into() };
+        let state = State {
+            bytes: vec![1, 2, 3],
             learned: 0.5,
             ready: true,
             since: -5,
@@ -360,7 +357,7 @@ mod tests {
             flows: 9,
             lost: Some("observe: trap".into()),
         };
-        let states = vec![StateRow { plugin: "a/b".into(), device_id: "pump-1".into(), kept }];
+        let states = vec![StateRow { plugin: "a/b".into(), key, state }];
         match Output::from_batch(&Output::States(states.clone()).into_batch().unwrap()).unwrap() {
             Output::States(back) => assert_eq!(back, states),
             other => panic!("{other:?}"),

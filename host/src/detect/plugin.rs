@@ -1,11 +1,11 @@
 //! A plugin as a slice needs it: the detector, its settings here, and its states before the slice.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use wardflow_manifest::Column;
 
 use super::{Groups, Prevalence, session::Budget};
-use crate::{detector::Detector, device::Facts};
+use crate::{detector::Detector, device::Facts, lake::StateSet};
 
 /// A plugin ready to run over a slice.
 #[derive(Clone, Debug)]
@@ -17,37 +17,13 @@ pub struct PluginRun {
     /// Who belongs to its peer groups.
     pub groups: Arc<Groups>,
     /// The states of its devices before the slice.
-    pub states: Arc<States>,
+    pub states: Arc<StateSet>,
     /// What its devices had contacted before the slice.
     pub prevalence: Arc<Prevalence>,
     /// Most findings of a session in a slice.
     pub most_findings: usize,
     /// What its faults may still cost.
     pub budget: Arc<Budget>,
-}
-
-/// States by device id.
-pub type States = BTreeMap<String, Kept>;
-
-/// What is kept of a device between slices.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Kept {
-    /// The firmware under which it was learned.
-    pub firmware: String,
-    /// The guest's own state.
-    pub bytes: Arc<[u8]>,
-    /// How far learning is, in [0, 1].
-    pub learned: f64,
-    /// Whether what was learned suffices to report from it.
-    pub ready: bool,
-    /// Start of the first slice of this state, microseconds UTC.
-    pub since: i64,
-    /// End of the last slice in which the device had a flow.
-    pub last_flow: i64,
-    /// Flows seen since.
-    pub flows: u64,
-    /// Why the device was set aside: it broke the guest. It stays so until the plugin's version or settings change.
-    pub lost: Option<String>,
 }
 
 impl PluginRun {

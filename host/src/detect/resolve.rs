@@ -154,9 +154,8 @@ struct Resolver {
 }
 
 /// One end of a flow.
-struct End<'a> {
+struct End {
     number: u32,
-    endpoint: &'a Endpoint,
     device: Option<u32>,
 }
 
@@ -204,8 +203,8 @@ impl Resolver {
             self.unresolved.add(1);
             return Ok(());
         };
-        let src = End { number: src, device: self.device(&src_end, flows.src_mac.as_ref(), row, end), endpoint: &src_end };
-        let dst = End { number: dst, device: self.device(&dst_end, flows.dst_mac.as_ref(), row, end), endpoint: &dst_end };
+        let src = End { number: src, device: self.device(&src_end, flows.src_mac.as_ref(), row, end) };
+        let dst = End { number: dst, device: self.device(&dst_end, flows.dst_mac.as_ref(), row, end) };
         let mut is_seen = false;
         for (direction, here, there) in [(Direction::Outbound, &src, &dst), (Direction::Inbound, &dst, &src)] {
             let Some(device) = here.device.filter(|device| self.only.as_ref().is_none_or(|only| only.contains(device)))

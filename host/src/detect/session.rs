@@ -16,7 +16,6 @@ use wardflow_manifest::{Column, PeerRole, Requirement};
 use super::{
     PluginRun, ShardCoverage, Slice, StateRow,
     output::{Example, Found},
-    plugin::Kept,
     prevalence::Contact,
     rows::{Batch, DeviceRows, PluginRows, ShardRows, SliceFacts},
 };
@@ -27,6 +26,7 @@ use crate::{
     },
     device::Facts,
     finding::{Admission, Finding, admit},
+    lake::{State, StateKey},
 };
 
 /// Faults in one shard after which each device gets an instance of its own.
@@ -98,13 +98,13 @@ struct Subject<'a> {
     facts: Arc<Facts>,
     told: DeviceFacts,
     rows: Option<&'a DeviceRows>,
-    kept: Option<&'a Kept>,
+    kept: Option<(&'a StateKey, &'a State)>,
 }
 
 /// What a session came to.
 struct SessionOutcome {
     findings: Vec<Finding>,
-    kept: Kept,
+    kept: State,
     note: Option<String>,
 }
 
@@ -124,7 +124,7 @@ impl ShardRun<'_> {
         for subject in subjects {
             total.devices += 1;
             total.flows += subject.rows.map_or(0, |rows| rows.rows.len() as u64);
-            if let Some(reason) = subject.kept.and_then(|kept| kept.lost.clone()) {
+            if let Some(reason) = subject.kept.and_then(|(_, kept)| kept.lost.clone()) {
                 self.lose(&subject, reason, &mut outcome);
                 continue;
             }
@@ -223,10 +223,9 @@ impl ShardRun<'_> {
             let message = format!("state with `learned` {}; it must lie in [0, 1]", saved.learned);
             return Err(Fault::new("save", FaultKind::Contract, message));
         }
-        let before = subject.kept.filter(|_| note.is_none());
-        let kept = Kept {
-            firmware: subject.facts.firmware.clone(),
-            bytes: saved.bytes.into(),
+        let before = subject.kept.map(|(_, kept)| kept).filter(|_| note.is_none());
+        let kept = State {
+            bytes: saved.bytes,
             learned: saved.learned,
             ready: saved.ready,
             since: before.map_or(self.slice.start, |kept| kept.since),
@@ -244,9 +243,10 @@ impl ShardRun<'_> {
     fn open(&self, instance: &mut dyn Instance, subject: &Subject<'_>) -> Result<(SessionId, Option<String>), Fault> {
         let parameters = &self.plugin.parameters;
         let mut note = None;
-        let mut state = subject.kept.map(|kept| kept.bytes.as_ref());
-        if let Some(kept) = subject.kept.filter(|kept| kept.firmware != subject.facts.firmware) {
-            note = Some(format!("firmware changed from {:?} to {:?}: learning began anew", kept.firmware, subject.facts.firmware));
+        let mut state = subject.kept.map(|(_, kept)| kept.bytes.as_slice());
+        if let Some((key, _)) = subject.kept.filter(|(key, _)| key.firmware != subject.facts.firmware) {
+            let (old, new) = (&key.firmware, &subject.facts.firmware);
+            note = Some(format!("firmware changed from {old:?} to {new:?}: learning began anew"));
             state = None;
         }
         loop {
@@ -272,9 +272,8 @@ impl ShardRun<'_> {
     fn subjects<'s>(&'s self, outcome: &mut ShardOutcome) -> Vec<Subject<'s>> {
         let mut candidates: BTreeMap<&str, Option<&DeviceRows>> = BTreeMap::new();
         candidates.extend(self.context.present(self.shard).iter().map(|id| (id.as_str(), None)));
-        candidates.extend(
-            self.plugin.states.iter().filter(|(id, kept)| self.remembers(id, kept)).map(|(id, _)| (id.as_str(), None)),
-        );
+        let remembered = self.plugin.states.iter().filter(|(key, kept)| self.remembers(&key.device_id, kept));
+        candidates.extend(remembered.map(|(key, _)| (key.device_id.as_str(), None)));
         candidates.extend(self.rows.devices.iter().map(|rows| (self.context.id(rows.device), Some(rows))));
         let mut subjects = Vec::new();
         for (id, rows) in candidates {
@@ -299,13 +298,13 @@ impl ShardRun<'_> {
                 firmware: facts.firmware.clone(),
                 zone: known.zone,
             };
-            subjects.push(Subject { id, facts: Arc::new(facts), told, rows, kept: self.plugin.states.get(id) });
+            subjects.push(Subject { id, facts: Arc::new(facts), told, rows, kept: self.plugin.states.of_device(id) });
         }
         subjects
     }
 
     /// Whether a state's device belongs to this shard and is still remembered.
-    fn remembers(&self, id: &str, kept: &Kept) -> bool {
+    fn remembers(&self, id: &str, kept: &State) -> bool {
         super::directory::shard_of(id) == self.shard
             && (self.context.directory.world().inventory.has(id) || kept.last_flow > self.slice.start - FORGET_AFTER)
     }
@@ -345,11 +344,7 @@ impl ShardRun<'_> {
         if let Some(note) = done.note {
             outcome.coverage.push(self.device_coverage(subject.id, Status::Complete, note));
         }
-        outcome.states.push(StateRow {
-            plugin: self.plugin.id().to_owned(),
-            device_id: subject.id.to_owned(),
-            kept: done.kept,
-        });
+        outcome.states.push(self.state(subject, done.kept));
     }
 
     fn contacts(&self, subject: &Subject<'_>) -> Vec<(String, Contact)> {
@@ -383,18 +378,14 @@ impl ShardRun<'_> {
     /// Sets a device aside: this slice says so, and the state keeps it so until the plugin or its settings change.
     fn lose(&self, subject: &Subject<'_>, reason: String, outcome: &mut ShardOutcome) {
         outcome.coverage.push(self.device_coverage(subject.id, Status::Faulted, reason.clone()));
-        let blank = Kept {
-            firmware: subject.facts.firmware.clone(),
-            bytes: Arc::from([]),
-            learned: 0.0,
-            ready: false,
-            since: self.slice.start,
-            last_flow: self.slice.end,
-            flows: 0,
-            lost: None,
-        };
-        let kept = Kept { lost: Some(reason), ..subject.kept.cloned().unwrap_or(blank) };
-        outcome.states.push(StateRow { plugin: self.plugin.id().to_owned(), device_id: subject.id.to_owned(), kept });
+        let blank = || State { since: self.slice.start, last_flow: self.slice.end, ..State::default() };
+        let kept = subject.kept.map_or_else(blank, |(_, kept)| kept.clone());
+        outcome.states.push(self.state(subject, State { lost: Some(reason), ..kept }));
+    }
+
+    fn state(&self, subject: &Subject<'_>, state: State) -> StateRow {
+        let key = StateKey { device_id: subject.id.to_owned(), firmware: subject.facts.firmware.clone() };
+        StateRow { plugin: self.plugin.id().to_owned(), key, state }
     }
 
     fn coverage(&self, status: Status) -> ShardCoverage {

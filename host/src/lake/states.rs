@@ -38,6 +38,8 @@ pub struct State {
     pub flows: u64,
     /// Start of the first slice that went into it, microseconds UTC.
     pub since: i64,
+    /// End of the last slice in which the device had a flow, microseconds UTC.
+    pub last_flow: i64,
 }
 
 /// All states of one plugin after the slice that ends at `slice_end`.
@@ -88,6 +90,13 @@ impl StateSet {
     /// The state of a device.
     pub fn get(&self, key: &StateKey) -> Option<&State> {
         self.entries.get(key).map(|(state, _)| state)
+    }
+
+    /// The state of a device, whatever the firmware it was learned under.
+    pub fn of_device(&self, device_id: &str) -> Option<(&StateKey, &State)> {
+        let first = StateKey { device_id: device_id.to_owned(), firmware: String::new() };
+        let (key, (state, _)) = self.entries.range(first..).next()?;
+        (key.device_id == device_id).then_some((key, state))
     }
 
     /// Puts a state in, in place of the one that was there.
@@ -183,6 +192,7 @@ impl Sum {
         field(&mut hasher, state.lost.as_deref().unwrap_or_default().as_bytes());
         field(&mut hasher, &state.flows.to_le_bytes());
         field(&mut hasher, &state.since.to_le_bytes());
+        field(&mut hasher, &state.last_flow.to_le_bytes());
         let hash = *hasher.finalize().as_bytes();
         let (limbs, _) = hash.as_chunks::<8>();
         Self(std::array::from_fn(|limb| u64::from_le_bytes(limbs[limb])))

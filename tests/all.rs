@@ -4,6 +4,7 @@
 
 mod cli;
 mod determinism;
+mod faults;
 mod native;
 mod readme;
 mod real_data;

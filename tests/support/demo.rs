@@ -1,6 +1,11 @@
 //! A small synthetic hospital, made and analysed once for all tests, copied for each.
 
-use std::{fs, path::PathBuf, process::Command, time::UNIX_EPOCH};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::UNIX_EPOCH,
+};
 
 use wardflow_datasets::Options;
 
@@ -75,10 +80,10 @@ fn kept() -> PathBuf {
 }
 
 /// Removes what earlier builds of the command made.
-fn remove_others(place: &PathBuf, kept: &PathBuf) {
+fn remove_others(place: &Path, kept: &Path) {
     for entry in fs::read_dir(place).unwrap().flatten() {
         let is_hospital = entry.file_name().to_string_lossy().starts_with("hospital-");
-        if is_hospital && entry.path() != *kept {
+        if is_hospital && entry.path() != kept {
             // Another test removes the same; either is enough.
             fs::remove_dir_all(entry.path()).unwrap_or_default();
         }

@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 6 | [`catalog`], [`analyze`] |
+//! | 6 | [`workspace`], then [`analyze`], then [`catalog`] |
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
@@ -28,4 +28,5 @@ pub mod limits;
 pub mod nearest;
 pub mod pseudonym;
 pub mod sandbox;
+pub mod workspace;
 pub mod zone;

@@ -120,7 +120,7 @@ impl RowBuffer {
             let times = TimestampMicrosecondArray::from(values).with_timezone("UTC");
             take(&times, &order, None)
         };
-        let numbers = |mut numbers: Options<UInt32Type>, values: &StringViewArray| {
+        let numbers = |numbers: Options<UInt32Type>, values: &StringViewArray| {
             let numbers = numbers.ordered(&order)?;
             take(values, &numbers, None)
         };

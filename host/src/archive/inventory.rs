@@ -274,7 +274,7 @@ mod tests {
     fn reads_csv() {
         let entries = read_csv(GOOD.as_bytes()).unwrap();
         let day = 1_714_521_600_000_000;
-        let hours = |hours| day + hours * 3_600_000_000;
+        let hours = |hours: i64| day + hours * 3_600_000_000;
         let times: Vec<_> = entries.iter().map(|entry| (entry.valid_from, entry.valid_to)).collect();
         assert_eq!(times, [(day, hours(10)), (hours(10), i64::MAX), (i64::MIN, i64::MAX)]);
         assert_eq!(entries[0].mac, Some([0, 0x1a, 0x2b, 0x3c, 0x4d, 0x5e]));

@@ -338,7 +338,7 @@ async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
             "it is no Zeek log: its first line, \"Lorem ipsum dolor\", is neither a header (#separator, #fields) nor a \
              JSON object",
             "it is Zeek's dns.log, not conn.log",
-            "it is no Zeek log: its first line, \"1714521600.5\\tC1\\t10.0.0.1\\t50000\\t203.0.113.9\\t443\\ttcp\\t1.25\\tShADa\", \
+            "it is no Zeek log: its first line, \"1714521600.5\\tC1\\t10.0.0.1\\t50000\\t203.0.113.9\\t443\\ttcp\\t1.25\\tShAD\", \
              is neither a header (#separator, #fields) nor a JSON object",
             "it holds connections that are still open, each of which is in conn.log again when it closes",
             "none of its 1 lines is a flow; the first: the record is none of conn.log: it has neither conn_state nor \

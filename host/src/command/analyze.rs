@@ -1,6 +1,6 @@
 //! `wardflow analyze`: runs the plugins, and says what was covered.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use wardflow::{
@@ -34,6 +34,9 @@ pub(super) struct Report {
     pub(super) devices_without_plugin: u64,
     /// Whether it was told to stop before its end.
     pub(super) interrupted: bool,
+    /// Files of the archive that cannot be used, and why.
+    pub(super) broken_files: Vec<(String, String)>,
+    pub(super) workspace: PathBuf,
 }
 
 /// What a plugin covered.
@@ -51,6 +54,10 @@ pub(super) struct PluginCoverage {
     pub(super) blind: u64,
     /// Devices that were lost in some slice.
     pub(super) devices_lost: u64,
+    /// Slices that changed and that only `--rerun` reaches.
+    pub(super) stale: u64,
+    /// Whether it was not let run at all.
+    pub(super) is_kept_out: bool,
     /// Why, for a person: the first fault, what the records lack.
     pub(super) reason: Option<String>,
 }
@@ -84,6 +91,7 @@ impl Report {
         match self {
             _ if self.interrupted => Outcome::Interrupted,
             _ if self.plugins.iter().any(PluginCoverage::is_lacking) => Outcome::Incomplete,
+            _ if !self.broken_files.is_empty() => Outcome::Incomplete,
             _ => Outcome::Done,
         }
     }
@@ -101,6 +109,10 @@ impl Report {
                 "Not everything was covered: {}. See: SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
                 each.join("; ")
             );
+        }
+        if let [(path, reason), ..] = self.broken_files.as_slice() {
+            let count = self.broken_files.len();
+            return format!("Not everything was covered: {count} files of the archive cannot be read, first {path}: {reason}");
         }
         let blind: u64 = self.plugins.iter().map(|plugin| plugin.blind).sum();
         let unsuited: u64 = self.plugins.iter().map(|plugin| plugin.unsuited).sum();
@@ -125,6 +137,9 @@ impl Report {
 
 impl PluginCoverage {
     fn is_lacking(&self) -> bool {
+        if self.is_kept_out {
+            return true;
+        }
         let counts = [
             (Status::Complete, self.complete),
             (Status::Faulted, self.faulted),
@@ -137,6 +152,9 @@ impl PluginCoverage {
 
     fn lack(&self) -> String {
         let mut parts = Vec::new();
+        if self.is_kept_out {
+            parts.push("was not let run".to_owned());
+        }
         if self.faulted > 0 {
             parts.push(format!("lost {} devices in {} slices", self.devices_lost, self.faulted));
         }

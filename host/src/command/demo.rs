@@ -5,20 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use wardflow::{config::Config, error::Result};
 
-use super::{Outcome, analyze, connect, init, interrupt::stop_on_interrupt, sql};
+use super::{Outcome, analyze, connect, init, interrupt::stop_on_interrupt, sql, synthetic};
 use crate::{
     args::{Analyze, Demo},
     print::{Look, Printer, Progress, Task, count},
 };
-
-/// A synthetic hospital, not written yet.
-#[derive(Debug)]
-pub(super) struct Hospital {
-    /// The `wardflow.toml` that fits it: time zone, infrastructure, peer groups, and where its inventory will be.
-    pub(super) config: String,
-    /// How many flows it has, about.
-    pub(super) flows: u64,
-}
 
 /// What was done.
 #[derive(Debug, Serialize)]
@@ -73,19 +64,18 @@ ORDER BY plugin, status",
 /// # Errors
 /// There is a workspace already, an option is out of range, or something cannot be written.
 pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Outcome> {
-    let hospital = connect::hospital(&args)?;
-    init::make(dir, &hospital.config)?;
+    let hospital = synthetic::hospital(&args)?;
+    init::make(dir, &synthetic::config(&hospital))?;
     let config = Config::read(dir)?;
     let stop = stop_on_interrupt(printer)?;
     printer.note(&format!(
         "writing a synthetic hospital of about {} flows to {}",
-        count(hospital.flows),
+        count(hospital.expected_flows()),
         dir.display()
     ));
     let flows = {
         let progress = Progress::new(printer, Task { name: "write", unit: "flows" });
-        progress.total(hospital.flows);
-        connect::write_hospital(&config, &hospital, &stop, &progress).await?
+        synthetic::write(&config, &hospital, &stop, &progress).await?
     };
     if stop.is_stopped() {
         return Ok(Outcome::Interrupted);

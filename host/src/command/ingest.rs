@@ -1,5 +1,7 @@
 //! `wardflow ingest`: flow logs into the archive.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use wardflow::{
     config::Config,
@@ -38,7 +40,6 @@ pub(super) struct Source {
 /// Whether a source is in the archive.
 #[derive(Debug, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
-#[expect(dead_code, reason = "made where the library is connected")]
 pub(super) enum Status {
     Added,
     /// It was before, and nothing was done.
@@ -55,8 +56,8 @@ pub(super) enum Status {
 /// The archive cannot be written, or the only source was refused.
 pub(super) async fn run(config: &Config, args: IngestZeek, printer: &Printer) -> Result<Outcome> {
     let report = {
-        let progress = Progress::new(printer, Task { name: "ingest", unit: BYTES });
-        connect::ingest_zeek(config, &args, &progress).await?
+        let progress = Arc::new(Progress::new(printer, Task { name: "ingest", unit: BYTES }));
+        connect::ingest_zeek(config, &args, progress).await?
     };
     if printer.json {
         printer.object(&report)?;

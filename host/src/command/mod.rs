@@ -10,6 +10,7 @@ mod interrupt;
 mod plugin;
 mod sql;
 mod status;
+mod synthetic;
 
 use wardflow::{config::Config, error::Result};
 

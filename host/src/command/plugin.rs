@@ -20,26 +20,10 @@ pub(super) struct Listed {
     pub(super) version: Option<String>,
     pub(super) publisher: Option<String>,
     pub(super) file: PathBuf,
-    pub(super) status: PinStatus,
+    /// `pinned`, `new`, `changed`, `disabled` or `refused`.
+    pub(super) status: &'static str,
     /// Why it will not run, if it will not.
     pub(super) reason: Option<String>,
-}
-
-/// Whether a plugin will run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "made where the library is connected")]
-pub(super) enum PinStatus {
-    /// Its bytes are those in plugins.lock.
-    Pinned,
-    /// It is not in plugins.lock yet.
-    New,
-    /// Its bytes are others than those in plugins.lock.
-    Changed,
-    /// It is disabled in wardflow.toml.
-    Disabled,
-    /// It is no plugin, or none that can run here.
-    Refused,
 }
 
 /// What a component says of itself.
@@ -75,7 +59,7 @@ pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Resul
             Ok(Outcome::Done)
         }
         Plugin::Approve { id } => {
-            let approved = connect::approve(&Config::read(dir)?, &id).await?;
+            let approved = connect::approve(&Config::read(dir)?, &id)?;
             if printer.json {
                 printer.object(&approved)?;
             } else {
@@ -91,8 +75,8 @@ pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Resul
 }
 
 async fn list(config: &Config, printer: &Printer) -> Result<Outcome> {
-    let plugins = connect::plugins(config).await?;
-    let is_failing = |plugin: &Listed| matches!(plugin.status, PinStatus::Changed | PinStatus::Refused);
+    let plugins = connect::plugins(config)?;
+    let is_failing = |plugin: &Listed| matches!(plugin.status, "changed" | "refused");
     let outcome = if plugins.iter().any(is_failing) { Outcome::Incomplete } else { Outcome::Done };
     if printer.json {
         printer.object(&plugins)?;
@@ -103,7 +87,7 @@ async fn list(config: &Config, printer: &Printer) -> Result<Outcome> {
         vec![
             or_dash(&plugin.id),
             or_dash(&plugin.version),
-            plugin.status.name().to_owned(),
+            plugin.status.to_owned(),
             or_dash(&plugin.publisher),
             plugin.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         ]
@@ -120,18 +104,6 @@ async fn list(config: &Config, printer: &Printer) -> Result<Outcome> {
         printer.note(&format!("no plugins in {}: put .wasm files there", config.plugins.display()));
     }
     Ok(outcome)
-}
-
-impl PinStatus {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Pinned => "pinned",
-            Self::New => "new",
-            Self::Changed => "changed",
-            Self::Disabled => "disabled",
-            Self::Refused => "refused",
-        }
-    }
 }
 
 /// The plugin's data sheet.

@@ -34,6 +34,7 @@ pub use prevalence::{Contact, Prevalence};
 pub use resolve::ResolveExec;
 pub use session::Budget;
 pub use table::DetectTable;
+pub(crate) use table::project;
 
 /// Shards: fixed groups of devices, whatever the parallelism.
 pub const SHARDS: u8 = 64;

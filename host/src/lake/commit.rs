@@ -83,6 +83,21 @@ impl Lake {
         self.result_table(Table::Runs).append(&[run.to_batch()?]).await
     }
 
+    /// The run that began last, as it stands.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn last_run(&self) -> Result<Option<Run>> {
+        let doing = || "cannot read the table runs".to_owned();
+        let table = self.table(Table::Runs).await?;
+        let batches = SessionContext::new().read_table(table).context(doing)?.collect().await.context(doing)?;
+        let mut runs = Vec::new();
+        for batch in &batches {
+            runs.append(&mut Run::from_batch(batch)?);
+        }
+        Ok(runs.into_iter().max_by_key(|run| (run.started_at, run.ended_at)))
+    }
+
     async fn all_coverage(&self) -> Result<Vec<Row>> {
         let doing = || "cannot read the table coverage".to_owned();
         let table = self.table(Table::Coverage).await?;

@@ -33,6 +33,7 @@ use tokio::sync::Mutex;
 pub use self::{
     commit::{CURRENT_FINDINGS, SliceResults},
     lock::Lock,
+    commit_id::run_id,
     runs::{Run, RunStatus},
     state_store::{StateFile, StateStore},
     states::{State, StateKey, StateSet},

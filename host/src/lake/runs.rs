@@ -3,10 +3,11 @@
 use std::{fmt, sync::Arc};
 
 use arrow::{
-    array::{Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 
+use super::coverage_rows::column;
 use crate::{
     error::{Context, Result},
     flow::time_type,
@@ -16,7 +17,7 @@ use crate::{
 /// run without one was killed or still goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What coverage calls it; made by [`run_id`].
+    /// What coverage calls it; made by [`run_id`](super::run_id).
     pub run_id: String,
     /// Microseconds UTC.
     pub started_at: i64,
@@ -91,7 +92,39 @@ pub(super) fn schema() -> SchemaRef {
     ]))
 }
 
+impl RunStatus {
+    const ALL: [Self; 5] = [Self::Running, Self::Complete, Self::Incomplete, Self::Failed, Self::Interrupted];
+}
+
 impl Run {
+    /// The runs of a batch of the table.
+    pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<Self>> {
+        let text = |name: &str| column::<StringArray>(batch, name, &DataType::Utf8);
+        let time = |name: &str| column::<TimestampMicrosecondArray>(batch, name, &time_type());
+        let count = |name: &str| column::<Int64Array>(batch, name, &DataType::Int64);
+        let (ids, commands, versions) = (text("run_id")?, text("command")?, text("wardflow_version")?);
+        let (statuses, messages) = (text("status")?, text("message")?);
+        let (started, ended) = (time("started_at")?, time("ended_at")?);
+        let (slices, flows, findings) = (count("slices")?, count("flows")?, count("findings")?);
+        let status = |row: usize| {
+            let known = RunStatus::ALL.into_iter().find(|status| status.name() == statuses.value(row));
+            known.unwrap_or(RunStatus::Failed)
+        };
+        let run = |row: usize| Self {
+            run_id: ids.value(row).to_owned(),
+            started_at: started.value(row),
+            ended_at: ended.is_valid(row).then(|| ended.value(row)),
+            command: commands.value(row).to_owned(),
+            version: versions.value(row).to_owned(),
+            slices: slices.value(row).cast_unsigned(),
+            flows: flows.value(row).cast_unsigned(),
+            findings: findings.value(row).cast_unsigned(),
+            status: status(row),
+            message: messages.is_valid(row).then(|| messages.value(row).to_owned()),
+        };
+        Ok((0..batch.num_rows()).map(run).collect())
+    }
+
     /// The run as a row of the table.
     pub(super) fn to_batch(&self) -> Result<RecordBatch> {
         let text = |value: &str| Arc::new(StringArray::from(vec![value]));

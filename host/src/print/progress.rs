@@ -68,18 +68,9 @@ impl Progress {
         Self { task, show, began, state: Mutex::new(State { done: 0, total: 0, flows: 0, said: began }) }
     }
 
-    /// Says how many steps there are.
-    pub(crate) fn total(&self, total: u64) {
-        self.change(|state| state.total = total);
-    }
-
-    /// Says that some more steps and flows are done.
-    #[expect(dead_code, reason = "called where the library is connected")]
-    pub(crate) fn advance(&self, steps: u64, flows: u64) {
-        self.change(|state| {
-            state.done += steps;
-            state.flows += flows;
-        });
+    /// Says how far it is: steps done, of how many, and flows.
+    pub(crate) fn at(&self, done: u64, total: u64, flows: u64) {
+        self.change(|state| (state.done, state.total, state.flows) = (done, total, flows));
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

@@ -120,7 +120,7 @@ mod tests {
         for text in [
             "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)))",
             "(func (result i32 i32) (i32.const 0) (i32.const 1))",
-            "(func (result externref) (ref.null extern)) (table 1 externref)",
+            "(table 1 funcref) (func (table.set (i32.const 0) (ref.null func)))",
             "(func (result v128) (v128.const i32x4 0 0 0 0))",
             "(global i32 (i32.add (i32.const 1) (i32.const 1)))",
             "(func (result i32) (i32.extend8_s (i32.trunc_sat_f32_u (f32.const 1))))",
@@ -129,6 +129,7 @@ mod tests {
         }
         for (text, refusal) in [
             ("(type (struct))", "gc"),
+            ("(func (param externref))", "gc types are disallowed"),
             ("(type (func)) (func (param (ref 0)))", "function references"),
             ("(tag)", "exceptions"),
             ("(memory 1 1 shared)", "threads"),
@@ -138,7 +139,7 @@ mod tests {
             ("(func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0))))", "relaxed SIMD"),
             ("(memory 1 1 (pagesize 1))", "custom page sizes"),
             ("(func (param i64) (i64.mul_wide_u (local.get 0) (local.get 0)) (drop) (drop))", "wide arithmetic"),
-            ("(type (cont 0))", "stack switching"),
+            ("(type $f (func)) (type (cont $f))", "stack switching"),
         ] {
             check(text, Some(refusal));
         }

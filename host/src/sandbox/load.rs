@@ -178,13 +178,13 @@ mod tests {
 
     #[test]
     fn refuses_what_could_not_run() {
-        check(Guest::default().with("save-name", "store"), "export `[method]session.save` is missing");
+        check(Guest::default().with("save-name", "store"), "does not have export `[method]session.save`");
         check(
             Guest::default().manifest("memory_mib = 1", "memory_mib = 65"),
             "linear memory of an instance: 65 MiB asked, 64 MiB allowed (memory_mib in [limits])",
         );
         check(Guest::default().with("open", "(i64.const 0)"), "it cannot be compiled: ");
-        check(Guest::default().with("zone-type", "u64"), "export `[static]session.open` has another type");
+        check(Guest::default().with("zone-type", "s32"), "export `[static]session.open` has another type");
     }
 
     #[test]

@@ -6,13 +6,12 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
+use wardflow_manifest::PluginId;
 
-use super::{files, plugin::Plugin};
-use crate::{
-    detector::Detector,
-    error::{Context, Error, Result},
-};
+use super::files;
+use crate::error::{Context, Error, Result};
 
 /// The pinned plugins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,43 +82,28 @@ impl Pins {
     }
 
     /// How a plugin stands to the pins.
-    pub fn check(&self, plugin: &Plugin) -> Pin {
-        match self.0.get(&key(plugin)) {
+    pub fn check(&self, id: &PluginId, version: &Version, digest: &str) -> Pin {
+        match self.0.get(&(id.to_string(), version.to_string())) {
             None => Pin::New,
-            Some(entry) if entry.digest == plugin.digest() => Pin::Pinned { approved: entry.approved },
+            Some(entry) if entry.digest == digest => Pin::Pinned { approved: entry.approved },
             Some(entry) => Pin::Changed { was: entry.digest.clone() },
         }
     }
 
-    /// Lets a plugin run, and pins it if it is new. The caller writes the pins.
-    ///
-    /// # Errors
-    /// Its version is pinned to other bytes, or approval is required and nobody approved it.
-    pub fn admit(&mut self, plugin: &Plugin, approval_required: bool) -> Result<()> {
-        let (id, version) = (plugin.id(), plugin.version());
-        let digest = plugin.digest();
-        let refused = match self.check(plugin) {
-            Pin::Changed { was } => format!("plugin {id} {version} is pinned to {was}; these bytes are {digest}"),
-            Pin::New | Pin::Pinned { approved: false } if approval_required => {
-                format!("plugin {id} {version} is not approved; the configuration says approval = \"required\"")
-            }
-            Pin::New => {
-                self.pin(plugin, false);
-                return Ok(());
-            }
-            Pin::Pinned { .. } => return Ok(()),
-        };
-        Err(Error::failed(refused)
-            .remedy(format!("ask the publisher whether {digest} is theirs; then `wardflow plugin approve {id}`")))
+    /// The digest that a version is pinned to.
+    pub fn digest(&self, id: &PluginId, version: &Version) -> Option<&str> {
+        self.0.get(&(id.to_string(), version.to_string())).map(|entry| entry.digest.as_str())
     }
 
-    /// Pins a plugin by a person's word, whatever was pinned. The caller writes the pins.
-    pub fn approve(&mut self, plugin: &Plugin) {
-        self.pin(plugin, true);
+    /// Pins a version to its bytes if it is not pinned yet. The caller writes the pins.
+    pub fn pin(&mut self, id: &PluginId, version: &Version, digest: &str) {
+        let entry = || Entry { digest: digest.to_owned(), approved: false };
+        self.0.entry((id.to_string(), version.to_string())).or_insert_with(entry);
     }
 
-    fn pin(&mut self, plugin: &Plugin, approved: bool) {
-        self.0.insert(key(plugin), Entry { digest: plugin.digest().to_owned(), approved });
+    /// Pins a version by a person's word, whatever was pinned. The caller writes the pins.
+    pub fn approve(&mut self, id: &PluginId, version: &Version, digest: &str) {
+        self.0.insert((id.to_string(), version.to_string()), Entry { digest: digest.to_owned(), approved: true });
     }
 }
 
@@ -140,59 +124,32 @@ struct Line {
     approved: bool,
 }
 
-fn key(plugin: &Plugin) -> (String, String) {
-    (plugin.id().to_string(), plugin.version())
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use semver::Version;
+    use wardflow_manifest::PluginId;
+
     use super::{Pin, Pins};
-    use crate::{
-        detector::Detector,
-        sandbox::{Plugin, testing::Guest},
-    };
 
-    fn plugin(version: &'static str, score: &str) -> Plugin {
-        Guest::default().manifest("1.0.0", version).with("score", score).load()
-    }
-
-    fn check(pins: &mut Pins, plugin: &Plugin, approval_required: bool, expected: &str) {
-        match pins.admit(plugin, approval_required) {
-            Ok(()) => assert_eq!(expected, "", "{plugin:?} was admitted"),
-            Err(error) => {
-                assert!(!expected.is_empty() && error.to_string().contains(expected), "{error}");
-                assert!(error.remedy_text().is_some_and(|remedy| remedy.contains("plugin approve example/quiet")));
-            }
-        }
+    fn id() -> PluginId {
+        "example/quiet".parse().unwrap()
     }
 
     #[test]
-    fn the_first_use_pins_and_other_bytes_are_refused() {
-        let (first, other, next) = (plugin("1.0.0", "0"), plugin("1.0.0", "1"), plugin("1.1.0", "1"));
+    fn the_first_use_pins_and_only_a_person_changes_that() {
+        let version = Version::new(1, 0, 0);
         let mut pins = Pins::default();
-        check(&mut pins, &first, false, "");
-        assert_eq!(pins.check(&first), Pin::Pinned { approved: false });
-        check(&mut pins, &first, false, "");
-        assert_eq!(pins.check(&other), Pin::Changed { was: first.digest().to_owned() });
-        check(&mut pins, &other, false, "plugin example/quiet 1.0.0 is pinned to ");
-        check(&mut pins, &next, false, "");
-        pins.approve(&other);
-        check(&mut pins, &other, false, "");
-        check(&mut pins, &first, false, "is pinned to ");
-    }
-
-    #[test]
-    fn where_approval_is_required_nothing_runs_without() {
-        let plugin = plugin("1.0.0", "0");
-        let mut pins = Pins::default();
-        check(&mut pins, &plugin, true, "is not approved");
-        assert_eq!(pins.check(&plugin), Pin::New, "a refused plugin was pinned");
-        check(&mut pins, &plugin, false, "");
-        check(&mut pins, &plugin, true, "is not approved");
-        pins.approve(&plugin);
-        check(&mut pins, &plugin, true, "");
+        assert_eq!(pins.check(&id(), &version, "a"), Pin::New);
+        pins.pin(&id(), &version, "a");
+        pins.pin(&id(), &version, "b");
+        assert_eq!(pins.check(&id(), &version, "a"), Pin::Pinned { approved: false });
+        assert_eq!(pins.check(&id(), &version, "b"), Pin::Changed { was: "a".to_owned() });
+        assert_eq!(pins.check(&id(), &Version::new(1, 1, 0), "b"), Pin::New);
+        pins.approve(&id(), &version, "b");
+        assert_eq!(pins.check(&id(), &version, "b"), Pin::Pinned { approved: true });
+        assert_eq!(pins.check(&id(), &version, "a"), Pin::Changed { was: "b".to_owned() });
     }
 
     #[test]
@@ -201,8 +158,8 @@ mod tests {
         let file = directory.path().join("plugins.lock");
         assert_eq!(Pins::read(&file).unwrap(), Pins::default());
         let mut pins = Pins::default();
-        pins.admit(&plugin("1.0.0", "0"), false).unwrap();
-        pins.approve(&plugin("1.1.0", "0"));
+        pins.pin(&id(), &Version::new(1, 0, 0), "a");
+        pins.approve(&id(), &Version::new(1, 1, 0), "b");
         pins.write(&file).unwrap();
         assert_eq!(Pins::read(&file).unwrap(), pins);
         let text = fs::read_to_string(&file).unwrap();

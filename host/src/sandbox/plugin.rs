@@ -257,7 +257,7 @@ mod tests {
              memory_mib in [limits])",
         );
         run(&at("memory", "1 2")
-            .with("observe", "(br_if 0 (i32.eq (memory.grow (i32.const 2)) (i32.const 0)))")
+            .with("observe", "(if (i32.ne (memory.grow (i32.const 2)) (i32.const -1)) (then (unreachable)))")
             .load())
         .expect("growth past the memory's own maximum is the guest's own affair");
         check(
@@ -270,9 +270,21 @@ mod tests {
     #[test]
     fn results_are_bounded() {
         check(
-            at("end-slice", "(return (call $reports (i32.const 0) (i32.const 500)))").with("memory", "16"),
-            FaultKind::Contract,
-            "end-slice: invalid bool value",
+            at("end-slice", "(return (call $reports (i32.const 65536) (i32.const 1001)))").with("memory", "4"),
+            FaultKind::Limit,
+            "end-slice: findings of a session: 1001 asked, 1000 allowed (findings in [limits])",
+        );
+        check(
+            at("save", "(i32.store (i32.const 644) (i32.const 65537)) (return (i32.const 640))").with("memory", "4"),
+            FaultKind::Limit,
+            "save: saved state: 65537 bytes asked, 65536 bytes allowed (state_bytes in [limits])",
+        );
+        check(
+            at("save", "(i32.store (i32.const 644) (i32.const 9000000)) (return (i32.const 640))")
+                .with("memory", "160")
+                .manifest("memory_mib = 1", "memory_mib = 16"),
+            FaultKind::Limit,
+            "save: bytes of a call's result: over 8388608 asked, 8388608 allowed (result_bytes in [limits])",
         );
     }
 
@@ -297,7 +309,18 @@ mod tests {
             FaultKind::Contract,
             "observe: borrow handles still remain at the end of the call",
         );
-        check(at("save", "(f64.store (i32.const 648) (f64.const nan))"), FaultKind::Contract, "save: saved");
+        check(
+            at("save", "(f64.store (i32.const 648) (f64.const nan))"),
+            FaultKind::Contract,
+            "save: saved state with learned NaN; it must lie in [0, 1]",
+        );
+        for (size, expected) in [
+            ("-1", "save: list pointer/length out of bounds of memory"),
+            ("70000", "save: list pointer/length out of bounds of memory"),
+        ] {
+            let save = format!("(i32.store (i32.const 644) (i32.const {size})) (return (i32.const 640))");
+            check(at("save", &save), FaultKind::Contract, expected);
+        }
     }
 
     #[test]

@@ -28,15 +28,18 @@ fn datagram(flow: Flow) -> Flow {
     Flow { protocol: 17, ..flow }
 }
 
-/// Kind, peer, port and protocol of what is reported.
-fn causes(run: &Run) -> Vec<(&str, Option<u64>, Option<u16>, Option<u8>)> {
+/// Kind, peer, port and protocol.
+type Cause<'a> = (&'a str, Option<u64>, Option<u16>, Option<u8>);
+
+/// What is reported.
+fn causes(run: &Run) -> Vec<Cause<'_>> {
     let findings = run.findings.iter().map(|found| &found.finding);
     findings.map(|finding| (finding.kind.as_str(), finding.peer, finding.peer_port, finding.protocol)).collect()
 }
 
 #[test]
 fn scans_are_reported() {
-    let check = |flows: Vec<Flow>, expected: &[(&str, Option<u64>, Option<u16>, Option<u8>)]| {
+    let check = |flows: Vec<Flow>, expected: &[Cause<'_>]| {
         assert_eq!(causes(&harness().run(flows)), expected);
     };
     let on_445 = |number: u64, flow: Flow| silent(Flow { peer: number, peer_port: 445, ..flow });

@@ -1,6 +1,6 @@
 use std::{fmt, ops::Bound, ops::RangeBounds};
 
-use wardflow_manifest::Severity;
+use wardflow_manifest::{Severity, is_unprintable};
 
 /// Bytes of a summary that the contract allows.
 const SUMMARY: usize = 240;
@@ -149,8 +149,8 @@ impl Draft<'_> {
         self
     }
 
-    /// One line for a person that says what the flows show, not why. Cut at 240 bytes; control characters become
-    /// spaces.
+    /// One line for a person that says what the flows show, not why. Cut at 240 bytes; characters that
+    /// control or hide text become spaces.
     pub fn summary(self, summary: fmt::Arguments<'_>) -> Self {
         self.0.summary = line(&summary.to_string(), SUMMARY);
         self
@@ -204,7 +204,7 @@ fn finite(bound: Bound<&f64>) -> Option<f64> {
 
 /// A text as one line of at most `most` bytes.
 fn line(text: &str, most: usize) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String = text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect();
     line.truncate(line.floor_char_boundary(most));
     line
 }
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn nothing_that_a_detector_says_breaks_the_contract() {
         let mut findings = Findings::ending_before(100);
-        let long = "é\n".repeat(200);
+        let long = "é\n\u{202e}".repeat(200);
         let mut draft = findings
             .report("kind", 300, 200)
             .score(f64::NAN)
@@ -241,7 +241,7 @@ mod tests {
             (&observation.name, NAME),
             (&observation.unit, UNIT),
         ] {
-            assert!(text.len() <= most && text.len() + 2 > most && !text.contains('\n'), "{text:?}");
+            assert!(text.len() <= most && text.len() + 2 > most && !text.contains(['\n', '\u{202e}']), "{text:?}");
         }
     }
 }

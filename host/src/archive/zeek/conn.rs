@@ -163,7 +163,9 @@ impl<R: Read> ConnLog<R> {
             Some(path) if path != b"conn" => {
                 Err(format!("the record is one of Zeek's {}.log, not conn.log", path.escape_ascii()))
             }
-            None if [CONN_STATE, HISTORY, ORIG_PKTS].iter().all(|&field| self.log.get(field).is_none()) => {
+            None if self.log.is_json()
+                && [CONN_STATE, HISTORY, ORIG_PKTS].iter().all(|&field| self.log.get(field).is_none()) =>
+            {
                 Err("the record is none of conn.log: it has neither conn_state nor history nor orig_pkts".into())
             }
             _ => Ok(()),

@@ -91,6 +91,11 @@ impl<R: Read, const N: usize> Log<R, N> {
         self.slots.get(self.lines.text(), field)
     }
 
+    /// Whether the records are JSON objects, which no header announces.
+    pub(super) const fn is_json(&self) -> bool {
+        matches!(self.format, Format::Json)
+    }
+
     /// The line, without its end.
     pub(super) fn text(&self) -> &[u8] {
         self.lines.text()

@@ -41,7 +41,7 @@
     (memory (export "memory") {{memory}})
     (global $next (mut i32) (i32.const 4096))
     ;; Never frees; grows by what is missing.
-    (func (export "realloc") (param $old i32) (param $was i32) (param $align i32) (param $size i32) (result i32)
+    (func $realloc (export "realloc") (param $old i32) (param $was i32) (param $align i32) (param $size i32) (result i32)
       (local $at i32)
       {{realloc}}
       (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
@@ -94,7 +94,7 @@
       (i32.store (i32.const 248) (local.get $at))
       (i32.store (i32.const 252) (local.get $count))
       (i32.const 248))
-    (func (export "open") (param $pseudonym i64) (param $class i32) (param i32 i32 i32 i32 i32 i32 i32) (param $zone i32)
+    (func $open (export "open") (param $pseudonym i64) (param $class i32) (param i32 i32 i32 i32 i32 i32 i32) (param $zone i32)
       (param $parameters i32) (param i32) (param $has-state i32) (param $state i32) (param $state-size i32) (result i32)
       (local $handle i32)
       {{open}}
@@ -102,22 +102,22 @@
       (i32.store8 (i32.const 128) (i32.const 0))
       (i32.store (i32.const 132) (call $new (global.get $opened)))
       (i32.const 128))
-    (func (export "observe") (param $session i32) (param $batch i32) (result i32)
+    (func $observe (export "observe") (param $session i32) (param $batch i32) (result i32)
       (global.set $flows (i32.add (global.get $flows) (call $len (local.get $batch))))
       {{observe}}
       (call $drop-batch (local.get $batch))
       (call $reports (i32.const 256) (i32.const 0)))
-    (func (export "end-slice") (param $session i32) (param $start i64) (param $end i64) (param $gaps i32) (param i32) (result i32)
+    (func $end-slice (export "end-slice") (param $session i32) (param $start i64) (param $end i64) (param $gaps i32) (param i32) (result i32)
       {{end-slice}}
       (call $a-finding)
       (call $reports (i32.const 256) (i32.const 1)))
-    (func (export "save") (param $session i32) (result i32)
+    (func $save (export "save") (param $session i32) (result i32)
       (i64.store (i32.const 640) (i64.const 0x5000002c0)) ;; bytes: 704, 5 bytes
       (f64.store (i32.const 648) (f64.const 0.5))
       (i32.store8 (i32.const 656) (i32.const 1))
       {{save}}
       (i32.const 640))
-    (func (export "post-return") (param i32) {{post-return}}))
+    (func $post-return (export "post-return") (param i32) {{post-return}}))
   (core instance $detector (instantiate $detector
     (with "heap" (instance $heap))
     (with "host" (instance

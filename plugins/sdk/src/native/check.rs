@@ -30,6 +30,9 @@ pub(super) fn check(
             finding.last_time, slice.end
         ));
     }
+    if finding.flow_count > *rows.end() as u64 {
+        return Err(format!("`{kind}` counts {} flows; the slice has {} so far", finding.flow_count, rows.end()));
+    }
     if let Some(peer) = finding.peer.filter(|peer| !peers.contains(peer)) {
         return Err(format!("`{kind}` names peer {peer}, which is in no flow of this slice"));
     }

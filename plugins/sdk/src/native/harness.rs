@@ -237,7 +237,8 @@ mod tests {
             let kind = if self.breach == "kind" { "heard" } else { "seen" };
             let row = if self.breach == "example" { flows.len() } else { 0 };
             let draft = findings.report(kind, flows.end_time()[0], flows.end_time()[flows.len() - 1]);
-            let draft = draft.peer(peer).example(flows.position(row));
+            let count = if self.breach == "count" { 2 } else { 1 };
+            let draft = draft.peer(peer).flow_count(count).example(flows.position(row));
             if self.breach != "summary" {
                 draft.summary(format_args!("{} flows in slice {}", flows.len(), self.slices));
             }
@@ -281,6 +282,7 @@ mod tests {
         check("kind", "`heard` is not a kind of finding in plugin.toml");
         check("peer", "names peer 99, which is in no flow of this slice");
         check("example", "names flow 1 as an example; the slice has 1 flows");
+        check("count", "counts 2 flows; the slice has 1 so far");
         check("summary", "has no summary");
         check("column", "add \"bytes-sent\" to `columns` in plugin.toml");
         check("state", "the host allows 65536");

@@ -12,14 +12,14 @@ pub struct Plugin {
     open: OpenFn,
 }
 
-type OpenFn = fn(&Device, &str, Option<&[u8]>) -> Result<Box<dyn Open>, OpenError>;
+type OpenFn = fn(&Device, &str, Option<&[u8]>) -> Result<Box<dyn Open + Send>, OpenError>;
 
 impl Plugin {
     /// A detector and the text of its `plugin.toml`.
     ///
     /// # Errors
     /// The manifest is refused.
-    pub fn of<D: Detector>(manifest: &str) -> Result<Self, ManifestError> {
+    pub fn of<D: Detector + Send>(manifest: &str) -> Result<Self, ManifestError> {
         let manifest = Manifest::from_toml(manifest)?;
         Ok(Self {
             manifest,
@@ -45,7 +45,7 @@ impl Plugin {
 
 /// A detector's session for one device and one slice.
 pub struct Session {
-    detector: Box<dyn Open>,
+    detector: Box<dyn Open + Send>,
     columns: BTreeSet<Column>,
 }
 

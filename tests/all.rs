@@ -1,1 +1,12 @@
+//! What Wardflow promises, tried from outside: the command as a user has it, and the library as its SQL shows it.
+//!
+//! The command is the one that `cargo build --workspace` made last; `make nextest` does that first.
 
+mod cli;
+mod determinism;
+mod faults;
+mod native;
+mod readme;
+mod real_data;
+mod slt;
+mod support;

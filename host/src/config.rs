@@ -1,7 +1,12 @@
 //! The configuration of a workspace, `wardflow.toml`.
 
+mod document;
+mod key_file;
+mod settings;
+
 use std::{
     collections::BTreeMap,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -9,10 +14,15 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::{
-    error::Result,
+    error::{Context, Error, Result},
     limits::Limits,
     zone::{AddressSpace, Infrastructure},
 };
+
+pub use key_file::read_or_create_key;
+
+/// Name of the file that makes a directory a workspace.
+pub const FILE: &str = "wardflow.toml";
 
 /// What `wardflow.toml` says, checked, with its paths made absolute.
 #[derive(Clone, Debug)]
@@ -61,7 +71,7 @@ pub struct PluginSettings {
 pub struct GroupMembers {
     /// By address.
     pub cidrs: Vec<IpNet>,
-    /// By DNS or SNI name; `*.` in front matches any subdomain.
+    /// By DNS or SNI name, in lower case; `*.` in front matches any subdomain.
     pub names: Vec<String>,
 }
 
@@ -70,7 +80,24 @@ impl Config {
     ///
     /// # Errors
     /// There is none, it is not TOML, or a key, type or value is wrong: the error names the line and what is allowed.
-    pub fn read(_root: &Path) -> Result<Self> {
-        Err(crate::error::Error::failed("not read yet"))
+    pub fn read(root: &Path) -> Result<Self> {
+        let file = root.join(FILE);
+        let text = fs::read_to_string(&file).map_err(|error| unreadable(root, &file, error))?;
+        let root = std::path::absolute(root).context(|| format!("cannot tell where {} is", root.display()))?;
+        settings::read(&file, &text, root)
     }
 }
+
+fn unreadable(root: &Path, file: &Path, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        let (dir, file) = (root.display(), FILE);
+        Error::usage(format!("no {file} in {dir}: it is not a workspace")).remedy(format!(
+            "name the workspace with `wardflow -C DIR ...`, or make {dir} one with `wardflow init {dir}`"
+        ))
+    } else {
+        Error::failed(format!("cannot read {}", file.display())).because(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

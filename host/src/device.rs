@@ -1,7 +1,7 @@
 //! The device: an entry of the inventory, and the addresses by which its flows are found.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
 };
 
@@ -109,6 +109,22 @@ impl Inventory {
         Some(&self.entries[*row].facts)
     }
 
+    /// Whether a device is in the inventory.
+    pub fn has(&self, device_id: &str) -> bool {
+        self.devices.contains_key(device_id)
+    }
+
+    /// Whether some row of a device is valid within a time, `to` exclusive.
+    pub fn is_present(&self, device_id: &str, from: i64, to: i64) -> bool {
+        self.rows(self.devices.get(device_id)).any(|entry| entry.valid_from < to && from < entry.valid_to)
+    }
+
+    /// The IP addresses of a device at a time, in order.
+    pub fn addresses(&self, device_id: &str, at: i64) -> Vec<IpAddr> {
+        let valid = self.rows(self.devices.get(device_id)).filter(|entry| entry.is_valid(at));
+        valid.filter_map(|entry| entry.ip).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     fn rows<'a>(&'a self, rows: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a Entry> {
         rows.into_iter().flatten().map(|&row| &self.entries[row])
     }
@@ -121,9 +137,32 @@ impl Entry {
     }
 }
 
+/// A MAC address from its usual forms: pairs of hex digits with colons or hyphens between, or nothing.
+pub fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b':' | b'-' | b'.')).collect();
+    let mut mac = [0; 6];
+    if digits.len() != 12 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(mac)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Facts, Inventory};
+    use super::{Entry, Facts, Inventory, parse_mac};
+
+    #[test]
+    fn reads_mac_addresses_as_people_write_them() {
+        for text in ["00:1A:2b:3c:4d:5e", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e", "001a2b3c4d5e"] {
+            assert_eq!(parse_mac(text), Some([0, 0x1a, 0x2b, 0x3c, 0x4d, 0x5e]), "{text}");
+        }
+        for text in ["", "00:1a:2b:3c:4d", "00:1a:2b:3c:4d:5g", "+0:1a:2b:3c:4d:5e:"] {
+            assert_eq!(parse_mac(text), None, "{text}");
+        }
+    }
 
     fn entry(device: &str, ip: &str, from: i64, to: i64, firmware: &str) -> Entry {
         Entry {

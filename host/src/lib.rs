@@ -5,11 +5,11 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 6 | [`catalog`], [`analyze`] |
+//! | 6 | [`workspace`], then [`analyze`], then [`catalog`] |
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
-//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`pseudonym`], [`zone`] |
+//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`nearest`], [`pseudonym`], [`zone`] |
 //! | 1 | the contract, `wit/` |
 
 pub mod analyze;
@@ -25,6 +25,8 @@ pub mod finding;
 pub mod flow;
 pub mod lake;
 pub mod limits;
+pub mod nearest;
 pub mod pseudonym;
 pub mod sandbox;
+pub mod workspace;
 pub mod zone;

@@ -1,3 +1,55 @@
-//! The command.
+//! The command: parse, run, print, exit. Only this crate prints, exits and reads the environment.
 
-fn main() {}
+mod args;
+mod command;
+mod print;
+
+use std::{env, process::ExitCode, thread};
+
+use clap::Parser;
+use wardflow::error::{Context, Result};
+
+use args::{Analyze, Args, Command};
+use command::Outcome;
+use print::Printer;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            print::usage(&error, env::args_os().any(|arg| arg == "--json"));
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let printer = Printer::new(&args.global, no_color);
+    match run(args, &printer) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Incomplete) => ExitCode::FAILURE,
+        Ok(Outcome::Interrupted) => ExitCode::from(command::INTERRUPTED),
+        Err(error) => {
+            let code = print::exit_code(&error);
+            if code != ExitCode::SUCCESS {
+                printer.failure(&error);
+            }
+            code
+        }
+    }
+}
+
+fn run(args: Args, printer: &Printer) -> Result<Outcome> {
+    let asked = match &args.command {
+        Command::Analyze(Analyze { threads: Some(threads), .. }) => Some(threads.get()),
+        _ => None,
+    };
+    let threads = asked.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .context(|| format!("cannot start {threads} threads"))?;
+    runtime.block_on(command::run(args, printer))
+}

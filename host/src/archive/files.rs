@@ -83,6 +83,17 @@ impl Archive {
     }
 }
 
+impl Archive {
+    /// The files that hold the table `rejects`, in order of path.
+    ///
+    /// # Errors
+    /// The archive cannot be listed.
+    pub async fn reject_files(&self) -> Result<Vec<ObjectMeta>> {
+        let objects = self.objects(Some(&super::rejects::directory())).await?;
+        Ok(objects.into_iter().filter(|object| object.location.as_ref().ends_with(".parquet")).collect())
+    }
+}
+
 fn is_flow_file(path: &str) -> bool {
     path.ends_with(".parquet") && !path.split('/').any(|part| part.starts_with(['_', '.']))
 }

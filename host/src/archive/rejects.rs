@@ -29,7 +29,7 @@ pub const MOST_RAW_BYTES: usize = 512;
 const BATCH_ROWS: usize = 8_192;
 
 /// The directory in an archive whose Parquet files, one a source, are the table `rejects`.
-pub fn directory() -> String {
+pub(super) fn directory() -> String {
     format!("{OWN_DIRECTORY}/rejects")
 }
 

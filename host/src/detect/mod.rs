@@ -1,1 +1,48 @@
-//! The operator: flows and states in; findings, states and coverage out.
+//! The operator: runs detectors over the flows of a slice.
+//!
+//! ```text
+//! flows of a slice  ─►  ResolveExec  ─►  RepartitionExec  ─►  DetectExec  ─►  findings, states, coverage
+//!                       addresses to     hash by shard        sessions
+//!                       numbers
+//! ```
+//!
+//! [`DetectTable`] is the whole of it as a table: planning it makes that tree. It is a pure function of flows and
+//! states: it knows neither archive nor lake nor wasmtime, and commits nothing.
+
+mod buffer;
+mod directory;
+mod exec;
+mod gaps;
+mod groups;
+mod layout;
+mod output;
+mod plugin;
+mod prevalence;
+mod resolve;
+mod rows;
+mod session;
+mod table;
+mod values;
+
+pub use directory::{Directory, World};
+pub use exec::DetectExec;
+pub use gaps::Observed;
+pub use groups::Groups;
+pub use output::{Output, ShardCoverage, StateRow};
+pub use plugin::PluginRun;
+pub use prevalence::{Contact, Prevalence};
+pub use resolve::ResolveExec;
+pub use session::Budget;
+pub use table::DetectTable;
+pub(crate) use table::project;
+
+/// Shards: fixed groups of devices, whatever the parallelism.
+pub const SHARDS: u8 = 64;
+
+/// A fixed window of archive time in microseconds UTC, `end` exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the type says it")]
+pub struct Slice {
+    pub start: i64,
+    pub end: i64,
+}

@@ -1,0 +1,72 @@
+# Every build and check, by name: `make` lists them. Commands are printed as they run, and nothing is done twice.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup plugins host fmt clippy doc nextest test-plugins dist clean
+
+export CARGO_TERM_COLOR ?= auto
+# Cargo's own choice, made explicit for the paths below.
+target := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+plugins_target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR)/plugins,$(CURDIR)/plugins/target)
+
+# One profile for everything, and always the whole workspace: else features differ, and dependencies are compiled twice.
+all := --release --workspace --locked
+wardflow := $(target)/release/wardflow
+nextest := $(shell command -v cargo-nextest)
+run_tests := $(if $(nextest),nextest run,test)
+# nextest runs no documentation tests; `cargo test` runs them with the others.
+doc_tests := $(if $(nextest),cargo test $(all) --doc)
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+
+demo: host ## Write a synthetic hospital to ./demo, analyse it, and show what was found
+	rm -rf demo
+	$(wardflow) demo demo
+
+test: fmt plugins clippy doc host nextest test-plugins dist ## Check everything: formatting, clippy, documentation, all tests, the tarball
+
+plugins: setup ## Build the bundled plugins into plugins/dist
+	plugins/build
+
+host: plugins ## Build the command, which carries the plugins
+	cargo build $(all)
+
+fmt: ## Check formatting
+	cargo fmt --all -- --check
+	cargo fmt --manifest-path plugins/Cargo.toml --all -- --check
+
+clippy: plugins ## Lint, warnings denied
+	cargo clippy $(all) --all-targets -- -D warnings
+	cargo clippy --manifest-path plugins/Cargo.toml --target-dir $(plugins_target) $(all) --all-targets -- -D warnings
+
+doc: plugins ## Build the documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" cargo doc $(all) --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --manifest-path plugins/Cargo.toml --target-dir $(plugins_target) $(all) --no-deps
+
+nextest: host ## Run the tests of the host, by cargo-nextest if it is there
+	cargo $(run_tests) $(all)
+	$(doc_tests)
+
+test-plugins: setup ## Run the plugins' own tests, natively
+	cargo test --manifest-path plugins/Cargo.toml --target-dir $(plugins_target) $(all)
+
+dist: host ## Make dist/wardflow-VERSION-TARGET.tar.gz and try it as an ordinary user without network
+	.ci/dist $(wardflow)
+
+clean: ## Remove what was built here, and ./demo
+	cargo clean
+	cargo clean --manifest-path plugins/Cargo.toml --target-dir $(plugins_target)
+	rm -rf plugins/dist dist demo
+
+# Crates with C code, and the linker, need a C compiler.
+setup:
+	@command -v cargo >/dev/null || { echo "error: no cargo: install Rust from https://rustup.rs" >&2; exit 1; }
+ifeq ($(shell command -v cc),)
+ifeq ($(and $(filter 0,$(shell id -u)),$(shell command -v apt-get)),)
+	@echo "error: no C compiler: install gcc, on Debian with: apt-get install gcc libc6-dev" >&2; exit 1
+else
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends gcc libc6-dev
+endif
+endif

@@ -1,0 +1,401 @@
+//! The loop above the operator: slice after slice, each committed as one unit.
+//!
+//! States pass from slice to slice in memory. They are written every minute, before the last slice (which usually still
+//! grows) and after it, so that the next run goes on from where this one ends.
+
+mod plan;
+mod step;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use datafusion::prelude::SessionContext;
+use jiff::Timestamp;
+use wardflow_manifest::Severity;
+
+pub(crate) use self::{
+    plan::{Asked, Stage, route, stages},
+    step::{Traveller, step},
+};
+use crate::{
+    archive,
+    catalog::FlowFiles,
+    coverage::{Row, Status},
+    detect::{Directory, ShardCoverage},
+    detector::Stop,
+    error::{Context, Error, Result},
+    lake::{Run, RunStatus, SliceResults, StateStore},
+    workspace::{ReadyPlugin, Workspace},
+};
+
+/// How often states are written while a run goes on.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// What to analyse.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Begin with the slice that holds this time, microseconds UTC, whether or not something is new.
+    pub from: Option<i64>,
+    /// Leave out slices that end after this time, microseconds UTC.
+    pub to: Option<i64>,
+    /// Analyse again what was analysed, learning anew.
+    pub rerun: bool,
+    /// The command line, for the table `runs`.
+    pub command: String,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Slices that are done.
+    pub done: u64,
+    /// Slices that are to be done.
+    pub total: u64,
+    /// Flows read.
+    pub flows: u64,
+}
+
+/// What a run did.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The run's id.
+    pub run_id: String,
+    /// Slices that were committed.
+    pub slices: u64,
+    /// Slices that were to be done.
+    pub planned: u64,
+    /// Flows read.
+    pub flows: u64,
+    /// Time taken.
+    pub time: Duration,
+    /// What became of each plugin.
+    pub plugins: Vec<PluginSummary>,
+    /// Findings by severity, one a slice and cause.
+    pub severities: BTreeMap<Severity, u64>,
+    /// Most devices of a slice that are in no plugin's scope.
+    pub unwatched: u64,
+    /// Whether it was told to stop.
+    pub interrupted: bool,
+}
+
+/// What a plugin covered.
+#[derive(Clone, Debug, Default)]
+pub struct PluginSummary {
+    /// Its id.
+    pub plugin: String,
+    /// Its version.
+    pub version: String,
+    /// Flows given to its sessions.
+    pub flows: u64,
+    /// Findings, one a slice and cause.
+    pub findings: u64,
+    /// Slices by what became of them.
+    pub slices: BTreeMap<Status, u64>,
+    /// Devices that were lost.
+    pub lost: BTreeSet<String>,
+    /// The first fault, or what the records lack.
+    pub reason: Option<String>,
+    /// Slices that changed and that no kept state reaches back to.
+    pub stale: u64,
+}
+
+/// Runs plugins over what is new in a workspace.
+///
+/// # Errors
+/// The archive cannot be read, the lake cannot be written, or another run holds the lake. What was committed stays.
+pub async fn analyze(
+    workspace: &Workspace,
+    plugins: Vec<ReadyPlugin>,
+    session: &SessionContext,
+    options: &Options,
+    stop: &Stop,
+    progress: &(dyn Fn(Progress) + Send + Sync),
+) -> Result<Summary> {
+    let run_id = crate::lake::run_id()?;
+    let _lock = workspace.lake.lock(&format!("run {run_id}"))?;
+    session.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
+    let mut run = AnalysisRun::prepare(workspace, plugins, session, options, run_id).await?;
+    if run.is_idle() {
+        return Ok(run.summary);
+    }
+    workspace.pin(&run.plugins())?;
+    run.record(RunStatus::Running, None).await?;
+    let result = run.go(stop, progress).await;
+    run.finish(&result).await?;
+    result?;
+    Ok(run.summary)
+}
+
+struct AnalysisRun<'a> {
+    workspace: &'a Workspace,
+    session: &'a SessionContext,
+    options: &'a Options,
+    states: StateStore,
+    directory: Arc<Directory>,
+    stages: Vec<Stage>,
+    travellers: Vec<(usize, Traveller)>,
+    began: Instant,
+    started_at: i64,
+    saved: Instant,
+    summary: Summary,
+}
+
+impl<'a> AnalysisRun<'a> {
+    async fn prepare(
+        workspace: &'a Workspace,
+        plugins: Vec<ReadyPlugin>,
+        session: &'a SessionContext,
+        options: &'a Options,
+        run_id: String,
+    ) -> Result<Self> {
+        let states = workspace.lake.states()?;
+        let coverage = workspace.lake.current_coverage().await?;
+        let mut stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
+        stages.retain(|stage| options.to.is_none_or(|to| stage.slice.end <= to));
+        let asked = Asked { from: options.from, rerun: options.rerun };
+        let mut travellers = Vec::new();
+        let mut summary = Summary { run_id, ..Summary::default() };
+        for plugin in plugins {
+            let route = route(&plugin, &stages, &coverage, &states, asked).await?;
+            summary.plugins.push(PluginSummary {
+                plugin: plugin.id().to_string(),
+                version: plugin.detector.manifest().version.to_string(),
+                stale: route.stale.len() as u64,
+                ..PluginSummary::default()
+            });
+            let kept = match &route.states {
+                Some(file) => plan::load(&plugin, &states, file).await?,
+                None => None,
+            };
+            let start = stages.get(route.first).map_or(0, |stage| stage.slice.start);
+            travellers.push((route.first, Traveller::new(plugin, kept, start)?));
+        }
+        let first = travellers.iter().map(|(first, _)| *first).min().unwrap_or(stages.len());
+        summary.planned = (stages.len() - first) as u64;
+        Ok(Self {
+            workspace,
+            session,
+            options,
+            states,
+            directory: Arc::new(Directory::new(Arc::clone(&workspace.world))),
+            stages,
+            travellers,
+            began: Instant::now(),
+            started_at: Timestamp::now().as_microsecond(),
+            saved: Instant::now(),
+            summary,
+        })
+    }
+
+    fn is_idle(&self) -> bool {
+        self.summary.planned == 0
+    }
+
+    fn plugins(&self) -> Vec<ReadyPlugin> {
+        self.travellers.iter().map(|(_, traveller)| traveller.plugin.clone()).collect()
+    }
+
+    async fn go(&mut self, stop: &Stop, progress: &(dyn Fn(Progress) + Send + Sync)) -> Result<()> {
+        let first = self.stages.len() - usize::try_from(self.summary.planned).unwrap_or(0);
+        let told = |summary: &Summary| {
+            progress(Progress { done: summary.slices, total: summary.planned, flows: summary.flows });
+        };
+        told(&self.summary);
+        for index in first..self.stages.len() {
+            if index + 1 == self.stages.len() {
+                self.save_states().await?;
+            }
+            match self.stage(index, stop).await {
+                Err(_) if stop.is_stopped() => {}
+                other => other?,
+            }
+            if stop.is_stopped() {
+                self.summary.interrupted = true;
+                break;
+            }
+            told(&self.summary);
+            if self.saved.elapsed() >= SAVE_EVERY {
+                self.save_states().await?;
+            }
+        }
+        self.save_states().await
+    }
+
+    /// Runs and commits one stage, for the plugins that have come to it.
+    async fn stage(&mut self, index: usize, stop: &Stop) -> Result<()> {
+        let stage = &self.stages[index];
+        let mut here: Vec<&mut Traveller> =
+            self.travellers.iter_mut().filter(|(first, _)| *first <= index).map(|(_, traveller)| traveller).collect();
+        let before: Vec<String> = here.iter().map(|traveller| traveller.states.digest()).collect();
+        let mut results = SliceResults::default();
+        let base = |plugin: Option<String>| Row {
+            run_id: self.summary.run_id.clone(),
+            commit: String::new(),
+            plugin,
+            plugin_version: String::new(),
+            plugin_digest: String::new(),
+            config_digest: String::new(),
+            slice_start: stage.slice.start,
+            slice_end: stage.slice.end,
+            device_id: None,
+            devices: 0,
+            flows: 0,
+            status: Status::Blind,
+            fault: None,
+            input_digest: stage.input_digest.clone(),
+            state_before: String::new(),
+            state_digest: String::new(),
+        };
+        let mut outcome = step::SliceOutcome::default();
+        if stage.is_skipped {
+            for traveller in &mut here {
+                traveller.skip_to(stage.slice.end);
+            }
+        } else {
+            let files = stage.files.iter().map(|file| self.workspace.listing.files[*file].clone()).collect();
+            let flows = Arc::new(FlowFiles::new(&self.workspace.archive, files)?);
+            outcome = step(self.session, flows, &self.directory, stage.slice, &mut here, None, stop).await?;
+        }
+        for (traveller, before) in here.iter().zip(before) {
+            let manifest = traveller.plugin.detector.manifest();
+            let row = Row {
+                plugin_version: manifest.version.to_string(),
+                plugin_digest: traveller.plugin.detector.digest().to_owned(),
+                config_digest: traveller.plugin.config_digest.clone(),
+                state_before: before,
+                state_digest: traveller.states.digest(),
+                ..base(Some(manifest.id.to_string()))
+            };
+            let summary = self.summary.plugins.iter_mut().find(|summary| summary.plugin == manifest.id.as_str());
+            match outcome.plugins.remove(manifest.id.as_str()) {
+                None => results.coverage.push(Row {
+                    fault: Some("the sensors delivered no flow for days: passed over".to_owned()),
+                    ..row
+                }),
+                Some(plugin) => {
+                    if let Some(summary) = summary {
+                        summary.add(&plugin);
+                    }
+                    results.coverage.extend(plugin.single.iter().map(|single| device_row(&row, single)));
+                    results.coverage.push(Row {
+                        devices: plugin.devices,
+                        flows: plugin.flows,
+                        status: plugin.status,
+                        fault: plugin.fault,
+                        ..row
+                    });
+                }
+            }
+        }
+        let (devices, flows) = outcome.unwatched;
+        if devices > 0 {
+            let fault = Some("in no plugin's scope".to_owned());
+            results.coverage.push(Row { devices, flows, status: Status::NotRun, fault, ..base(None) });
+        }
+        for (severity, count) in outcome.severities {
+            *self.summary.severities.entry(severity).or_default() += count;
+        }
+        results.findings = outcome.findings;
+        results.observations = outcome.observations;
+        self.workspace.lake.commit_slice(results).await?;
+        self.summary.slices += 1;
+        self.summary.flows += outcome.flows;
+        self.summary.unwatched = self.summary.unwatched.max(devices);
+        Ok(())
+    }
+
+    async fn save_states(&mut self) -> Result<()> {
+        for (_, traveller) in &self.travellers {
+            if !traveller.states.is_empty() {
+                self.states.save(&traveller.states).await?;
+            }
+        }
+        self.saved = Instant::now();
+        Ok(())
+    }
+
+    async fn finish(&mut self, result: &Result<()>) -> Result<()> {
+        self.summary.time = self.began.elapsed();
+        let incomplete = self.summary.plugins.iter().any(PluginSummary::is_lacking);
+        let (status, message) = match result {
+            Err(error) => (RunStatus::Failed, Some(crate::workspace::describe(error))),
+            Ok(()) if self.summary.interrupted => (RunStatus::Interrupted, None),
+            Ok(()) if incomplete => (RunStatus::Incomplete, None),
+            Ok(()) => (RunStatus::Complete, None),
+        };
+        let recorded = self.record(status, message).await;
+        if result.is_err() { Ok(()) } else { recorded }
+    }
+
+    async fn record(&self, status: RunStatus, message: Option<String>) -> Result<()> {
+        let run = Run {
+            run_id: self.summary.run_id.clone(),
+            started_at: self.started_at,
+            ended_at: (status != RunStatus::Running).then(|| Timestamp::now().as_microsecond()),
+            command: self.options.command.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            slices: self.summary.slices,
+            flows: self.summary.flows,
+            findings: self.summary.plugins.iter().map(|plugin| plugin.findings).sum(),
+            status,
+            message,
+        };
+        self.workspace.lake.record_run(&run).await.context(|| "the run cannot be recorded".to_owned())
+    }
+}
+
+impl PluginSummary {
+    /// Whether something that should have been looked at was not.
+    pub fn is_lacking(&self) -> bool {
+        self.slices.keys().any(|status| status.is_failure())
+    }
+
+    fn add(&mut self, outcome: &step::PluginOutcome) {
+        self.flows += outcome.flows;
+        self.findings += outcome.findings;
+        *self.slices.entry(outcome.status).or_default() += 1;
+        let lost = outcome.single.iter().filter(|single| single.status == Status::Faulted);
+        self.lost.extend(lost.filter_map(|single| single.device_id.clone()));
+        if self.reason.is_none() {
+            self.reason.clone_from(&outcome.fault);
+        }
+    }
+}
+
+/// The coverage of one device, beside that of its slice.
+fn device_row(slice: &Row, single: &ShardCoverage) -> Row {
+    Row {
+        device_id: single.device_id.clone(),
+        devices: single.devices,
+        flows: single.flows,
+        status: single.status,
+        fault: single.fault.clone(),
+        ..slice.clone()
+    }
+}
+
+/// How a workspace's plugins stand to its archive: for each its id, how many slices are new or changed, and how many of
+/// those only `--rerun` reaches.
+///
+/// # Errors
+/// The lake cannot be read.
+pub async fn pending(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<Vec<(String, u64, u64)>> {
+    let states = workspace.lake.states()?;
+    let coverage = workspace.lake.current_coverage().await?;
+    let stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
+    let mut pending = Vec::new();
+    for plugin in plugins {
+        let route = route(plugin, &stages, &coverage, &states, Asked::default()).await?;
+        pending.push((plugin.id().to_string(), route.pending as u64, route.stale.len() as u64));
+    }
+    Ok(pending)
+}
+
+/// That no plugin can run.
+pub fn no_plugins(workspace: &Workspace) -> Error {
+    Error::failed(format!("no plugin in {} can run", workspace.config.plugins.display()))
+        .remedy("see `wardflow plugin list`; `wardflow init` fills a new workspace with the bundled plugins")
+}

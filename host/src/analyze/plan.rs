@@ -1,0 +1,199 @@
+//! What is to be done: from which slice each plugin goes on, and with which states.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    archive::SliceInput,
+    coverage::{Row, Status},
+    detect::Slice,
+    error::Result,
+    lake::{StateFile, StateSet, StateStore},
+    workspace::ReadyPlugin,
+};
+
+/// Of a stretch of slices without flows, how many are run, so that silence can be seen in them. The rest of the stretch
+/// is passed over as blind: nothing can change in it any more.
+const EMPTY_SLICES: usize = 4;
+
+/// A step through the archive's time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stage {
+    /// Its slice, or the slices of a long empty stretch taken together.
+    pub(crate) slice: Slice,
+    /// Flows in it.
+    pub(crate) rows: u64,
+    /// Digest of its flows.
+    pub(crate) input_digest: String,
+    /// Positions of its files in the archive's listing.
+    pub(crate) files: Vec<usize>,
+    /// Whether it is passed over.
+    pub(crate) is_skipped: bool,
+}
+
+/// The stages of an archive.
+pub(crate) fn stages(inputs: Vec<SliceInput>) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut empty = 0;
+    for input in inputs {
+        empty = if input.rows == 0 { empty + 1 } else { 0 };
+        let slice = Slice { start: input.start, end: input.end };
+        if empty > EMPTY_SLICES
+            && let Some(last) = stages.last_mut().filter(|last| last.is_skipped)
+        {
+            last.slice.end = slice.end;
+            continue;
+        }
+        stages.push(Stage {
+            slice,
+            rows: input.rows,
+            input_digest: input.digest.to_string(),
+            files: input.files,
+            is_skipped: empty > EMPTY_SLICES,
+        });
+    }
+    stages
+}
+
+/// What one plugin has to do.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The first stage to run; the number of stages if there is none.
+    pub(crate) first: usize,
+    /// The states to begin with; absent to begin anew.
+    pub(crate) states: Option<StateFile>,
+    /// Stages that changed after they were analysed and that no kept state reaches back to.
+    pub(crate) stale: Vec<usize>,
+    /// Stages that are new or changed.
+    pub(crate) pending: usize,
+}
+
+/// What the user asked for beyond what is new.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    /// Begin at the stage that holds this time, microseconds UTC.
+    pub(crate) from: Option<i64>,
+    /// Do everything again, from the first stage or from `from`, learning anew.
+    pub(crate) rerun: bool,
+}
+
+/// What a plugin's coverage says of each stage.
+struct Covered<'a> {
+    rows: BTreeMap<i64, &'a Row>,
+}
+
+impl<'a> Covered<'a> {
+    fn of(plugin: &ReadyPlugin, coverage: &'a [Row]) -> Self {
+        let own = coverage.iter().filter(|row| row.device_id.is_none() && row.plugin.as_deref() == Some(plugin.id().as_str()));
+        Self { rows: own.map(|row| (row.slice_start, row)).collect() }
+    }
+
+    fn row(&self, stage: &Stage) -> Option<&'a Row> {
+        self.rows.get(&stage.slice.start).copied()
+    }
+
+    /// Whether a stage was analysed as it is now. A stage that was committed before its predecessor was followed by a
+    /// run that redid the predecessor and did not get as far as this.
+    fn is_current(&self, stage: &Stage, before: Option<&Stage>) -> bool {
+        let Some(row) = self.row(stage) else { return false };
+        let predecessor = before.and_then(|before| self.row(before));
+        row.input_digest == stage.input_digest
+            && row.slice_end == stage.slice.end
+            && row.status != Status::NotRun
+            && predecessor.is_none_or(|predecessor| predecessor.commit <= row.commit)
+    }
+}
+
+/// Finds where a plugin goes on.
+///
+/// # Errors
+/// The lake's states cannot be listed.
+pub(crate) async fn route(
+    plugin: &ReadyPlugin,
+    stages: &[Stage],
+    coverage: &[Row],
+    states: &StateStore,
+    asked: Asked,
+) -> Result<Route> {
+    let covered = Covered::of(plugin, coverage);
+    let is_current = |i: usize| covered.is_current(&stages[i], i.checked_sub(1).map(|before| &stages[before]));
+    let todo: Vec<usize> = (0..stages.len()).filter(|i| !is_current(*i)).collect();
+    let mut route = Route { first: stages.len(), states: None, stale: Vec::new(), pending: todo.len() };
+    let stage_of = |time: i64| stages.iter().position(|stage| time < stage.slice.end).unwrap_or(stages.len());
+    if asked.rerun {
+        route.first = asked.from.map_or(0, stage_of);
+        return Ok(route);
+    }
+    let wanted = match asked.from {
+        Some(from) => vec![stage_of(from)],
+        None => todo,
+    };
+    for first in wanted {
+        let Some(stage) = stages.get(first) else { break };
+        let is_usable = |file: &StateFile| {
+            covered.rows.values().any(|row| {
+                row.slice_end == file.slice_end
+                    && row.state_digest == file.digest
+                    && row.config_digest == plugin.config_digest
+            })
+        };
+        if let Some(file) = states.newest_before(plugin.id(), stage.slice.start, is_usable).await? {
+            route.first = stage_of(file.slice_end);
+            route.states = Some(file);
+            return Ok(route);
+        }
+        let predecessor = first.checked_sub(1).and_then(|before| covered.row(&stages[before]));
+        let settings_changed = predecessor.is_some_and(|row| row.config_digest != plugin.config_digest);
+        let is_changed = covered.row(stage).is_some_and(|row| row.status != Status::NotRun);
+        if is_changed && !covered.rows.is_empty() && has_later_state(states, plugin, stage).await? {
+            route.stale.push(first);
+            continue;
+        }
+        // Nothing is kept that fits: learn anew, from the beginning unless the settings are what changed.
+        route.first = if settings_changed || asked.from.is_some() { first } else { 0 };
+        return Ok(route);
+    }
+    Ok(route)
+}
+
+/// Whether states of a later time are kept, so that going back to the beginning is not what the user expects.
+async fn has_later_state(states: &StateStore, plugin: &ReadyPlugin, stage: &Stage) -> Result<bool> {
+    Ok(states.list(plugin.id()).await?.iter().any(|file| file.slice_end > stage.slice.start))
+}
+
+/// Reads the states of a route, if they still fit.
+///
+/// # Errors
+/// The file is damaged or cannot be read.
+pub(crate) async fn load(plugin: &ReadyPlugin, states: &StateStore, file: &StateFile) -> Result<Option<StateSet>> {
+    let manifest = plugin.detector.manifest();
+    let set = states.load(&manifest.id, file).await?;
+    Ok(set.filter(|set| set.state_version == manifest.state_version && set.config_digest == plugin.config_digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stages;
+    use crate::archive::{FlowsDigest, SliceInput};
+
+    #[test]
+    fn a_long_empty_stretch_is_one_stage() {
+        let input = |i: i64| {
+            let rows = u64::from(i == 0 || i == 20);
+            SliceInput { start: i * 10, end: i * 10 + 10, rows, digest: FlowsDigest::default(), files: Vec::new() }
+        };
+        let stages = stages((0..=20).map(input).collect());
+        let spans: Vec<_> = stages.iter().map(|s| (s.slice.start, s.slice.end, s.is_skipped)).collect();
+        assert_eq!(
+            spans,
+            [
+                (0, 10, false),
+                (10, 20, false),
+                (20, 30, false),
+                (30, 40, false),
+                (40, 50, false),
+                (50, 200, true),
+                (200, 210, false)
+            ]
+        );
+    }
+}

@@ -1,0 +1,273 @@
+//! One slice: the operator run, its rows gathered, the states moved on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use arrow::{
+    array::{AsArray, BooleanArray, RecordBatch},
+    compute::filter_record_batch,
+    datatypes::Int32Type,
+};
+use datafusion::{catalog::TableProvider, physical_plan::execute_stream, prelude::SessionContext};
+use futures::StreamExt;
+use wardflow_manifest::Severity;
+
+use crate::{
+    coverage::Status,
+    detect::{Budget, Contact, DetectTable, Directory, Output, PluginRun, Prevalence, ShardCoverage, Slice, StateRow},
+    detector::Stop,
+    error::{Context, Error, Result},
+    lake::StateSet,
+    workspace::ReadyPlugin,
+};
+
+/// A plugin on its way through the slices.
+#[derive(Debug)]
+pub(crate) struct Traveller {
+    pub(crate) plugin: ReadyPlugin,
+    pub(crate) states: Arc<StateSet>,
+    prevalence: Arc<Prevalence>,
+    budget: Arc<Budget>,
+}
+
+/// What a slice came to.
+#[derive(Debug, Default)]
+pub(crate) struct SliceOutcome {
+    pub(crate) findings: Vec<RecordBatch>,
+    pub(crate) observations: Vec<RecordBatch>,
+    /// By plugin id.
+    pub(crate) plugins: BTreeMap<String, PluginOutcome>,
+    /// Devices in no plugin's scope, and their flows.
+    pub(crate) unwatched: (u64, u64),
+    /// Flows of the slice.
+    pub(crate) flows: u64,
+    /// Findings by severity.
+    pub(crate) severities: BTreeMap<Severity, u64>,
+}
+
+/// What became of a plugin in a slice.
+#[derive(Debug)]
+pub(crate) struct PluginOutcome {
+    pub(crate) status: Status,
+    pub(crate) fault: Option<String>,
+    pub(crate) devices: u64,
+    pub(crate) flows: u64,
+    /// Devices of which there is something to say.
+    pub(crate) single: Vec<ShardCoverage>,
+    pub(crate) findings: u64,
+}
+
+impl Traveller {
+    /// At the beginning, or after the slices that `states` includes.
+    ///
+    /// # Errors
+    /// What is kept beside the states cannot be read.
+    pub(crate) fn new(plugin: ReadyPlugin, states: Option<StateSet>, start: i64) -> Result<Self> {
+        let manifest = plugin.detector.manifest();
+        let empty = || StateSet::new(manifest.id.clone(), manifest.state_version, plugin.config_digest.clone(), start);
+        let states = states.unwrap_or_else(empty);
+        let mut prevalence = Prevalence::default();
+        if !states.extra.is_empty() {
+            let contacts: Vec<Contact> = postcard::from_bytes(&states.extra)
+                .context(|| format!("the peer prevalence kept for {} cannot be read", manifest.id))?;
+            prevalence.add(contacts);
+        }
+        let budget = plugin.budget();
+        Ok(Self { plugin, states: Arc::new(states), prevalence: Arc::new(prevalence), budget })
+    }
+
+    fn id(&self) -> &str {
+        self.plugin.id().as_str()
+    }
+
+    fn run(&self) -> PluginRun {
+        PluginRun {
+            detector: Arc::clone(&self.plugin.detector),
+            parameters: Arc::clone(&self.plugin.parameters),
+            groups: Arc::clone(&self.plugin.groups),
+            states: Arc::clone(&self.states),
+            prevalence: Arc::clone(&self.prevalence),
+            most_findings: self.plugin.most_findings,
+            budget: Arc::clone(&self.budget),
+        }
+    }
+
+    /// Moves past a slice that was not looked into.
+    pub(crate) fn skip_to(&mut self, end: i64) {
+        Arc::make_mut(&mut self.states).slice_end = end;
+    }
+
+    /// Takes over what a slice made of the states.
+    fn take_over(&mut self, slice: Slice, rows: Vec<StateRow>, contacts: Vec<Contact>, is_whole: bool) -> Result<()> {
+        let states = Arc::make_mut(&mut self.states);
+        states.slice_end = slice.end;
+        if is_whole {
+            let kept: BTreeSet<_> = rows.iter().map(|row| row.key.clone()).collect();
+            let gone: Vec<_> = states.iter().map(|(key, _)| key).filter(|key| !kept.contains(*key)).cloned().collect();
+            for key in gone {
+                states.remove(&key);
+            }
+            for row in rows {
+                states.insert(row.key, row.state);
+            }
+        }
+        if is_whole && !contacts.is_empty() {
+            let prevalence = Arc::make_mut(&mut self.prevalence);
+            prevalence.add(contacts);
+            states.extra = postcard::to_allocvec(&prevalence.contacts())
+                .context(|| format!("the peer prevalence of {} cannot be kept", states.plugin))?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs plugins over one slice and moves them past it.
+///
+/// # Errors
+/// The flows cannot be read, memory is short, or the run was stopped. The travellers stand where they stood.
+pub(crate) async fn step(
+    session: &SessionContext,
+    flows: Arc<dyn TableProvider>,
+    directory: &Arc<Directory>,
+    slice: Slice,
+    travellers: &mut [&mut Traveller],
+    only: Option<Vec<String>>,
+    stop: &Stop,
+) -> Result<SliceOutcome> {
+    let doing = || {
+        let start = jiff::Timestamp::from_microsecond(slice.start).map_or_else(|_| slice.start.to_string(), |at| at.to_string());
+        format!("the slice that begins {start} could not be analysed")
+    };
+    let runs = travellers.iter().map(|traveller| traveller.run()).collect();
+    let table = DetectTable::new(flows, Arc::clone(directory), slice, runs, only, stop.clone());
+    let observed = Arc::clone(table.observed());
+    let frame = session.read_table(Arc::new(table)).context(doing)?;
+    let task = frame.task_ctx();
+    let plan = frame.create_physical_plan().await.context(doing)?;
+    let mut stream = execute_stream(plan, Arc::new(task)).context(doing)?;
+    let mut gathered = Gathered::default();
+    while let Some(batch) = stream.next().await {
+        let batch = batch.context(doing)?;
+        gathered.add(Output::from_batch(&batch).context(doing)?);
+    }
+    drop(stream);
+    if stop.is_stopped() {
+        return Err(Error::failed(doing()).because("the run was stopped"));
+    }
+    gathered.finish(slice, observed.flows(), travellers)
+}
+
+/// The operator's rows, as they come.
+#[derive(Default)]
+struct Gathered {
+    findings: Vec<RecordBatch>,
+    observations: Vec<RecordBatch>,
+    states: BTreeMap<String, Vec<StateRow>>,
+    contacts: BTreeMap<String, Vec<Contact>>,
+    coverage: BTreeMap<Option<String>, Vec<ShardCoverage>>,
+}
+
+impl Gathered {
+    fn add(&mut self, output: Output) {
+        match output {
+            Output::Findings(batch) => self.findings.push(batch),
+            Output::Observations(batch) => self.observations.push(batch),
+            Output::States(rows) => {
+                for row in rows {
+                    self.states.entry(row.plugin.clone()).or_default().push(row);
+                }
+            }
+            Output::Contacts(rows) => {
+                for (plugin, contact) in rows {
+                    self.contacts.entry(plugin).or_default().push(contact);
+                }
+            }
+            Output::Coverage(rows) => {
+                for row in rows {
+                    self.coverage.entry(row.plugin.clone()).or_default().push(row);
+                }
+            }
+        }
+    }
+
+    fn finish(mut self, slice: Slice, flows: u64, travellers: &mut [&mut Traveller]) -> Result<SliceOutcome> {
+        let unwatched = self.coverage.remove(&None).unwrap_or_default();
+        let mut outcome = SliceOutcome {
+            unwatched: unwatched.iter().fold((0, 0), |(devices, flows), row| (devices + row.devices, flows + row.flows)),
+            flows,
+            ..SliceOutcome::default()
+        };
+        let mut discarded = BTreeSet::new();
+        for traveller in travellers {
+            let id = traveller.id().to_owned();
+            let plugin = summarise(self.coverage.remove(&Some(id.clone())).unwrap_or_default(), flows);
+            let is_whole = matches!(plugin.status, Status::Complete | Status::Faulted | Status::Blind);
+            if !is_whole {
+                discarded.insert(id.clone());
+            }
+            let states = self.states.remove(&id).unwrap_or_default();
+            let contacts = self.contacts.remove(&id).unwrap_or_default();
+            traveller.take_over(slice, states, contacts, is_whole)?;
+            outcome.plugins.insert(id, plugin);
+        }
+        outcome.findings = keep_rows(self.findings, &discarded)?;
+        outcome.observations = keep_rows(self.observations, &discarded)?;
+        for batch in &outcome.findings {
+            for plugin in plugins_of(batch).into_iter().flatten() {
+                if let Some(plugin) = outcome.plugins.get_mut(plugin) {
+                    plugin.findings += 1;
+                }
+            }
+            for severity in severities_of(batch) {
+                *outcome.severities.entry(severity).or_default() += 1;
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// The shards' coverage taken together. A slice in which a plugin was stopped half-way counts for nothing, so that its
+/// findings do not depend on which shards came first.
+fn summarise(rows: Vec<ShardCoverage>, slice_flows: u64) -> PluginOutcome {
+    let (single, shards): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.device_id.is_some());
+    let lost = single.iter().filter(|row| row.status == Status::Faulted);
+    let whole = |status| shards.iter().find(|row| row.status == status);
+    let (status, fault) = if let Some(row) = whole(Status::NotRun) {
+        (Status::NotRun, row.fault.clone())
+    } else if let Some(row) = whole(Status::Unsuited) {
+        (Status::Unsuited, row.fault.clone())
+    } else if let Some(first) = lost.min_by(|a, b| a.device_id.cmp(&b.device_id)) {
+        (Status::Faulted, first.fault.clone())
+    } else if slice_flows == 0 {
+        (Status::Blind, Some("the sensors delivered no flow".to_owned()))
+    } else {
+        (Status::Complete, None)
+    };
+    let sum = |value: fn(&ShardCoverage) -> u64| shards.iter().map(value).sum();
+    PluginOutcome { status, fault, devices: sum(|row| row.devices), flows: sum(|row| row.flows), single, findings: 0 }
+}
+
+/// The rows of other plugins than these.
+fn keep_rows(batches: Vec<RecordBatch>, without: &BTreeSet<String>) -> Result<Vec<RecordBatch>> {
+    if without.is_empty() {
+        return Ok(batches);
+    }
+    let keep = |batch: &RecordBatch| {
+        let wanted: BooleanArray =
+            plugins_of(batch).into_iter().map(|plugin| Some(plugin.is_none_or(|id| !without.contains(id)))).collect();
+        filter_record_batch(batch, &wanted).context(|| "gathering findings".to_owned())
+    };
+    batches.iter().map(keep).collect()
+}
+
+fn plugins_of(batch: &RecordBatch) -> Vec<Option<&str>> {
+    batch.column_by_name("plugin").and_then(|column| column.as_string_opt::<i32>()).map(|ids| ids.iter().collect()).unwrap_or_default()
+}
+
+fn severities_of(batch: &RecordBatch) -> Vec<Severity> {
+    let ids = batch.column_by_name("severity_id").and_then(|column| column.as_primitive_opt::<Int32Type>());
+    let severity = |id: &i32| Severity::ALL.into_iter().find(|severity| *severity as i32 == *id);
+    ids.map(|ids| ids.values().iter().filter_map(severity).collect()).unwrap_or_default()
+}

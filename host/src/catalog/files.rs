@@ -1,0 +1,93 @@
+//! Parquet files of the archive as a table.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::{
+    catalog::{Session, TableProvider},
+    common::{Result as QueryResult, ToDFSchema},
+    datasource::{
+        file_format::{FileFormat, parquet::ParquetFormat},
+        listing::PartitionedFile,
+        physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource},
+    },
+    execution::object_store::ObjectStoreUrl,
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
+    physical_plan::{ExecutionPlan, empty::EmptyExec},
+};
+use object_store::ObjectMeta;
+
+use crate::{
+    archive::{Archive, ArchiveFile},
+    error::{Context, Result},
+    flow,
+};
+
+/// Files with one schema. A column that a file lacks is null; predicates prune row groups and pages.
+#[derive(Debug)]
+pub struct FlowFiles {
+    store: ObjectStoreUrl,
+    schema: SchemaRef,
+    files: Vec<ObjectMeta>,
+}
+
+impl FlowFiles {
+    /// Flow files, with the canonical columns.
+    ///
+    /// # Errors
+    /// None that an open archive allows.
+    pub fn new(archive: &Archive, files: Vec<ArchiveFile>) -> Result<Self> {
+        Self::of(archive, flow::schema(), files.into_iter().map(|file| file.object).collect())
+    }
+
+    /// Any files of the archive.
+    pub(super) fn of(archive: &Archive, schema: SchemaRef, files: Vec<ObjectMeta>) -> Result<Self> {
+        let store = ObjectStoreUrl::parse(archive.store_url()).context(|| format!("the store of {}", archive.describe()))?;
+        Ok(Self { store, schema, files })
+    }
+}
+
+#[async_trait]
+impl TableProvider for FlowFiles {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> QueryResult<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> QueryResult<Arc<dyn ExecutionPlan>> {
+        if self.files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => Arc::clone(&self.schema),
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let mut source = ParquetSource::new(Arc::clone(&self.schema));
+        if let Some(predicate) = conjunction(filters.to_vec()) {
+            let schema = Arc::clone(&self.schema).to_dfschema()?;
+            source = source.with_predicate(session.create_physical_expr(predicate, &schema)?);
+        }
+        let files = self.files.iter().cloned().map(PartitionedFile::from).collect::<Vec<_>>();
+        let groups = FileGroup::new(files).split_files(session.config().target_partitions());
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
+            .with_file_groups(groups)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        ParquetFormat::new().create_physical_plan(session, config).await
+    }
+}

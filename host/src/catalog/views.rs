@@ -1,0 +1,97 @@
+//! Views: of the lake what counts, and flows as devices see them.
+
+use datafusion::{datasource::ViewTable, prelude::SessionContext};
+use std::sync::Arc;
+
+use crate::{
+    error::{Context, Result},
+    lake::CURRENT_FINDINGS,
+};
+
+/// Coverage that counts: of each plugin and slice the last commit, with the devices that it says something of.
+const COVERAGE: &str = "
+SELECT run_id, commit, plugin, plugin_version, plugin_digest, config_digest, slice_start, slice_end, device_id, devices,
+       flows, status, fault, input_digest, state_before, state_digest
+FROM (
+  SELECT *, max(CASE WHEN device_id IS NULL THEN commit END) OVER (PARTITION BY plugin, slice_start) AS newest
+  FROM lake.coverage
+)
+WHERE commit = newest";
+
+/// One row a cause: what its slices show, taken together.
+const FINDINGS: &str = "
+SELECT finding_id,
+       last_value(plugin ORDER BY slice_start) AS plugin,
+       last_value(plugin_version ORDER BY slice_start) AS plugin_version,
+       last_value(plugin_digest ORDER BY slice_start) AS plugin_digest,
+       last_value(device_id ORDER BY slice_start) AS device_id,
+       last_value(device_ip ORDER BY slice_start) AS device_ip,
+       last_value(device_class ORDER BY slice_start) AS device_class,
+       last_value(firmware ORDER BY slice_start) AS firmware,
+       last_value(zone ORDER BY slice_start) AS zone,
+       last_value(kind ORDER BY slice_start) AS kind,
+       last_value(title ORDER BY slice_start) AS title,
+       last_value(severity ORDER BY severity_id, slice_start) AS severity,
+       max(severity_id) AS severity_id,
+       max(score) AS score,
+       max(confidence) AS confidence,
+       min(first_seen) AS first_seen,
+       max(last_seen) AS last_seen,
+       last_value(peer_ip ORDER BY slice_start) AS peer_ip,
+       last_value(peer_port ORDER BY slice_start) AS peer_port,
+       last_value(protocol ORDER BY slice_start) AS protocol,
+       sum(flow_count) AS flow_count,
+       count(*) AS slices,
+       last_value(summary ORDER BY slice_start) AS summary,
+       last_value(techniques ORDER BY slice_start) AS techniques,
+       last_value(cause_key ORDER BY slice_start) AS cause_key,
+       last_value(examples ORDER BY slice_start) AS examples
+FROM finding_slices
+GROUP BY finding_id";
+
+const OBSERVATIONS: &str = "
+SELECT o.finding_id, o.slice_start, o.plugin, o.name, o.measured, o.expected_low, o.expected_high, o.unit
+FROM lake.observations AS o
+JOIN (SELECT DISTINCT finding_id, commit, slice_start FROM finding_slices) AS f
+ON o.finding_id = f.finding_id AND o.commit = f.commit AND o.slice_start = f.slice_start";
+
+/// Runs as they stand: of a run the row with its end, if it ended.
+const RUNS: &str = "
+SELECT run_id, started_at, ended_at, command, wardflow_version, slices, flows, findings, status, message
+FROM (SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY ended_at DESC NULLS LAST) AS place FROM lake.runs)
+WHERE place = 1";
+
+/// One row a flow and end that is a device, as that device sees it.
+const DEVICE_FLOWS: &str = "
+SELECT device_of(src_ip, src_mac, end_time) AS device_id, 'outbound' AS direction, start_time, end_time,
+       src_ip AS local_ip, src_port AS local_port, dst_ip AS peer_ip, dst_port AS peer_port,
+       device_of(dst_ip, dst_mac, end_time) AS peer_device_id, protocol, service,
+       src_bytes AS bytes_sent, dst_bytes AS bytes_received, src_packets AS packets_sent, dst_packets AS packets_received,
+       conn_state, tcp_flags, vlan, dst_name AS peer_name, sensor, flow_uid, community_id
+FROM flows WHERE device_of(src_ip, src_mac, end_time) IS NOT NULL
+UNION ALL
+SELECT device_of(dst_ip, dst_mac, end_time), 'inbound', start_time, end_time,
+       dst_ip, dst_port, src_ip, src_port,
+       device_of(src_ip, src_mac, end_time), protocol, service,
+       dst_bytes, src_bytes, dst_packets, src_packets,
+       conn_state, tcp_flags, vlan, CAST(NULL AS VARCHAR), sensor, flow_uid, community_id
+FROM flows WHERE device_of(dst_ip, dst_mac, end_time) IS NOT NULL";
+
+/// Makes the views, each over those before it.
+pub(super) async fn register(context: &SessionContext) -> Result<()> {
+    let finding_slices =
+        CURRENT_FINDINGS.replace("FROM findings", "FROM lake.findings").replace("FROM coverage", "FROM lake.coverage");
+    for (name, query) in [
+        ("coverage", COVERAGE),
+        ("runs", RUNS),
+        ("finding_slices", finding_slices.as_str()),
+        ("findings", FINDINGS),
+        ("observations", OBSERVATIONS),
+        ("device_flows", DEVICE_FLOWS),
+    ] {
+        let doing = || format!("making the view {name}");
+        let plan = context.state().create_logical_plan(query).await.context(doing)?;
+        context.register_table(name, Arc::new(ViewTable::new(plan, None))).context(doing)?;
+    }
+    Ok(())
+}

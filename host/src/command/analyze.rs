@@ -1,0 +1,249 @@
+//! `wardflow analyze`: runs the plugins, and says what was covered.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::Serialize;
+use wardflow::{
+    config::Config,
+    coverage::Status,
+    error::{Error, Result},
+};
+
+use super::{Outcome, connect, interrupt::stop_on_interrupt};
+use crate::{
+    args::Analyze,
+    print::{Look, Printer, Progress, Task, count, rate},
+};
+
+/// What a run did.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    pub(super) run_id: String,
+    /// Slices that were committed.
+    pub(super) slices: u64,
+    /// Slices that were to be done.
+    pub(super) planned: u64,
+    /// Flows read.
+    pub(super) flows: u64,
+    pub(super) seconds: f64,
+    /// Findings of the run by severity, worst first.
+    pub(super) findings: Vec<(String, u64)>,
+    /// What became of each plugin.
+    pub(super) plugins: Vec<PluginCoverage>,
+    /// Devices that are in no plugin's scope.
+    pub(super) devices_without_plugin: u64,
+    /// Whether it was told to stop before its end.
+    pub(super) interrupted: bool,
+    /// Files of the archive that cannot be used, and why.
+    pub(super) broken_files: Vec<(String, String)>,
+    pub(super) workspace: PathBuf,
+}
+
+/// What a plugin covered.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct PluginCoverage {
+    pub(super) plugin: String,
+    pub(super) version: String,
+    pub(super) flows: u64,
+    pub(super) findings: u64,
+    /// Slices by what became of them.
+    pub(super) complete: u64,
+    pub(super) faulted: u64,
+    pub(super) not_run: u64,
+    pub(super) unsuited: u64,
+    pub(super) blind: u64,
+    /// Devices that were lost in some slice.
+    pub(super) devices_lost: u64,
+    /// Slices that changed and that only `--rerun` reaches.
+    pub(super) stale: u64,
+    /// Whether it was not let run at all.
+    pub(super) is_kept_out: bool,
+    /// Why, for a person: the first fault, what the records lack.
+    pub(super) reason: Option<String>,
+}
+
+/// Runs the plugins over what is new.
+///
+/// # Errors
+/// The archive, the inventory or a plugin cannot be read, or the lake cannot be written.
+pub(super) async fn run(config: &Config, args: Analyze, printer: &Printer) -> Result<Outcome> {
+    if let (Some(from), Some(to)) = (args.from, args.to)
+        && from >= to
+    {
+        return Err(Error::usage(format!("--from {from} is not before --to {to}")));
+    }
+    let stop = stop_on_interrupt(printer)?;
+    let report = {
+        let progress = Progress::new(printer, Task { name: "analyze", unit: "slices" });
+        connect::analyze(config, &args, &stop, &progress).await?
+    };
+    if printer.json {
+        printer.object(&report)?;
+    } else {
+        show(&report, printer)?;
+    }
+    Ok(report.outcome())
+}
+
+impl Report {
+    /// How the command ends.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            _ if self.interrupted => Outcome::Interrupted,
+            _ if self.plugins.iter().any(PluginCoverage::is_lacking) => Outcome::Incomplete,
+            _ if !self.broken_files.is_empty() => Outcome::Incomplete,
+            _ => Outcome::Done,
+        }
+    }
+
+    /// What was covered, in one line, and what was not.
+    fn verdict(&self) -> String {
+        if self.interrupted {
+            let (slices, planned) = (self.slices, self.planned);
+            return format!("Stopped after {slices} of {planned} slices: `wardflow analyze` goes on from there.");
+        }
+        let lacking: Vec<_> = self.plugins.iter().filter(|plugin| plugin.is_lacking()).collect();
+        if !lacking.is_empty() {
+            let each: Vec<_> = lacking.iter().map(|plugin| plugin.lack()).collect();
+            return format!(
+                "Not everything was covered: {}. See: SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
+                each.join("; ")
+            );
+        }
+        if let [(path, reason), ..] = self.broken_files.as_slice() {
+            let count = self.broken_files.len();
+            return format!("Not everything was covered: {count} files of the archive cannot be read, first {path}: {reason}");
+        }
+        let blind: u64 = self.plugins.iter().map(|plugin| plugin.blind).sum();
+        let unsuited: u64 = self.plugins.iter().map(|plugin| plugin.unsuited).sum();
+        let unwatched = self.devices_without_plugin;
+        let mut but = Vec::new();
+        if blind > 0 {
+            but.push(format!("{blind} slices in which sensors were down or lossy"));
+        }
+        if unsuited > 0 {
+            but.push(format!("{unsuited} slices whose records lack what a plugin needs"));
+        }
+        if unwatched > 0 {
+            but.push(format!("{unwatched} devices that no plugin watches"));
+        }
+        match (self.planned, but.as_slice()) {
+            (0, _) => "Nothing is new since the last run.".to_owned(),
+            (_, []) => "Everything was covered.".to_owned(),
+            (_, but) => format!("Everything that could be was covered; not so {}.", but.join(", and ")),
+        }
+    }
+}
+
+impl PluginCoverage {
+    fn is_lacking(&self) -> bool {
+        if self.is_kept_out {
+            return true;
+        }
+        let counts = [
+            (Status::Complete, self.complete),
+            (Status::Faulted, self.faulted),
+            (Status::NotRun, self.not_run),
+            (Status::Unsuited, self.unsuited),
+            (Status::Blind, self.blind),
+        ];
+        counts.iter().any(|(status, slices)| status.is_failure() && *slices > 0)
+    }
+
+    fn lack(&self) -> String {
+        let mut parts = Vec::new();
+        if self.is_kept_out {
+            parts.push("was not let run".to_owned());
+        }
+        if self.faulted > 0 {
+            parts.push(format!("lost {} devices in {} slices", self.devices_lost, self.faulted));
+        }
+        if self.not_run > 0 {
+            parts.push(format!("did not run in {} slices", self.not_run));
+        }
+        let reason = self.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        format!("{} {}{reason}", self.plugin, parts.join(" and "))
+    }
+}
+
+/// Shows what a run did, its verdict last.
+pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
+    if !report.plugins.is_empty() {
+        let row = |plugin: &PluginCoverage| {
+            let numbers = [
+                plugin.flows,
+                plugin.findings,
+                plugin.complete,
+                plugin.faulted,
+                plugin.not_run,
+                plugin.unsuited,
+                plugin.blind,
+            ];
+            let words = [plugin.plugin.clone(), plugin.version.clone()];
+            words.into_iter().chain(numbers.map(count)).collect()
+        };
+        let rows: Vec<Vec<String>> = report.plugins.iter().map(row).collect();
+        printer.grid(
+            &["plugin", "version", "flows", "findings", "complete", "faulted", "not run", "unsuited", "blind"],
+            &rows,
+        )?;
+    }
+    if report.slices > 0 {
+        let time = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
+        let found: Vec<_> = report.findings.iter().map(|(severity, n)| format!("{} {severity}", count(*n))).collect();
+        let found = if found.is_empty() { "no findings".to_owned() } else { format!("findings: {}", found.join(", ")) };
+        let slices = report.slices;
+        printer.line(
+            Look::Plain,
+            &format!(
+                "{slices} slices, {} flows in {:.1} s, {}; {found}",
+                count(report.flows),
+                report.seconds,
+                rate(report.flows, time)
+            ),
+        )?;
+    }
+    let look = if report.outcome() == Outcome::Done { Look::Good } else { Look::Bad };
+    printer.line(look, &report.verdict())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, PluginCoverage, Report};
+
+    fn check(report: Report, outcome: Outcome, verdict: &str) {
+        assert_eq!((report.outcome(), report.verdict().as_str()), (outcome, verdict));
+    }
+
+    fn report(plugin: PluginCoverage) -> Report {
+        let plugin = PluginCoverage { plugin: "acme/pump".into(), complete: 3, ..plugin };
+        Report { slices: 4, planned: 4, plugins: vec![plugin], ..Report::default() }
+    }
+
+    #[test]
+    fn says_what_was_not_covered() {
+        check(Report::default(), Outcome::Done, "Nothing is new since the last run.");
+        check(report(PluginCoverage::default()), Outcome::Done, "Everything was covered.");
+        check(
+            report(PluginCoverage { unsuited: 1, ..PluginCoverage::default() }),
+            Outcome::Done,
+            "Everything that could be was covered; not so 1 slices whose records lack what a plugin needs.",
+        );
+        check(
+            report(PluginCoverage {
+                faulted: 1,
+                devices_lost: 2,
+                reason: Some("observe: trap".into()),
+                ..PluginCoverage::default()
+            }),
+            Outcome::Incomplete,
+            "Not everything was covered: acme/pump lost 2 devices in 1 slices (observe: trap). See: SELECT * FROM \
+             coverage WHERE status IN ('faulted', 'not_run')",
+        );
+        check(
+            Report { interrupted: true, slices: 2, planned: 9, ..Report::default() },
+            Outcome::Interrupted,
+            "Stopped after 2 of 9 slices: `wardflow analyze` goes on from there.",
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! Where the commands meet the library.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use datafusion::{
+    execution::{memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder},
+    prelude::{SessionConfig, SessionContext},
+};
+use jiff::Timestamp;
+use wardflow::{
+    analyze as analysis,
+    archive::{Archive, IngestOptions, SourceStatus, ingest_zeek as ingest_logs},
+    catalog,
+    config::Config,
+    coverage::Status,
+    detector::Stop,
+    error::{Context, Error, Result},
+    sandbox::{Pins, inspect as inspect_component},
+    workspace::{self, Offered, PINS, ReadyPlugin, Workspace},
+};
+
+use super::{analyze, ingest, plugin, status};
+use crate::{
+    args::{Analyze, IngestZeek},
+    print::Progress,
+};
+
+/// Memory of a run unless the user says otherwise: small enough for a laptop, large enough that a day of a large
+/// hospital does not spill.
+const MEMORY: u64 = 2 << 30;
+
+/// Opens a workspace. Object stores take their settings from the environment, as their own tools do.
+async fn open(config: &Config) -> Result<Workspace> {
+    let options: Vec<_> = env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect();
+    Workspace::open(config.clone(), &options).await
+}
+
+/// Where compiled plugins are kept: the user's own cache, if there is one.
+fn code_cache() -> Option<PathBuf> {
+    let base = env::var_os("XDG_CACHE_HOME")
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").filter(|path| !path.is_empty()).map(|home| Path::new(&home).join(".cache")))?;
+    base.is_absolute().then(|| base.join("wardflow").join("code"))
+}
+
+fn session_config(threads: Option<usize>) -> SessionConfig {
+    let config = SessionConfig::new();
+    match threads {
+        Some(threads) => config.with_target_partitions(threads),
+        None => config,
+    }
+}
+
+/// What SQL sees of a workspace.
+pub(super) async fn context(config: &Config) -> Result<SessionContext> {
+    let workspace = Arc::new(open(config).await?);
+    catalog::context(&workspace, code_cache(), session_config(None)).await
+}
+
+/// Brings Zeek's logs into the archive.
+pub(super) async fn ingest_zeek(config: &Config, args: &IngestZeek, progress: Arc<Progress>) -> Result<ingest::Report> {
+    let archive = Archive::open(&config.archive, &config.root)?;
+    let lock = archive.lock()?;
+    let options = IngestOptions {
+        sensor: args.sensor.clone(),
+        space: config.space.clone(),
+        progress: Some(Arc::new(move |now: &wardflow::archive::Progress| {
+            progress.at(now.bytes_read, now.bytes, now.flows);
+        })),
+    };
+    let inputs: Vec<_> = args.inputs.iter().map(|input| input.to_string_lossy().into_owned()).collect();
+    let is_piped = inputs.iter().any(|input| input == "-");
+    let stdin = is_piped.then(|| Box::new(std::io::stdin()) as Box<dyn std::io::Read + Send>);
+    let report = ingest_logs(&lock, &inputs, stdin, &options).await?;
+    let sources = report.sources.into_iter().map(|source| ingest::Source {
+        name: source.name,
+        status: match source.status {
+            SourceStatus::Added => ingest::Status::Added,
+            SourceStatus::AlreadyThere => ingest::Status::AlreadyThere,
+            SourceStatus::Refused(error) => ingest::Status::Refused {
+                remedy: error.remedy_text().map(ToOwned::to_owned),
+                reason: reason(&error),
+            },
+        },
+        flows: source.flows,
+        rejects: source.rejects,
+        names_joined: source.names_joined,
+        notes: source.notes,
+    });
+    Ok(ingest::Report { sources: sources.collect() })
+}
+
+/// An error with its causes, without its remedy.
+fn reason(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// Runs the plugins until nothing is left or a stop is asked for.
+pub(super) async fn analyze(
+    config: &Config,
+    args: &Analyze,
+    stop: &Stop,
+    progress: &Progress,
+) -> Result<analyze::Report> {
+    let workspace = open(config).await?;
+    let wanted = |id: &str| args.plugin.is_empty() || args.plugin.iter().any(|pattern| pattern.matches(id));
+    let plugins = workspace.ready(code_cache(), wanted)?;
+    let refused: Vec<&Offered> = workspace.plugins.offered.iter().filter(|offered| is_kept_out(offered, wanted)).collect();
+    if plugins.is_empty() && refused.is_empty() {
+        return Err(nothing_to_run(&workspace, args));
+    }
+    let memory = args.memory.map_or(MEMORY, |size| size.0);
+    let session = session(memory, args.threads.map(Into::into))?;
+    let options = analysis::Options {
+        from: args.from.map(Timestamp::as_microsecond),
+        to: args.to.map(Timestamp::as_microsecond),
+        rerun: args.rerun,
+        command: env::args().collect::<Vec<_>>().join(" "),
+    };
+    let told = |now: analysis::Progress| progress.at(now.done, now.total, now.flows);
+    let summary = analysis::analyze(&workspace, plugins, &session, &options, stop, &told).await?;
+    let mut report = report(&workspace, summary).await?;
+    report.plugins.extend(refused.into_iter().map(kept_out));
+    for broken in &workspace.listing.broken {
+        report.broken_files.push((broken.path.clone(), broken.reason.clone()));
+    }
+    Ok(report)
+}
+
+fn session(memory: u64, threads: Option<usize>) -> Result<SessionContext> {
+    let memory = usize::try_from(memory).unwrap_or(usize::MAX);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+        .build_arc()
+        .context(|| "the query engine cannot start".to_owned())?;
+    Ok(SessionContext::new_with_config_rt(session_config(threads), runtime))
+}
+
+/// Whether a wanted plugin does not run though nobody disabled it.
+fn is_kept_out(offered: &Offered, wanted: impl Fn(&str) -> bool) -> bool {
+    let is_wanted = offered.manifest.as_ref().is_none_or(|manifest| wanted(manifest.id.as_str()));
+    is_wanted && matches!(offered.status, workspace::PinStatus::Changed | workspace::PinStatus::Refused)
+}
+
+fn kept_out(offered: &Offered) -> analyze::PluginCoverage {
+    analyze::PluginCoverage {
+        plugin: offered
+            .manifest
+            .as_ref()
+            .map_or_else(|| offered.file.display().to_string(), |manifest| manifest.id.to_string()),
+        version: offered.manifest.as_ref().map(|manifest| manifest.version.to_string()).unwrap_or_default(),
+        is_kept_out: true,
+        reason: offered.reason.clone(),
+        ..analyze::PluginCoverage::default()
+    }
+}
+
+fn nothing_to_run(workspace: &Workspace, args: &Analyze) -> Error {
+    if args.plugin.is_empty() {
+        return analysis::no_plugins(workspace);
+    }
+    let ids = workspace.plugins.offered.iter().filter_map(|p| p.manifest.as_ref()).map(|m| m.id.to_string());
+    Error::usage("no plugin matches --plugin".to_owned())
+        .remedy(format!("there are: {}", ids.collect::<Vec<_>>().join(", ")))
+}
+
+async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<analyze::Report> {
+    let of = |plugin: &analysis::PluginSummary, status| plugin.slices.get(&status).copied().unwrap_or(0);
+    let plugins = summary.plugins.iter().map(|plugin| analyze::PluginCoverage {
+        plugin: plugin.plugin.clone(),
+        version: plugin.version.clone(),
+        flows: plugin.flows,
+        findings: plugin.findings,
+        complete: of(plugin, Status::Complete),
+        faulted: of(plugin, Status::Faulted),
+        not_run: of(plugin, Status::NotRun),
+        unsuited: of(plugin, Status::Unsuited),
+        blind: of(plugin, Status::Blind),
+        devices_lost: plugin.lost.len() as u64,
+        stale: plugin.stale,
+        is_kept_out: false,
+        reason: plugin.reason.clone(),
+    });
+    Ok(analyze::Report {
+        run_id: summary.run_id.clone(),
+        slices: summary.slices,
+        planned: summary.planned,
+        flows: summary.flows,
+        seconds: summary.time.as_secs_f64(),
+        findings: summary.severities.iter().rev().map(|(severity, count)| (severity.name().to_owned(), *count)).collect(),
+        plugins: plugins.collect(),
+        devices_without_plugin: summary.unwatched,
+        interrupted: summary.interrupted,
+        broken_files: Vec::new(),
+        workspace: workspace.config.root.clone(),
+    })
+}
+
+/// The plugins of a workspace.
+pub(super) fn plugins(config: &Config) -> Result<Vec<plugin::Listed>> {
+    let plugins = workspace::Plugins::read(config)?;
+    let listed = |offered: Offered| plugin::Listed {
+        id: offered.manifest.as_ref().map(|manifest| manifest.id.to_string()),
+        version: offered.manifest.as_ref().map(|manifest| manifest.version.to_string()),
+        publisher: offered.manifest.map(|manifest| manifest.publisher),
+        file: offered.file,
+        status: offered.status.name(),
+        reason: offered.reason,
+    };
+    Ok(plugins.offered.into_iter().map(listed).collect())
+}
+
+/// What a component says of itself.
+pub(super) fn inspect(file: &Path) -> Result<plugin::Inspected> {
+    let bytes = std::fs::read(file).map_err(|error| {
+        Error::usage(format!("cannot read {}", file.display())).because(error).remedy("name a plugin's .wasm file")
+    })?;
+    let limits = wardflow::limits::Limits::default();
+    let inspection = inspect_component(&bytes, &limits).map_err(|error| {
+        let remedy = error.remedy_text().unwrap_or("ask its publisher for a plugin that keeps the contract").to_owned();
+        Error::usage(format!("{} is no plugin: {}", file.display(), reason(&error))).remedy(remedy)
+    })?;
+    Ok(plugin::Inspected {
+        file: file.to_owned(),
+        digest: inspection.digest,
+        bytes: bytes.len() as u64,
+        manifest: inspection.manifest,
+    })
+}
+
+/// Pins a plugin's present bytes.
+pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
+    let plugins = workspace::Plugins::read(config)?;
+    let known = |offered: &Offered| Some((offered.manifest.clone()?, offered.digest.clone()?));
+    let found: Vec<_> =
+        plugins.offered.iter().filter_map(known).filter(|(manifest, _)| manifest.id.as_str() == id).collect();
+    let [(manifest, digest)] = found.as_slice() else {
+        let ids: Vec<_> = plugins.offered.iter().filter_map(known).map(|(manifest, _)| manifest.id.to_string()).collect();
+        let (why, remedy) = match found.len() {
+            0 => ("is in no file of", format!("there are: {}", ids.join(", "))),
+            _ => ("is the id of several files in", "keep one of them".to_owned()),
+        };
+        return Err(Error::usage(format!("{id} {why} {}", config.plugins.display())).remedy(remedy));
+    };
+    let file = config.root.join(PINS);
+    let mut pins = Pins::read(&file)?;
+    let before = pins.digest(&manifest.id, &manifest.version).filter(|before| *before != digest).map(ToOwned::to_owned);
+    pins.approve(&manifest.id, &manifest.version, digest);
+    pins.write(&file)?;
+    Ok(plugin::Approved {
+        id: id.to_owned(),
+        version: manifest.version.to_string(),
+        digest: digest.clone(),
+        before: before.map(|before| (manifest.version.to_string(), before)),
+    })
+}
+
+/// How a workspace stands.
+pub(super) async fn status(config: &Config) -> Result<status::Report> {
+    let workspace = open(config).await?;
+    let ready: Vec<ReadyPlugin> = workspace.ready(code_cache(), |_| true)?;
+    let pending = analysis::pending(&workspace, &ready).await?;
+    let coverage = workspace.lake.current_coverage().await?;
+    let whole = || coverage.iter().filter(|row| row.device_id.is_none());
+    let time = |at: i64| Timestamp::from_microsecond(at).ok();
+    let slices = wardflow::archive::slices(&workspace.listing.files, config.slice_hours);
+    let filled = || slices.iter().filter(|slice| slice.rows > 0);
+    let mut statuses: Vec<(String, u64)> = Vec::new();
+    for row in whole().filter(|row| row.plugin.is_some()) {
+        match statuses.iter_mut().find(|(name, _)| name == row.status.name()) {
+            Some((_, count)) => *count += 1,
+            None => statuses.push((row.status.name().to_owned(), 1)),
+        }
+    }
+    statuses.sort();
+    let plugin = |offered: &Offered| {
+        let id = offered.manifest.as_ref().map_or_else(|| offered.file.display().to_string(), |m| m.id.to_string());
+        let (pending, stale) =
+            pending.iter().find(|(plugin, ..)| *plugin == id).map_or((0, 0), |(_, pending, stale)| (*pending, *stale));
+        status::Plugin {
+            version: offered.manifest.as_ref().map(|m| m.version.to_string()).unwrap_or_default(),
+            status: offered.status.name().to_owned(),
+            analysed_to: whole()
+                .filter(|row| row.plugin.as_deref() == Some(&id))
+                .map(|row| row.slice_end)
+                .max()
+                .and_then(time),
+            pending,
+            stale,
+            id,
+        }
+    };
+    let inventory = config.inventory.as_ref().map(|path| status::Inventory {
+        place: path.display().to_string(),
+        devices: workspace.world.inventory.device_ids().count() as u64,
+    });
+    Ok(status::Report {
+        archive: status::Archive {
+            place: workspace.archive.describe(),
+            files: workspace.listing.files.len() as u64,
+            bytes: workspace.listing.files.iter().map(|file| file.object.size).sum(),
+            flows: workspace.listing.files.iter().map(|file| file.rows).sum(),
+            first: filled().next().and_then(|slice| time(slice.start)),
+            last: filled().last().and_then(|slice| time(slice.end)),
+            slices: filled().count() as u64,
+            broken: workspace.listing.broken.iter().map(|file| (file.path.clone(), file.reason.clone())).collect(),
+        },
+        inventory,
+        plugins: workspace.plugins.offered.iter().map(plugin).collect(),
+        last_run: last_run(&workspace).await?,
+        coverage: statuses,
+        devices_without_plugin: whole().filter(|row| row.plugin.is_none()).map(|row| row.devices).max().unwrap_or(0),
+    })
+}
+
+async fn last_run(workspace: &Workspace) -> Result<Option<status::Run>> {
+    let time = |at: i64| Timestamp::from_microsecond(at).context(|| "a run has no time".to_owned());
+    let Some(run) = workspace.lake.last_run().await? else { return Ok(None) };
+    Ok(Some(status::Run {
+        run_id: run.run_id,
+        started: time(run.started_at)?,
+        ended: run.ended_at.map(time).transpose()?,
+        status: run.status.to_string(),
+        slices: run.slices,
+        flows: run.flows,
+        findings: run.findings,
+    }))
+}

@@ -1,0 +1,105 @@
+//! `wardflow demo`: a synthetic hospital, analysed.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use wardflow::{config::Config, error::Result};
+
+use super::{Outcome, analyze, connect, init, interrupt::stop_on_interrupt, sql, synthetic};
+use crate::{
+    args::{Analyze, Demo},
+    print::{Look, Printer, Progress, Task, count},
+};
+
+/// What was done.
+#[derive(Debug, Serialize)]
+struct Report {
+    workspace: PathBuf,
+    flows: u64,
+    analysis: analyze::Report,
+}
+
+/// Whose findings, and how bad.
+const BY_DEVICE: &str = "\
+SELECT device_id, device_class,
+       count(*) FILTER (WHERE severity = 'critical') AS critical,
+       count(*) FILTER (WHERE severity = 'high') AS high,
+       count(*) FILTER (WHERE severity = 'medium') AS medium,
+       count(*) FILTER (WHERE severity IN ('low', 'informational')) AS low
+FROM findings
+GROUP BY device_id, device_class
+ORDER BY max(severity_id) DESC, count(*) DESC, device_id
+LIMIT 20";
+
+/// Queries worth trying: what they answer, and how it is asked.
+const QUERIES: [(&str, &str); 3] = [
+    (
+        "What was found, worst first?",
+        "SELECT severity, device_id, title, peer_ip, peer_port, first_seen, flow_count
+FROM findings
+ORDER BY severity_id DESC, score DESC, finding_id
+LIMIT 10",
+    ),
+    (
+        "Which devices send most to the outside?",
+        "SELECT src_ip, dst_name, dst_ip, dst_port, count(*) AS flows, sum(src_bytes) AS bytes
+FROM flows
+WHERE ip_scope(src_ip) = 'internal' AND ip_scope(dst_ip) = 'external'
+GROUP BY src_ip, dst_name, dst_ip, dst_port
+ORDER BY bytes DESC, src_ip, dst_ip
+LIMIT 10",
+    ),
+    (
+        "What was covered, and what was not?",
+        "SELECT plugin, status, count(*) AS slices, sum(flows) AS flows, max(devices) AS devices
+FROM coverage
+WHERE device_id IS NULL
+GROUP BY plugin, status
+ORDER BY plugin, status",
+    ),
+];
+
+/// Makes a workspace, fills it with a synthetic hospital, analyses it, and shows what was found.
+///
+/// # Errors
+/// There is a workspace already, an option is out of range, or something cannot be written.
+pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Outcome> {
+    let hospital = synthetic::hospital(&args)?;
+    init::make(dir, &synthetic::config(&hospital))?;
+    let config = Config::read(dir)?;
+    let stop = stop_on_interrupt(printer)?;
+    printer.note(&format!(
+        "writing a synthetic hospital of about {} flows to {}",
+        count(hospital.expected_flows()),
+        dir.display()
+    ));
+    let flows = {
+        let progress = Progress::new(printer, Task { name: "write", unit: "flows" });
+        synthetic::write(&config, &hospital, &stop, &progress).await?
+    };
+    if stop.is_stopped() {
+        return Ok(Outcome::Interrupted);
+    }
+    let analysis = {
+        let progress = Progress::new(printer, Task { name: "analyze", unit: "slices" });
+        connect::analyze(&config, &Analyze::default(), &stop, &progress).await?
+    };
+    let outcome = analysis.outcome();
+    let report = Report { workspace: dir.to_owned(), flows, analysis };
+    if printer.json {
+        printer.object(&report)?;
+        return Ok(outcome);
+    }
+    let context = connect::context(&config).await?;
+    printer.line(Look::Heading, "Findings by device and severity")?;
+    printer.batches(&sql::query(&context, BY_DEVICE).await?)?;
+    for (question, query) in QUERIES {
+        printer.line(Look::Heading, &format!("\n{question}"))?;
+        printer.line(Look::Plain, &format!("{query};"))?;
+        printer.batches(&sql::query(&context, query).await?)?;
+    }
+    printer.line(Look::Heading, "\nThe run")?;
+    analyze::show(&report.analysis, printer)?;
+    printer.note(&format!("\nAsk on: wardflow -C {} sql", dir.display()));
+    Ok(outcome)
+}

@@ -1,0 +1,50 @@
+//! The commands, one file each: what is asked of the library, and how its answer is shown.
+
+mod analyze;
+mod bundled;
+mod connect;
+mod demo;
+mod ingest;
+mod init;
+mod interrupt;
+mod plugin;
+mod sql;
+mod status;
+mod synthetic;
+
+use wardflow::{config::Config, error::Result};
+
+use crate::{
+    args::{Args, Command, Ingest},
+    print::Printer,
+};
+
+pub(crate) use interrupt::INTERRUPTED;
+
+/// How a command that did not fail ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Everything that was asked for.
+    Done,
+    /// Not everything was covered.
+    Incomplete,
+    /// It was told to stop, and did so where it can be taken up again.
+    Interrupted,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Those of the command.
+pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Outcome> {
+    let dir = args.global.dir;
+    match args.command {
+        Command::Demo(demo) => demo::run(&dir.join(&demo.dir), demo, printer).await,
+        Command::Init(init) => init::run(&dir.join(init.dir), printer),
+        Command::Ingest(Ingest::Zeek(zeek)) => ingest::run(&Config::read(&dir)?, zeek, printer).await,
+        Command::Analyze(analyze) => analyze::run(&Config::read(&dir)?, analyze, printer).await,
+        Command::Sql(sql) => sql::run(&Config::read(&dir)?, sql, printer).await,
+        Command::Plugin(plugin) => plugin::run(&dir, plugin, printer).await,
+        Command::Status => status::run(&Config::read(&dir)?, printer).await,
+    }
+}

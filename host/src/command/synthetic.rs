@@ -1,0 +1,181 @@
+//! The synthetic hospital as a workspace: its configuration, inventory, flows and truth.
+
+use std::fmt::Write;
+
+use wardflow::{
+    archive::{Archive, ArchiveWriter, FlowRecord, write_inventory_csv},
+    config::Config,
+    detector::Stop,
+    device::{Entry, Facts},
+    error::{Context, Error, Result},
+};
+use wardflow_datasets::{Flow, Hospital, Incident, Infrastructure, Options, Role, Truth};
+
+use crate::{args::Demo, print::Progress};
+
+/// File in the workspace that says what really happened.
+pub(super) const TRUTH: &str = "truth.csv";
+
+/// The hospital that was asked for.
+///
+/// # Errors
+/// An option is out of range, or an incident has no such name.
+pub(super) fn hospital(args: &Demo) -> Result<Hospital> {
+    let usage = |error: wardflow_datasets::Error| Error::usage(error.to_string());
+    let defaults = Options::default();
+    let incidents = args.incident.iter().map(|name| name.parse::<Incident>()).collect::<Result<Vec<_>, _>>();
+    Hospital::new(Options {
+        devices: args.devices.unwrap_or(defaults.devices),
+        days: args.days.unwrap_or(defaults.days),
+        seed: args.seed,
+        flows: args.flows,
+        incidents: match incidents.map_err(usage)? {
+            named if named.is_empty() => defaults.incidents,
+            named => named,
+        },
+        ..defaults
+    })
+    .map_err(usage)
+}
+
+/// The `wardflow.toml` that fits it.
+pub(super) fn config(hospital: &Hospital) -> String {
+    let mut text = String::from(
+        "# A synthetic hospital, made by `wardflow demo`. Every key is described in the file that `wardflow init` writes.\n\n\
+         inventory = \"inventory.csv\"\n",
+    );
+    let _ = writeln!(text, "timezone = {:?}", Options::default().timezone);
+    for Infrastructure { role, cidr, hours, note } in hospital.infrastructure() {
+        let _ = write!(text, "\n# {note}\n[[infrastructure]]\nrole = {:?}\ncidr = {cidr:?}\n", role_name(role));
+        // A day of the week before the hours has no place in the configuration.
+        if let Some(hours) = hours.and_then(|hours| hours.split_whitespace().last()) {
+            let _ = writeln!(text, "hours = {hours:?}");
+        }
+    }
+    text.push_str("\n[plugin.\"wardflow/infusion-pump\".peer_groups]\n");
+    for group in hospital.peer_groups() {
+        let _ = writeln!(text, "{} = {:?}", group.name, group.cidrs);
+    }
+    text
+}
+
+const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Scanner => "scanner",
+        Role::Nms => "network-management",
+        Role::Backup => "backup",
+        Role::Proxy => "proxy",
+        Role::RemoteService => "remote-service",
+        Role::Dns => "name-server",
+        Role::Ntp => "time-server",
+        Role::Dhcp => "dhcp-server",
+    }
+}
+
+/// Writes inventory, truth and flows into its workspace. Returns how many flows.
+///
+/// # Errors
+/// Something cannot be written.
+pub(super) async fn write(config: &Config, hospital: &Hospital, stop: &Stop, progress: &Progress) -> Result<u64> {
+    write_inventory_csv(&entries(hospital), &config.root.join("inventory.csv"))?;
+    write_truth(hospital.truth(), &config.root.join(TRUTH))?;
+    let archive = Archive::open(&config.archive, &config.root)?;
+    let lock = archive.lock()?;
+    let mut writer = ArchiveWriter::new(&lock, "synthetic", config.space.clone())?;
+    let mut uid = String::new();
+    let mut written = 0_u64;
+    for flow in hospital.flows() {
+        uid.clear();
+        let _ = write!(uid, "S{:016x}", flow.uid);
+        writer.push(&record(&flow, &uid))?;
+        written += 1;
+        if written.is_multiple_of(16_384) {
+            progress.at(written, hospital.expected_flows(), written);
+            if stop.is_stopped() {
+                return Ok(written);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    writer.finish().await?;
+    progress.at(written, written, written);
+    Ok(written)
+}
+
+fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
+    FlowRecord {
+        service: Some(flow.service).filter(|service| !service.is_empty()),
+        src_bytes: Some(flow.src_bytes),
+        dst_bytes: Some(flow.dst_bytes),
+        src_packets: Some(flow.src_packets),
+        dst_packets: Some(flow.dst_packets),
+        conn_state: Some(flow.conn_state.as_str()),
+        tcp_flags: Some(u16::from(flow.tcp_flags)),
+        src_mac: flow.src_mac,
+        dst_mac: flow.dst_mac,
+        vlan: flow.vlan,
+        flow_uid: Some(uid),
+        dst_name: flow.dst_name.as_deref(),
+        sensor: Some(flow.sensor),
+        sampling_interval: Some(1),
+        observed_sides: Some(2),
+        ..FlowRecord::new(
+            (flow.start_us, flow.end_us),
+            (flow.src_ip, flow.src_port),
+            (flow.dst_ip, flow.dst_port),
+            flow.protocol,
+        )
+    }
+}
+
+fn entries(hospital: &Hospital) -> Vec<Entry> {
+    let rows = hospital.inventory().iter().flat_map(|device| device.rows());
+    rows.map(|row| Entry {
+        device_id: row.device.id.clone(),
+        ip: Some(row.ip),
+        mac: Some(row.device.mac),
+        valid_from: row.valid_from_us.unwrap_or(i64::MIN),
+        valid_to: row.valid_to_us.unwrap_or(i64::MAX),
+        facts: Facts {
+            class: row.device.class.as_str().to_owned(),
+            manufacturer: row.device.manufacturer.to_owned(),
+            model: row.device.model.to_owned(),
+            serial: row.device.serial.clone(),
+            udi_di: row.device.udi_di.clone().unwrap_or_default(),
+            firmware: row.firmware.to_owned(),
+            zone: row.device.zone.to_owned(),
+            location: row.device.location.to_owned(),
+            owner: row.device.owner.to_owned(),
+            criticality: row.device.criticality.as_str().to_owned(),
+        },
+        source: "inventory".to_owned(),
+        confidence: 1.0,
+    })
+    .collect()
+}
+
+/// What really happened, one row a thing that an incident did.
+fn write_truth(truth: &[Truth], path: &std::path::Path) -> Result<()> {
+    let doing = || format!("cannot write {}", path.display());
+    let mut writer = csv::Writer::from_path(path).context(doing)?;
+    let header =
+        ["incident", "device_id", "first_seen", "last_seen", "peer_ip", "peer_port", "protocol", "flows", "description"];
+    writer.write_record(header).context(doing)?;
+    let time = |at: i64| jiff::Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |at| at.to_string());
+    for row in truth {
+        writer
+            .write_record([
+                row.incident.as_str(),
+                &row.device_id,
+                &time(row.first_us),
+                &time(row.last_us),
+                &row.peer_ip.map(|ip| ip.to_string()).unwrap_or_default(),
+                &row.peer_port.map(|port| port.to_string()).unwrap_or_default(),
+                &row.protocol.to_string(),
+                &row.flows.to_string(),
+                row.description,
+            ])
+            .context(doing)?;
+    }
+    writer.flush().context(doing)
+}

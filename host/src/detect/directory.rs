@@ -1,0 +1,231 @@
+//! The directory: addresses and devices as numbers, given out as they are met.
+//!
+//! Numbers depend on the order in which threads meet addresses, so nothing that leaves the operator may depend on
+//! them: rows are ordered by pseudonyms, sessions by device ids.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
+
+use jiff::tz::TimeZone;
+use wardflow_manifest::PeerRole;
+
+use super::SHARDS;
+use crate::{
+    device::{Facts, Inventory, UNKNOWN_CLASS},
+    pseudonym::Key,
+    zone::{AddressSpace, Hours, Infrastructure, IpScope},
+};
+
+/// What is known of the hospital beforehand.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the types say it")]
+pub struct World {
+    pub inventory: Inventory,
+    pub space: AddressSpace,
+    pub infrastructure: Vec<Infrastructure>,
+    pub timezone: TimeZone,
+    pub key: Key,
+}
+
+/// Addresses, devices and names as numbers.
+#[derive(Debug)]
+pub struct Directory {
+    world: Arc<World>,
+    tables: RwLock<Tables>,
+}
+
+/// The tables behind a [`Directory`].
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    pub(super) devices: Vec<Device>,
+    pub(super) endpoints: Vec<Arc<Endpoint>>,
+    pub(super) names: Vec<String>,
+    device_numbers: HashMap<String, u32>,
+    endpoint_numbers: HashMap<IpAddr, u32>,
+    name_numbers: HashMap<String, u32>,
+}
+
+/// A device that was met or is in the inventory.
+#[derive(Clone, Debug)]
+pub(super) struct Device {
+    /// Its id in the inventory, else its address.
+    pub(super) id: String,
+    pub(super) pseudonym: u64,
+    pub(super) shard: u8,
+    /// Whether the inventory has it.
+    pub(super) is_known: bool,
+}
+
+/// An address that was met.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) ip: IpAddr,
+    pub(super) scope: IpScope,
+    /// The pseudonym of the address, where no device is behind it.
+    pub(super) pseudonym: u64,
+    pub(super) roles: Vec<(PeerRole, Option<Hours>)>,
+    bindings: Vec<Binding>,
+    /// The device that an internal address is where nothing is bound to it.
+    unbound: Option<u32>,
+}
+
+/// A device that an address was for a time.
+#[derive(Clone, Copy, Debug)]
+struct Binding {
+    from: i64,
+    to: i64,
+    device: u32,
+}
+
+impl Endpoint {
+    /// The device behind the address at a time, by the inventory alone.
+    pub(super) fn bound(&self, at: i64) -> Option<u32> {
+        self.bindings.iter().find(|binding| binding.from <= at && at < binding.to).map(|binding| binding.device)
+    }
+
+    /// The device that the address itself stands for: internal, and no inventory entry at that time.
+    pub(super) const fn unbound(&self) -> Option<u32> {
+        self.unbound
+    }
+
+    /// What the hospital declared the address to be at a minute of the local week.
+    pub(super) fn role(&self, minute: u16) -> PeerRole {
+        let holds = |hours: &Option<Hours>| hours.is_none_or(|hours| hours.contain(minute));
+        self.roles.iter().find(|(_, hours)| holds(hours)).map_or(PeerRole::None, |(role, _)| *role)
+    }
+}
+
+impl Directory {
+    /// A directory that knows the inventory's devices.
+    pub fn new(world: Arc<World>) -> Self {
+        let mut tables = Tables::default();
+        tables.names.push(String::new());
+        for id in world.inventory.device_ids() {
+            tables.add_device(id, world.key.device(id), true);
+        }
+        Self { world, tables: RwLock::new(tables) }
+    }
+
+    /// What is known of the hospital.
+    pub const fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of an address, and what is known of it.
+    pub(super) fn endpoint(&self, ip: IpAddr) -> (u32, Arc<Endpoint>) {
+        let ip = ip.to_canonical();
+        if let Some(known) = self.read().endpoint_of(ip) {
+            return known;
+        }
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = tables.endpoint_of(ip) {
+            return known;
+        }
+        let endpoint = Arc::new(self.describe(ip, &mut tables));
+        let number = next(tables.endpoints.len());
+        tables.endpoint_numbers.insert(ip, number);
+        tables.endpoints.push(Arc::clone(&endpoint));
+        (number, endpoint)
+    }
+
+    /// The device that a MAC address belongs to at a time.
+    pub(super) fn device_of_mac(&self, mac: [u8; 6], at: i64) -> Option<u32> {
+        let entry = self.world.inventory.bindings_of_mac(mac).find(|entry| entry.is_valid(at))?;
+        self.read().device_numbers.get(&entry.device_id).copied()
+    }
+
+    /// The number of a DNS or SNI name; zero for an empty one.
+    pub(super) fn name(&self, name: &str) -> u32 {
+        if name.is_empty() {
+            return 0;
+        }
+        if let Some(number) = self.read().name_numbers.get(name) {
+            return *number;
+        }
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = tables.name_numbers.get(name) {
+            return *number;
+        }
+        let number = next(tables.names.len());
+        tables.names.push(name.to_owned());
+        tables.name_numbers.insert(name.to_owned(), number);
+        number
+    }
+
+    /// The number of a device, which is made if it is new: a device outside the inventory that has a state.
+    pub(super) fn device(&self, id: &str) -> u32 {
+        if let Some(number) = self.read().device_numbers.get(id) {
+            return *number;
+        }
+        let pseudonym = self.pseudonym(id);
+        self.tables.write().unwrap_or_else(PoisonError::into_inner).add_device(id, pseudonym, false)
+    }
+
+    /// The pseudonym of a device, from its id: of its address, if it is not in the inventory.
+    pub(super) fn pseudonym(&self, id: &str) -> u64 {
+        match id.parse() {
+            Ok(ip) if !self.world.inventory.has(id) => self.world.key.address(ip),
+            _ => self.world.key.device(id),
+        }
+    }
+
+    /// What is true of a device at a time; a class alone for a device outside the inventory.
+    pub(super) fn facts(&self, id: &str, at: i64) -> Facts {
+        let mut facts = self.world.inventory.facts(id, at).cloned().unwrap_or_default();
+        if facts.class.is_empty() {
+            facts.class = UNKNOWN_CLASS.to_owned();
+        }
+        facts
+    }
+
+    fn describe(&self, ip: IpAddr, tables: &mut Tables) -> Endpoint {
+        let world = &self.world;
+        let scope = world.space.scope(ip);
+        let pseudonym = world.key.address(ip);
+        let entries = world.inventory.bindings_of_ip(ip);
+        let bindings = entries
+            .filter_map(|entry| {
+                let device = *tables.device_numbers.get(&entry.device_id)?;
+                Some(Binding { from: entry.valid_from, to: entry.valid_to, device })
+            })
+            .collect();
+        let unbound = (scope == IpScope::Internal).then(|| tables.add_device(&ip.to_string(), pseudonym, false));
+        let declared = world.infrastructure.iter().filter(|item| item.cidr.contains(&ip));
+        let roles = declared.map(|item| (item.role, item.hours)).collect();
+        Endpoint { ip, scope, pseudonym, roles, bindings, unbound }
+    }
+}
+
+impl Tables {
+    fn endpoint_of(&self, ip: IpAddr) -> Option<(u32, Arc<Endpoint>)> {
+        let number = *self.endpoint_numbers.get(&ip)?;
+        Some((number, Arc::clone(&self.endpoints[number as usize])))
+    }
+
+    fn add_device(&mut self, id: &str, pseudonym: u64, is_known: bool) -> u32 {
+        if let Some(number) = self.device_numbers.get(id) {
+            return *number;
+        }
+        let number = next(self.devices.len());
+        self.devices.push(Device { id: id.to_owned(), pseudonym, shard: shard_of(id), is_known });
+        self.device_numbers.insert(id.to_owned(), number);
+        number
+    }
+}
+
+/// The shard of a device, from its id alone.
+pub(super) fn shard_of(device_id: &str) -> u8 {
+    blake3::hash(device_id.as_bytes()).as_bytes()[0] % SHARDS
+}
+
+/// A table's next number. Four billion addresses do not fit into memory.
+fn next(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}

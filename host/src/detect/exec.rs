@@ -1,0 +1,329 @@
+//! `DetectExec`: resolved flows in; findings, states and coverage out.
+//!
+//! It reads its whole input, keeping rows by shard, and then runs every plugin over one shard after the other.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use arrow::array::RecordBatch;
+use datafusion::{
+    common::{DataFusionError, Result, exec_err, internal_err, tree_node::TreeNodeRecursion},
+    execution::{SendableRecordBatchStream, TaskContext, memory_pool::MemoryConsumer},
+    physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr, expressions::col},
+    physical_plan::{
+        ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
+        InputDistributionRequirements, Partitioning, PlanProperties, ReplaceChildrenOptions,
+        execution_plan::{Boundedness, EmissionType},
+        metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, Time},
+        stream::RecordBatchReceiverStream,
+    },
+};
+use futures::StreamExt;
+use tokio::sync::mpsc::Sender;
+use wardflow_manifest::Column;
+
+use super::{
+    Output, PluginRun, ShardCoverage, Slice,
+    buffer::ShardBuffers,
+    output,
+    resolve::Shared,
+    rows::{ShardRows, SliceFacts},
+    session::{ShardOutcome, ShardRun},
+};
+use crate::{
+    coverage::Status,
+    detector::{Fault, FaultKind, Stop},
+};
+
+/// Runs plugins over the resolved flows of a slice.
+#[derive(Debug)]
+pub struct DetectExec {
+    input: Arc<dyn ExecutionPlan>,
+    run: Arc<SliceRun>,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+/// What all partitions use.
+#[derive(Debug)]
+pub(super) struct SliceRun {
+    pub(super) slice: Slice,
+    pub(super) plugins: Vec<PluginRun>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) stop: Stop,
+}
+
+impl DetectExec {
+    /// Over rows of the layout that plugins and slice share.
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, run: Arc<SliceRun>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(output::schema()),
+            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self { input, run, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
+    }
+}
+
+impl DisplayAs for DetectExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plugin = |plugin: &PluginRun| {
+            let manifest = plugin.detector.manifest();
+            let columns: Vec<_> = manifest.columns.iter().map(|column| column.name()).collect();
+            format!("{} {} sees [{}]", manifest.id, manifest.version, columns.join(", "))
+        };
+        let plugins: Vec<_> = self.run.plugins.iter().map(plugin).collect();
+        let time = |at| jiff::Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |at| at.to_string());
+        let Slice { start, end } = self.run.slice;
+        write!(f, "DetectExec: slice=[{}, {}), plugins=[{}]", time(start), time(end), plugins.join("; "))
+    }
+}
+
+impl ExecutionPlan for DetectExec {
+    fn name(&self) -> &'static str {
+        "DetectExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        let shard = col("shard", &self.input.schema());
+        InputDistributionRequirements::new(vec![match shard {
+            Ok(shard) => Distribution::KeyPartitioned(vec![shard]),
+            Err(_) => Distribution::SinglePartition,
+        }])
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match children.pop() {
+            Some(input) if children.is_empty() => Ok(Arc::new(Self::new(input, Arc::clone(&self.run)))),
+            _ => internal_err!("DetectExec has one input"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, Arc::clone(&context))?;
+        let consumer = MemoryConsumer::new(format!("DetectExec[{partition}]")).with_can_spill(true);
+        let reservation = consumer.register(context.memory_pool());
+        let layout = self.run.shared.layout.clone();
+        let buffers = ShardBuffers::new(layout, reservation, &context, &self.metrics, partition);
+        let counters = Counters::new(&self.metrics, partition);
+        let run = Arc::clone(&self.run);
+        let mut builder = RecordBatchReceiverStream::builder(output::schema(), 2);
+        let sender = builder.tx();
+        builder.spawn(async move { run.run_partition(input, buffers, counters, sender).await });
+        Ok(builder.build())
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// What `EXPLAIN ANALYZE` shows.
+#[derive(Clone)]
+struct Counters {
+    rows_in: Count,
+    bytes_crossed: Count,
+    time_in_guest: Time,
+    findings_out: Count,
+    sessions: Count,
+    faults: Count,
+}
+
+impl Counters {
+    fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        let count = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
+        Self {
+            rows_in: count("rows_in"),
+            bytes_crossed: count("bytes_crossed"),
+            time_in_guest: MetricBuilder::new(metrics).subset_time("time_in_guest", partition),
+            findings_out: count("findings_out"),
+            sessions: count("sessions"),
+            faults: count("faults"),
+        }
+    }
+
+    fn add(&self, outcome: &ShardOutcome) {
+        self.bytes_crossed.add(usize::try_from(outcome.cost.bytes).unwrap_or(usize::MAX));
+        self.time_in_guest.add_duration(outcome.cost.cpu.max(Duration::from_nanos(1)));
+        self.findings_out.add(outcome.found.len());
+        self.sessions.add(outcome.states.len());
+        self.faults.add(outcome.coverage.iter().filter(|row| row.status == Status::Faulted).count());
+    }
+}
+
+/// Asks running guests to stop if it is dropped before the work is done: nobody waits for them any more.
+struct StopOnDrop(Option<Stop>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(stop) = &self.0 {
+            stop.stop();
+        }
+    }
+}
+
+impl SliceRun {
+    async fn run_partition(
+        self: Arc<Self>,
+        mut input: SendableRecordBatchStream,
+        mut buffers: ShardBuffers,
+        counters: Counters,
+        sender: Sender<Result<RecordBatch>>,
+    ) -> Result<()> {
+        while let Some(batch) = input.next().await {
+            let batch = batch?;
+            counters.rows_in.add(batch.num_rows());
+            buffers.append(&batch)?;
+        }
+        drop(input);
+        let facts = Arc::new(SliceFacts::new(&self.shared.directory, self.slice));
+        let memory = self.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
+        let _guest_memory = buffers.reserve(memory).map_err(|error| self.too_little_memory(memory, &error))?;
+        for shard in buffers.shards() {
+            let (columns, reservation) = buffers.take(shard).await?;
+            let (run, facts, counters) = (Arc::clone(&self), Arc::clone(&facts), counters.clone());
+            let mut guard = StopOnDrop(Some(self.stop.clone()));
+            let outputs = tokio::task::spawn_blocking(move || {
+                let _held = reservation;
+                run.run_shard(shard, &columns, &facts, &counters)
+            });
+            let outputs = outputs.await.map_err(|error| DataFusionError::External(Box::new(error)))??;
+            guard.0 = None;
+            for output in outputs {
+                if sender.send(Ok(output.into_batch()?)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_shard(
+        &self,
+        shard: u8,
+        columns: &[crate::detector::Values],
+        facts: &SliceFacts,
+        counters: &Counters,
+    ) -> Result<Vec<Output>> {
+        let wanted = self.plugins.iter().flat_map(|plugin| plugin.detector.manifest().columns.iter().copied()).collect();
+        let rows = Arc::new(ShardRows::new(columns, &self.shared.layout, &wanted, facts));
+        let gaps = self.shared.observed.gaps();
+        let mut whole = ShardOutcome::default();
+        for plugin in &self.plugins {
+            if let Some(coverage) = self.unsuited(plugin, shard) {
+                whole.coverage.extend(coverage);
+                continue;
+            }
+            let run = ShardRun {
+                plugin,
+                shard,
+                slice: self.slice,
+                rows: &rows,
+                context: facts,
+                gaps: &gaps,
+                only: self.shared.only.as_deref(),
+                stop: &self.stop,
+            };
+            match run.run() {
+                Ok(outcome) => {
+                    counters.add(&outcome);
+                    whole.found.extend(outcome.found);
+                    whole.states.extend(outcome.states);
+                    whole.contacts.extend(outcome.contacts);
+                    whole.coverage.extend(outcome.coverage);
+                }
+                Err(Fault { kind: FaultKind::Stopped, .. }) => return exec_err!("the run was stopped"),
+                Err(fault) => return exec_err!("plugin {}: {fault}", plugin.id()),
+            }
+        }
+        whole.coverage.extend(self.outside_every_scope(&rows, facts));
+        whole.into_outputs(self.slice)
+    }
+
+    /// The coverage of a plugin whose requirements the slice's records do not meet. Its devices keep their states, and
+    /// their number is told once.
+    fn unsuited(&self, plugin: &PluginRun, shard: u8) -> Option<Vec<ShardCoverage>> {
+        let requires = &plugin.detector.manifest().requires;
+        let reason = requires.iter().find_map(|requirement| self.shared.observed.lacks(*requirement))?;
+        let row = ShardCoverage {
+            plugin: Some(plugin.id().to_owned()),
+            device_id: None,
+            devices: 0,
+            flows: if shard == 0 { self.shared.observed.flows() } else { 0 },
+            status: Status::Unsuited,
+            fault: Some(reason),
+        };
+        Some(vec![row])
+    }
+
+    /// Devices with flows that no plugin watches.
+    fn outside_every_scope(&self, rows: &ShardRows, facts: &SliceFacts) -> Option<ShardCoverage> {
+        let unwatched = rows.devices.iter().filter(|device| {
+            let known = facts.directory.facts(facts.id(device.device), self.slice.start);
+            !self.plugins.iter().any(|plugin| plugin.watches(&known))
+        });
+        let (devices, flows) = unwatched.fold((0, 0), |(devices, flows), d| (devices + 1, flows + d.rows.len() as u64));
+        (devices > 0).then(|| ShardCoverage {
+            plugin: None,
+            device_id: None,
+            devices,
+            flows,
+            status: Status::NotRun,
+            fault: Some("in no plugin's scope".to_owned()),
+        })
+    }
+
+    fn too_little_memory(&self, memory: usize, error: &DataFusionError) -> DataFusionError {
+        let mib = memory.div_ceil(1024 * 1024);
+        DataFusionError::ResourcesExhausted(format!(
+            "a plugin may grow to {mib} MiB, which must be free for each thread; give more with --memory or fewer --threads ({error})"
+        ))
+    }
+}
+
+impl ShardOutcome {
+    fn into_outputs(self, slice: Slice) -> Result<Vec<Output>> {
+        let mut outputs = Vec::new();
+        if !self.found.is_empty() {
+            outputs.extend(output::findings(slice, &self.found)?);
+        }
+        outputs.push(Output::States(self.states));
+        outputs.push(Output::Contacts(self.contacts));
+        outputs.push(Output::Coverage(self.coverage));
+        outputs.retain(|output| match output {
+            Output::Findings(batch) | Output::Observations(batch) => batch.num_rows() > 0,
+            Output::States(rows) => !rows.is_empty(),
+            Output::Contacts(rows) => !rows.is_empty(),
+            Output::Coverage(rows) => !rows.is_empty(),
+        });
+        Ok(outputs)
+    }
+}
+
+/// Every column that some plugin declares.
+pub(super) fn declared(plugins: &[PluginRun]) -> std::collections::BTreeSet<Column> {
+    plugins.iter().flat_map(|plugin| plugin.detector.manifest().columns.iter().copied()).collect()
+}

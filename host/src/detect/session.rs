@@ -1,0 +1,460 @@
+//! Sessions: one plugin over the devices of one shard, for one slice.
+//!
+//! A device is lost only if it breaks an instance of its own, so that no device answers for another; the others go on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use wardflow_manifest::{Column, PeerRole, Requirement};
+
+use super::{
+    PluginRun, ShardCoverage, Slice, StateRow,
+    output::{Example, Found},
+    prevalence::Contact,
+    rows::{Batch, DeviceRows, PluginRows, ShardRows, SliceFacts},
+};
+use crate::{
+    coverage::Status,
+    detector::{
+        BATCH_ROWS, Cost, DeviceFacts, Fault, FaultKind, Gap, Instance, Opened, Report, SessionId, Stop, Values,
+    },
+    device::Facts,
+    finding::{Admission, Finding, admit},
+    lake::{State, StateKey},
+};
+
+/// Faults in one shard after which each device gets an instance of its own.
+const SHARED_FAULTS: u32 = 3;
+
+/// How long a device that is not in the inventory keeps its state without a flow.
+const FORGET_AFTER: i64 = 30 * 86_400_000_000;
+
+/// What a plugin's faults may cost in a run, counted over all its shards.
+#[derive(Debug)]
+pub struct Budget {
+    most_faults: u32,
+    most_cpu: Duration,
+    faults: AtomicU32,
+    cpu_nanos: AtomicU64,
+}
+
+impl Budget {
+    /// Nothing spent.
+    pub const fn new(most_faults: u32, most_cpu: Duration) -> Self {
+        Self { most_faults, most_cpu, faults: AtomicU32::new(0), cpu_nanos: AtomicU64::new(0) }
+    }
+
+    /// Why the plugin is stopped, once it is.
+    pub fn spent(&self) -> Option<String> {
+        let faults = self.faults.load(Relaxed);
+        let cpu = Duration::from_nanos(self.cpu_nanos.load(Relaxed));
+        if faults >= self.most_faults {
+            let most = self.most_faults;
+            return Some(format!("stopped after {faults} faults; {most} allowed ([limits] faults in wardflow.toml)"));
+        }
+        (cpu >= self.most_cpu).then(|| {
+            let (spent, most) = (cpu.as_secs_f64(), self.most_cpu.as_secs());
+            format!("stopped after {spent:.1} s of CPU in faulted calls; {most} s allowed ([limits] faulted_seconds in wardflow.toml)")
+        })
+    }
+
+    fn spend(&self, cpu: Duration) {
+        self.faults.fetch_add(1, Relaxed);
+        self.cpu_nanos.fetch_add(u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    }
+}
+
+/// What a shard of a plugin came to.
+#[derive(Debug, Default)]
+pub(super) struct ShardOutcome {
+    pub(super) found: Vec<Found>,
+    pub(super) states: Vec<StateRow>,
+    pub(super) contacts: Vec<(String, Contact)>,
+    pub(super) coverage: Vec<ShardCoverage>,
+    pub(super) cost: Cost,
+}
+
+/// One plugin over one shard.
+pub(super) struct ShardRun<'a> {
+    pub(super) plugin: &'a PluginRun,
+    pub(super) shard: u8,
+    pub(super) slice: Slice,
+    pub(super) rows: &'a Arc<ShardRows>,
+    pub(super) context: &'a SliceFacts,
+    pub(super) gaps: &'a [Gap],
+    pub(super) only: Option<&'a [String]>,
+    pub(super) stop: &'a Stop,
+}
+
+/// A device that gets a session.
+struct Subject<'a> {
+    id: &'a str,
+    facts: Arc<Facts>,
+    told: DeviceFacts,
+    rows: Option<&'a DeviceRows>,
+    kept: Option<(&'a StateKey, &'a State)>,
+}
+
+/// What a session came to.
+struct SessionOutcome {
+    findings: Vec<Finding>,
+    kept: State,
+    note: Option<String>,
+}
+
+impl ShardRun<'_> {
+    /// Runs the sessions of all devices in scope.
+    ///
+    /// # Errors
+    /// The run is being stopped, or the plugin cannot run at all. A fault on a device is no error but coverage.
+    pub(super) fn run(&self) -> Result<ShardOutcome, Fault> {
+        let rows = Arc::new(PluginRows::new(self.rows, self.plugin, self.context));
+        let mut outcome = ShardOutcome::default();
+        let mut total = self.coverage(Status::Complete);
+        let mut instance: Option<Box<dyn Instance>> = None;
+        let mut faults = 0;
+        let subjects = self.subjects(&mut outcome);
+        let sessions = subjects.len();
+        for subject in subjects {
+            total.devices += 1;
+            total.flows += subject.rows.map_or(0, |rows| rows.rows.len() as u64);
+            if let Some(reason) = subject.kept.and_then(|(_, kept)| kept.lost.clone()) {
+                self.lose(&subject, reason, &mut outcome);
+                continue;
+            }
+            if let Some(reason) = self.plugin.budget.spent() {
+                total.status = Status::NotRun;
+                total.fault = Some(reason);
+                break;
+            }
+            let is_shared = instance.is_some();
+            let attempt = self.attempt(&mut instance, &subject, &rows, sessions, &mut outcome);
+            let result = match attempt {
+                Err(fault) if is_shared && fault.kind != FaultKind::Stopped => {
+                    instance = None;
+                    self.attempt(&mut instance, &subject, &rows, 1, &mut outcome)
+                }
+                other => other,
+            };
+            match result {
+                Ok(done) => self.keep(&subject, done, &rows, &mut outcome),
+                Err(fault) if fault.kind == FaultKind::Stopped => return Err(fault),
+                Err(fault) => {
+                    faults += 1;
+                    instance = None;
+                    self.lose(&subject, fault.to_string(), &mut outcome);
+                }
+            }
+            if faults >= SHARED_FAULTS {
+                close(&mut instance, &mut outcome.cost);
+            }
+        }
+        close(&mut instance, &mut outcome.cost);
+        outcome.coverage.push(total);
+        Ok(outcome)
+    }
+
+    /// One session from open to save, in the instance at hand or a new one. A faulted instance's cost counts against
+    /// the plugin's budget.
+    fn attempt(
+        &self,
+        instance: &mut Option<Box<dyn Instance>>,
+        subject: &Subject<'_>,
+        rows: &Arc<PluginRows>,
+        sessions: usize,
+        outcome: &mut ShardOutcome,
+    ) -> Result<SessionOutcome, Fault> {
+        if self.stop.is_stopped() {
+            return Err(Fault::new("open", FaultKind::Stopped, "the run was stopped"));
+        }
+        let mut live = match instance.take() {
+            Some(live) => live,
+            None => self.plugin.detector.instantiate(sessions, self.stop).inspect_err(|fault| self.charge(fault, Duration::ZERO))?,
+        };
+        let before = live.cost().cpu;
+        match self.session(live.as_mut(), subject, rows) {
+            Ok(done) => {
+                *instance = Some(live);
+                Ok(done)
+            }
+            Err(fault) => {
+                self.charge(&fault, live.cost().cpu.saturating_sub(before));
+                close(&mut Some(live), &mut outcome.cost);
+                Err(fault)
+            }
+        }
+    }
+
+    fn charge(&self, fault: &Fault, cpu: Duration) {
+        if fault.kind != FaultKind::Stopped {
+            self.plugin.budget.spend(cpu);
+        }
+    }
+
+    fn session(
+        &self,
+        instance: &mut dyn Instance,
+        subject: &Subject<'_>,
+        rows: &Arc<PluginRows>,
+    ) -> Result<SessionOutcome, Fault> {
+        let (session, note) = self.open(instance, subject)?;
+        let mut reports = Reports { run: self, subject, rows, findings: Vec::new(), flows: 0 };
+        if let Some(device) = subject.rows {
+            let order = rows.order(device);
+            let count = device.rows.len();
+            for from in (0..count).step_by(BATCH_ROWS) {
+                let range = from..(from + BATCH_ROWS).min(count);
+                reports.flows = range.end as u64;
+                let batch = Batch { rows: Arc::clone(rows), device: device.rows.clone(), range, order: order.clone() };
+                let reported = instance.observe(session, Box::new(batch))?;
+                reports.admit("observe", reported)?;
+            }
+        }
+        let reported = instance.end_slice(session, self.slice.start, self.slice.end, self.gaps)?;
+        reports.admit("end-slice", reported)?;
+        let saved = instance.save(session)?;
+        if !(0.0..=1.0).contains(&saved.learned) {
+            let message = format!("state with `learned` {}; it must lie in [0, 1]", saved.learned);
+            return Err(Fault::new("save", FaultKind::Contract, message));
+        }
+        let before = subject.kept.map(|(_, kept)| kept).filter(|_| note.is_none());
+        let kept = State {
+            bytes: saved.bytes,
+            learned: saved.learned,
+            ready: saved.ready,
+            since: before.map_or(self.slice.start, |kept| kept.since),
+            last_flow: match reports.flows {
+                0 => before.map_or(self.slice.start, |kept| kept.last_flow),
+                _ => self.slice.end,
+            },
+            flows: before.map_or(0, |kept| kept.flows) + reports.flows,
+            lost: None,
+        };
+        Ok(SessionOutcome { findings: reports.findings, kept, note })
+    }
+
+    /// Opens a session with the state that fits, else anew; then there is a note that says why.
+    fn open(&self, instance: &mut dyn Instance, subject: &Subject<'_>) -> Result<(SessionId, Option<String>), Fault> {
+        let parameters = &self.plugin.parameters;
+        let mut note = None;
+        let mut state = subject.kept.map(|(_, kept)| kept.bytes.as_slice());
+        if let Some((key, _)) = subject.kept.filter(|(key, _)| key.firmware != subject.facts.firmware) {
+            let (old, new) = (&key.firmware, &subject.facts.firmware);
+            note = Some(format!("firmware changed from {old:?} to {new:?}: learning began anew"));
+            state = None;
+        }
+        loop {
+            match instance.open(&subject.told, parameters, state)? {
+                Opened::Session(session) => return Ok((session, note)),
+                Opened::StateUnreadable(reason) if state.is_some() => {
+                    note = Some(format!("the saved state could not be read ({reason}): learning began anew"));
+                    state = None;
+                }
+                Opened::StateUnreadable(reason) => {
+                    let message = format!("no state was given, yet it could not be read: {reason}");
+                    return Err(Fault::new("open", FaultKind::Contract, message));
+                }
+                Opened::ParametersRefused(reason) => {
+                    let message = format!("parameters refused: {reason}; change them in wardflow.toml");
+                    return Err(Fault::new("open", FaultKind::Contract, message));
+                }
+            }
+        }
+    }
+
+    /// The devices in scope, by id: those of the inventory in this slice, those with flows, those with a state.
+    fn subjects<'s>(&'s self, outcome: &mut ShardOutcome) -> Vec<Subject<'s>> {
+        let mut candidates: BTreeMap<&str, Option<&DeviceRows>> = BTreeMap::new();
+        candidates.extend(self.context.present(self.shard).iter().map(|id| (id.as_str(), None)));
+        let remembered = self.plugin.states.iter().filter(|(key, kept)| self.remembers(&key.device_id, kept));
+        candidates.extend(remembered.map(|(key, _)| (key.device_id.as_str(), None)));
+        candidates.extend(self.rows.devices.iter().map(|rows| (self.context.id(rows.device), Some(rows))));
+        let mut subjects = Vec::new();
+        for (id, rows) in candidates {
+            if self.only.is_some_and(|only| !only.iter().any(|wanted| wanted == id)) {
+                continue;
+            }
+            let facts = self.context.directory.facts(id, self.slice.start);
+            if !self.plugin.watches(&facts) {
+                continue;
+            }
+            if let Some(reason) = self.unsuited(id) {
+                let flows = rows.map_or(0, |rows| rows.rows.len() as u64);
+                outcome.coverage.push(ShardCoverage { devices: 1, flows, ..self.device_coverage(id, Status::Unsuited, reason) });
+                continue;
+            }
+            let known = self.context.peer_facts(id);
+            let told = DeviceFacts {
+                pseudonym: known.pseudonym,
+                class: facts.class.clone(),
+                manufacturer: facts.manufacturer.clone(),
+                model: facts.model.clone(),
+                firmware: facts.firmware.clone(),
+                zone: known.zone,
+            };
+            subjects.push(Subject { id, facts: Arc::new(facts), told, rows, kept: self.plugin.states.of_device(id) });
+        }
+        subjects
+    }
+
+    /// Whether a state's device belongs to this shard and is still remembered.
+    fn remembers(&self, id: &str, kept: &State) -> bool {
+        super::directory::shard_of(id) == self.shard
+            && (self.context.directory.world().inventory.has(id) || kept.last_flow > self.slice.start - FORGET_AFTER)
+    }
+
+    /// Why the manifest's requirements do not hold for one device.
+    fn unsuited(&self, id: &str) -> Option<String> {
+        if !self.plugin.detector.manifest().requires.contains(&Requirement::OwnAddress) {
+            return None;
+        }
+        let world = self.context.directory.world();
+        let addresses = self.context.addresses(id, self.slice.start);
+        let shared = world.infrastructure.iter().find(|item| {
+            matches!(item.role, PeerRole::Nat | PeerRole::Proxy) && addresses.iter().any(|ip| item.cidr.contains(ip))
+        })?;
+        Some(format!("its address lies in {}, which many share (declared as NAT or proxy in [[infrastructure]])", shared.cidr))
+    }
+
+    fn keep(&self, subject: &Subject<'_>, done: SessionOutcome, rows: &PluginRows, outcome: &mut ShardOutcome) {
+        let manifest = self.plugin.detector.manifest();
+        let ip = self.context.addresses(subject.id, self.slice.start).first().map(ToString::to_string);
+        for finding in done.findings {
+            let examples = subject.rows.map_or_else(Vec::new, |device| self.examples(&finding, device, rows));
+            outcome.found.push(Found {
+                plugin: self.plugin.id().to_owned(),
+                plugin_version: manifest.version.to_string(),
+                plugin_digest: self.plugin.detector.digest().to_owned(),
+                device_id: subject.id.to_owned(),
+                device_ip: ip.clone(),
+                facts: Arc::clone(&subject.facts),
+                finding,
+                examples,
+            });
+        }
+        if self.plugin.sees(Column::PeerPrevalence) {
+            outcome.contacts.extend(self.contacts(subject));
+        }
+        if let Some(note) = done.note {
+            outcome.coverage.push(self.device_coverage(subject.id, Status::Complete, note));
+        }
+        outcome.states.push(self.state(subject, done.kept));
+    }
+
+    fn contacts(&self, subject: &Subject<'_>) -> Vec<(String, Contact)> {
+        let known = self.context.peer_facts(subject.id);
+        let rows = subject.rows.map_or(0..0, |device| device.rows.clone());
+        let contacts: BTreeSet<_> = rows
+            .map(|row| self.rows.contact(row, known.class, known.pseudonym))
+            .filter(|contact| self.plugin.prevalence.is_new(contact))
+            .collect();
+        contacts.into_iter().map(|contact| (self.plugin.id().to_owned(), contact)).collect()
+    }
+
+    fn examples(&self, finding: &Finding, device: &DeviceRows, rows: &PluginRows) -> Vec<Example> {
+        let order = rows.order(device);
+        let tables = self.context.directory.read();
+        let example = |index: &u32| {
+            let row = order.as_ref().map_or(device.rows.start + *index as usize, |order| order[*index as usize] as usize);
+            let number = |column| self.rows.column(column).map_or(0, |values| values.get(row));
+            Example {
+                start: number(Column::StartTime).cast_signed(),
+                end: number(Column::EndTime).cast_signed(),
+                peer_ip: tables.endpoints[self.rows.endpoint(row) as usize].ip.to_string(),
+                peer_port: u16::try_from(number(Column::PeerPort)).unwrap_or(0),
+                local_port: u16::try_from(number(Column::LocalPort)).unwrap_or(0),
+                protocol: u8::try_from(number(Column::Protocol)).unwrap_or(0),
+            }
+        };
+        finding.examples.iter().map(example).collect()
+    }
+
+    /// Sets a device aside: this slice says so, and the state keeps it so until the plugin or its settings change.
+    fn lose(&self, subject: &Subject<'_>, reason: String, outcome: &mut ShardOutcome) {
+        outcome.coverage.push(self.device_coverage(subject.id, Status::Faulted, reason.clone()));
+        let blank = || State { since: self.slice.start, last_flow: self.slice.end, ..State::default() };
+        let kept = subject.kept.map_or_else(blank, |(_, kept)| kept.clone());
+        outcome.states.push(self.state(subject, State { lost: Some(reason), ..kept }));
+    }
+
+    fn state(&self, subject: &Subject<'_>, state: State) -> StateRow {
+        let key = StateKey { device_id: subject.id.to_owned(), firmware: subject.facts.firmware.clone() };
+        StateRow { plugin: self.plugin.id().to_owned(), key, state }
+    }
+
+    fn coverage(&self, status: Status) -> ShardCoverage {
+        ShardCoverage {
+            plugin: Some(self.plugin.id().to_owned()),
+            device_id: None,
+            devices: 0,
+            flows: 0,
+            status,
+            fault: None,
+        }
+    }
+
+    fn device_coverage(&self, id: &str, status: Status, reason: String) -> ShardCoverage {
+        ShardCoverage { device_id: Some(id.to_owned()), devices: 1, fault: Some(reason), ..self.coverage(status) }
+    }
+}
+
+/// The reports of one session on their way through the door.
+struct Reports<'a> {
+    run: &'a ShardRun<'a>,
+    subject: &'a Subject<'a>,
+    rows: &'a PluginRows,
+    findings: Vec<Finding>,
+    flows: u64,
+}
+
+impl Reports<'_> {
+    fn admit(&mut self, call: &'static str, reports: Vec<Report>) -> Result<(), Fault> {
+        let most = self.run.plugin.most_findings;
+        let asked = self.findings.len() + reports.len();
+        if asked > most {
+            let message = format!("findings of a session in a slice: {asked} asked, {most} allowed ([limits] findings in wardflow.toml)");
+            return Err(Fault::new(call, FaultKind::Limit, message));
+        }
+        for report in reports {
+            let admission = Admission {
+                manifest: self.run.plugin.detector.manifest(),
+                call,
+                slice_end: self.run.slice.end,
+                flows: self.flows,
+                peer: &|pseudonym| self.address(pseudonym),
+            };
+            let finding = admit(report, &admission)?;
+            self.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    /// The address behind a pseudonym among this session's flows: the last one, if a known device moved. Two addresses
+    /// whose own pseudonyms are equal cannot be told apart, and neither is named.
+    fn address(&self, pseudonym: u64) -> Option<std::net::IpAddr> {
+        let Some(Values::U64(peers)) = self.rows.rows.column(Column::Peer) else { return None };
+        let rows = self.subject.rows?.rows.clone();
+        let tables = self.run.context.directory.read();
+        let endpoints: Vec<_> = rows
+            .filter(|row| peers[*row] == pseudonym)
+            .map(|row| &tables.endpoints[self.run.rows.endpoint(row) as usize])
+            .collect();
+        let own: BTreeSet<_> = endpoints.iter().filter(|e| e.pseudonym == pseudonym).map(|e| e.ip).collect();
+        if own.len() > 1 { None } else { endpoints.last().map(|endpoint| endpoint.ip) }
+    }
+}
+
+/// Drops an instance and keeps count of what it cost.
+fn close(instance: &mut Option<Box<dyn Instance>>, cost: &mut Cost) {
+    if let Some(instance) = instance.take() {
+        let spent = instance.cost();
+        cost.cpu += spent.cpu;
+        cost.bytes += spent.bytes;
+    }
+}

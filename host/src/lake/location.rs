@@ -1,0 +1,111 @@
+//! Where a lake lies, and the object store that reaches it.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use object_store::{ObjectStore, ObjectStoreScheme, parse_url_opts, path::Path as StorePath};
+use url::Url;
+
+use super::store::DurableStore;
+use crate::error::{Context, Error, Result};
+
+/// A directory or a prefix in an object store.
+#[derive(Clone, Debug)]
+pub(super) struct Location {
+    /// The place itself; ends with a slash.
+    pub url: Url,
+    /// The store, with `/` at its own root.
+    pub store: Arc<dyn ObjectStore>,
+    /// The place as a path in the store.
+    pub path: StorePath,
+    /// The place as a directory, if it is a local one.
+    pub directory: Option<PathBuf>,
+}
+
+impl Location {
+    /// Resolves a path, relative to `root`, or a URL. Nothing is created.
+    pub(super) fn resolve(location: &str, root: &Path, options: &[(String, String)]) -> Result<Self> {
+        let Some((scheme, _)) = location.split_once("://") else {
+            return Self::local(&root.join(location));
+        };
+        let wrong = |what: &str| {
+            Error::usage(format!("the lake's location {location:?} {what}"))
+                .remedy("set `lake` in wardflow.toml to a path or to s3://bucket/prefix")
+        };
+        let mut url = Url::parse(location).map_err(|error| wrong("is no URL").because(error))?;
+        match scheme {
+            "file" => Self::local(&url.to_file_path().map_err(|()| wrong("names no local path"))?),
+            "s3" | "s3a" | "memory" => {
+                url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
+                let options = options.iter().map(|(key, value)| (key.to_ascii_lowercase(), value.clone()));
+                let (store, path) =
+                    parse_url_opts(&url, options).map_err(|error| wrong("cannot be reached").because(error))?;
+                Ok(Self { url, store: store.into(), path, directory: None })
+            }
+            _ => Err(wrong(&format!("begins with {scheme}://, which is not supported"))),
+        }
+    }
+
+    fn local(path: &Path) -> Result<Self> {
+        let named = || format!("cannot use {} as the lake", path.display());
+        let directory = canonical(path).context(named)?;
+        let url = Url::from_directory_path(&directory).map_err(|()| Error::usage(named()))?;
+        let (_, path) = ObjectStoreScheme::parse(&url).context(named)?;
+        Ok(Self { url, store: Arc::new(DurableStore::default()), path, directory: Some(directory) })
+    }
+
+    /// A place below this one.
+    pub(super) fn child(&self, name: &str) -> Result<Self> {
+        let url = self.url.join(&format!("{name}/")).context(|| format!("{name:?} is no name in a lake"))?;
+        let directory = self.directory.as_ref().map(|directory| directory.join(name));
+        Ok(Self { url, store: Arc::clone(&self.store), path: self.path.clone().join(name), directory })
+    }
+
+    /// The place as a person would write it.
+    pub(super) fn name(&self) -> String {
+        self.directory.as_ref().map_or_else(|| self.url.to_string(), |directory| directory.display().to_string())
+    }
+}
+
+/// The path without links or dots, though its end may not exist yet.
+fn canonical(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => Ok(canonical(parent)?.join(name)),
+            (_, Some(name)) => Ok(std::env::current_dir()?.join(name)),
+            _ => Err(error),
+        },
+        found => found,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Location;
+    use std::path::Path;
+
+    fn check(location: &str, expected: Result<&str, &str>) {
+        let found = Location::resolve(location, Path::new("/tmp"), &[]).map(|found| found.url.to_string());
+        match expected {
+            Ok(url) => assert_eq!(found.as_deref().ok(), Some(url), "{location}"),
+            Err(message) => {
+                let error = found.map_err(|error| error.to_string()).unwrap_err();
+                assert!(error.contains(message), "{location}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_location_is_a_path_or_a_url() {
+        check("no such lake", Ok("file:///tmp/no%20such%20lake/"));
+        check("/tmp/no-such/../lake", Err("cannot use /tmp/no-such/../lake as the lake"));
+        check("../tmp/no-such-lake", Ok("file:///tmp/no-such-lake/"));
+        check("file:///tmp/no-such-lake", Ok("file:///tmp/no-such-lake/"));
+        check("s3://bucket/ward/lake", Ok("s3://bucket/ward/lake/"));
+        check("ftp://host/lake", Err("ftp://, which is not supported"));
+        check("s3://", Err("cannot be reached"));
+    }
+}

@@ -1,0 +1,150 @@
+//! The run: one `wardflow analyze`, from its beginning to its end.
+
+use std::{fmt, sync::Arc};
+
+use arrow::{
+    array::{Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
+};
+
+use super::coverage_rows::column;
+use crate::{
+    error::{Context, Result},
+    flow::time_type,
+};
+
+/// A run. It is recorded when it begins and again when it ends; of one `run_id` the row with `ended_at` counts, and a
+/// run without one was killed or still goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// What coverage calls it; made by [`run_id`](super::run_id).
+    pub run_id: String,
+    /// Microseconds UTC.
+    pub started_at: i64,
+    /// Microseconds UTC; absent until it ended.
+    pub ended_at: Option<i64>,
+    /// The command line.
+    pub command: String,
+    /// Wardflow's version.
+    pub version: String,
+    /// Slices that were committed, one for each plugin.
+    pub slices: u64,
+    /// Flows that were read.
+    pub flows: u64,
+    /// Findings that were committed, one for each slice.
+    pub findings: u64,
+    /// How it stands.
+    pub status: RunStatus,
+    /// Why it stands so, for a person.
+    pub message: Option<String>,
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunStatus {
+    /// It has not ended.
+    Running,
+    /// It ended and covered everything.
+    Complete,
+    /// It ended and did not cover everything: coverage says what and why.
+    Incomplete,
+    /// It ended with an error.
+    Failed,
+    /// It was asked to stop.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// The word in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Columns of the table `runs`, in the order of [`Run`].
+pub(super) fn schema() -> SchemaRef {
+    let text = |name| Field::new(name, DataType::Utf8, true);
+    let time = |name| Field::new(name, time_type(), true);
+    let count = |name| Field::new(name, DataType::Int64, true);
+    Arc::new(Schema::new(vec![
+        text("run_id"),
+        time("started_at"),
+        time("ended_at"),
+        text("command"),
+        text("wardflow_version"),
+        count("slices"),
+        count("flows"),
+        count("findings"),
+        text("status"),
+        text("message"),
+    ]))
+}
+
+impl RunStatus {
+    const ALL: [Self; 5] = [Self::Running, Self::Complete, Self::Incomplete, Self::Failed, Self::Interrupted];
+}
+
+impl Run {
+    /// The runs of a batch of the table.
+    pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<Self>> {
+        let text = |name: &str| column::<StringArray>(batch, name, &DataType::Utf8);
+        let time = |name: &str| column::<TimestampMicrosecondArray>(batch, name, &time_type());
+        let count = |name: &str| column::<Int64Array>(batch, name, &DataType::Int64);
+        let (ids, commands, versions) = (text("run_id")?, text("command")?, text("wardflow_version")?);
+        let (statuses, messages) = (text("status")?, text("message")?);
+        let (started, ended) = (time("started_at")?, time("ended_at")?);
+        let (slices, flows, findings) = (count("slices")?, count("flows")?, count("findings")?);
+        let status = |row: usize| {
+            let known = RunStatus::ALL.into_iter().find(|status| status.name() == statuses.value(row));
+            known.unwrap_or(RunStatus::Failed)
+        };
+        let run = |row: usize| Self {
+            run_id: ids.value(row).to_owned(),
+            started_at: started.value(row),
+            ended_at: ended.is_valid(row).then(|| ended.value(row)),
+            command: commands.value(row).to_owned(),
+            version: versions.value(row).to_owned(),
+            slices: slices.value(row).cast_unsigned(),
+            flows: flows.value(row).cast_unsigned(),
+            findings: findings.value(row).cast_unsigned(),
+            status: status(row),
+            message: messages.is_valid(row).then(|| messages.value(row).to_owned()),
+        };
+        Ok((0..batch.num_rows()).map(run).collect())
+    }
+
+    /// The run as a row of the table.
+    pub(super) fn to_batch(&self) -> Result<RecordBatch> {
+        let text = |value: &str| Arc::new(StringArray::from(vec![value]));
+        let time = |value: Option<i64>| Arc::new(TimestampMicrosecondArray::from(vec![value]).with_timezone("UTC"));
+        let count = |value: u64| Arc::new(Int64Array::from(vec![i64::try_from(value).unwrap_or(i64::MAX)]));
+        RecordBatch::try_new(
+            schema(),
+            vec![
+                text(&self.run_id),
+                time(Some(self.started_at)),
+                time(self.ended_at),
+                text(&self.command),
+                text(&self.version),
+                count(self.slices),
+                count(self.flows),
+                count(self.findings),
+                text(self.status.name()),
+                Arc::new(StringArray::from(vec![self.message.as_deref()])),
+            ],
+        )
+        .context(|| format!("run {}", self.run_id))
+    }
+}

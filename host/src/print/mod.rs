@@ -1,0 +1,174 @@
+//! What leaves the command: on stdout, on stderr, or in a file. Nothing else in the binary writes.
+//!
+//! Each sink has one door that every string passes: [`text`] for a terminal, [`csv`] for a spreadsheet, [`json`] for a
+//! machine. Flow records and plugins are written by strangers, and a terminal or a spreadsheet obeys what it is given.
+
+mod csv;
+mod failure;
+mod file;
+mod json;
+mod parquet;
+mod progress;
+mod quantity;
+mod rows;
+mod table;
+mod text;
+
+use std::{
+    error::Error as StdError,
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+
+use datafusion::arrow::record_batch::RecordBatch;
+use serde::Serialize;
+use wardflow::error::{Error, Result};
+
+use crate::args::{Color, Format, Global};
+
+pub(crate) use failure::exit_code;
+pub(crate) use progress::{BYTES, Progress, Task};
+pub(crate) use quantity::{count, rate, size};
+pub(crate) use rows::Rows;
+use table::grid;
+
+/// Writes for one person or one machine, as the global options say.
+#[derive(Clone, Debug)]
+pub(crate) struct Printer {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    pub(crate) out: Stream,
+    pub(crate) err: Stream,
+}
+
+/// What is known of stdout or stderr.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stream {
+    /// Whether it is a terminal.
+    pub(crate) terminal: bool,
+    /// Whether to colour on it.
+    pub(crate) color: bool,
+}
+
+/// A look that a line may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Look {
+    Plain,
+    Heading,
+    Good,
+    Bad,
+}
+
+/// That whoever read the output went away: the end, and no failure.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl Printer {
+    /// A printer for the present stdout and stderr. `no_color` is the environment's wish.
+    pub(crate) fn new(global: &Global, no_color: bool) -> Self {
+        let stream = |terminal: bool| Stream {
+            terminal,
+            color: match global.color {
+                Color::Auto => terminal && !no_color,
+                Color::Always => true,
+                Color::Never => false,
+            },
+        };
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            out: stream(io::stdout().is_terminal()),
+            err: stream(io::stderr().is_terminal()),
+        }
+    }
+
+    /// A line of the result, for a person.
+    pub(crate) fn line(&self, look: Look, line: &str) -> Result<()> {
+        to_stdout(&format!("{}\n", paint(look, &text::visible_lines(line), self.out.color)))
+    }
+
+    /// A line beside the result: advice, or what happens.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.quiet && !self.json {
+            to_stderr(&format!("{}\n", text::visible_lines(line)));
+        }
+    }
+
+    /// A report, for a machine: one JSON object on one line.
+    pub(crate) fn object(&self, report: &impl Serialize) -> Result<()> {
+        to_stdout(&format!("{}\n", json::object(report)?))
+    }
+
+    /// Rows of a report: a table for a person.
+    pub(crate) fn batches(&self, batches: &[RecordBatch]) -> Result<()> {
+        let Some(first) = batches.first() else { return Ok(()) };
+        let mut rows = Rows::open(self, Format::Table, None, &first.schema())?;
+        for batch in batches {
+            if rows.write(batch)?.is_break() {
+                break;
+            }
+        }
+        rows.finish().map(drop)
+    }
+
+    /// A table of words.
+    pub(crate) fn grid(&self, header: &[&str], rows: &[Vec<String>]) -> Result<()> {
+        to_stdout(&format!("{}\n", grid(header, rows, self.out)))
+    }
+
+    /// What failed, on stderr.
+    pub(crate) fn failure(&self, error: &Error) {
+        let shown = if self.json { failure::json(error) } else { failure::text(error, self.err.color) };
+        to_stderr(&format!("{shown}\n"));
+    }
+}
+
+/// Text that clap made: help on stdout, a usage error on stderr.
+pub(crate) fn usage(error: &clap::Error, as_json: bool) {
+    if as_json && error.use_stderr() {
+        let message = error.render().to_string();
+        let message = message.trim().trim_start_matches("error: ");
+        to_stderr(&format!("{}\n", failure::json(&Error::usage(message))));
+    } else {
+        // A closed pipe is the only way for it to fail, and nobody is left to hear of it.
+        error.print().unwrap_or_default();
+    }
+}
+
+/// Colours text that has passed the door.
+fn paint(look: Look, text: &str, color: bool) -> String {
+    let code = match look {
+        Look::Plain => return text.to_owned(),
+        Look::Heading => "1",
+        Look::Good => "32",
+        Look::Bad => "1;31",
+    };
+    if color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+fn to_stdout(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(unwritable)
+}
+
+/// Nothing can be said when stderr is gone.
+fn to_stderr(text: &str) {
+    io::stderr().lock().write_all(text.as_bytes()).unwrap_or_default();
+}
+
+/// Why stdout or a file took no more.
+fn unwritable(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        Error::failed("nobody reads the output any more").because(ReaderGone)
+    } else {
+        Error::failed("cannot write the output").because(error)
+    }
+}
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the pipe is closed")
+    }
+}
+
+impl StdError for ReaderGone {}

@@ -1,0 +1,224 @@
+//! Compiled code, kept between runs.
+//!
+//! The cache saves time and is never a root of trust: a plugin is what its component's bytes are, and these are read,
+//! digested, inspected and pinned in every run. Whoever can write here could run code as the user, so the directory must
+//! belong to the user and be closed to everyone else; otherwise it is left alone, which [`Cache::notes`] says. The
+//! checksum finds damage, not malice.
+
+use std::{
+    fs::{self, DirBuilder},
+    hash::{Hash, Hasher},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use wasmtime::{Engine, component::Component};
+
+use super::files;
+
+/// Bytes of a compiled component that are read at most.
+const CODE_BYTES: u64 = 1 << 30;
+const CHECKSUM_BYTES: usize = blake3::OUT_LEN;
+const CONTEXT: &str = "wardflow compiled code, layout 1";
+
+/// The cache, or none.
+#[derive(Debug)]
+pub(super) struct Cache {
+    directory: Option<PathBuf>,
+    notes: Mutex<Vec<String>>,
+}
+
+impl Cache {
+    /// A cache in a directory, which is made if it is not there. Without one, or if others can write to it, everything
+    /// is compiled anew.
+    pub(super) fn new(directory: Option<PathBuf>) -> Self {
+        let cache = Self { directory: None, notes: Mutex::default() };
+        let Some(directory) = directory else { return cache };
+        match open(&directory) {
+            Ok(()) => Self { directory: Some(directory), ..cache },
+            Err(error) => {
+                cache.note(format!("compiled code is not kept: {}: {error}", directory.display()));
+                cache
+            }
+        }
+    }
+
+    /// What the user should know: an unfit directory, a damaged file. Each is told once.
+    pub(super) fn notes(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A component compiled, from the cache if it is there and whole.
+    ///
+    /// # Errors
+    /// The bytes are no valid component. Trouble with the cache is a note, never an error.
+    pub(super) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let Some(directory) = &self.directory else { return Component::from_binary(engine, bytes) };
+        let key = key(engine, digest);
+        let path = directory.join(format!("{key}.code"));
+        match load(engine, &key, &path) {
+            Ok(Some(component)) => return Ok(component),
+            Ok(None) => {}
+            Err(why) => self.note(format!("compiled code was damaged and is made anew: {}: {why}", path.display())),
+        }
+        let component = Component::from_binary(engine, bytes)?;
+        let code = component.serialize()?;
+        let file = [checksum(&key, &code).as_slice(), &code].concat();
+        if let Err(error) = files::write(&path, &file, 0o600) {
+            self.note(format!("compiled code is not kept: {}: {error}", path.display()));
+        }
+        Ok(component)
+    }
+
+    fn note(&self, note: String) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+    }
+}
+
+/// Makes the directory if need be, and sees to it that it is the user's and nobody else's.
+fn open(directory: &Path) -> io::Result<()> {
+    match DirBuilder::new().recursive(true).mode(0o700).create(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(directory)?;
+    let refuse = |rule: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, rule));
+    let user = rustix::process::geteuid().as_raw();
+    if !metadata.is_dir() {
+        refuse("it must be a directory, not a link".to_owned())
+    } else if metadata.uid() != user {
+        refuse(format!("it belongs to user {}; it must belong to user {user}", metadata.uid()))
+    } else if metadata.mode() & 0o077 != 0 {
+        refuse(format!("its mode is {:04o}; it must be 0700", metadata.mode() & 0o7777))
+    } else {
+        Ok(())
+    }
+}
+
+/// The name of compiled code: component, version of wasmtime, and all settings that it depends on.
+fn key(engine: &Engine, digest: &str) -> String {
+    let mut hasher = Key(blake3::Hasher::new_derive_key(CONTEXT));
+    hasher.write(digest.as_bytes());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.finalize().to_hex().to_string()
+}
+
+/// The compiled code in a file, if the file is there; why it cannot be used, if it cannot.
+fn load(engine: &Engine, key: &str, path: &Path) -> Result<Option<Component>, String> {
+    let file = match files::read(path, CODE_BYTES) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let (sum, code) = file.split_at_checked(CHECKSUM_BYTES).ok_or("it is too short")?;
+    if checksum(key, code) != *sum {
+        return Err("its checksum is wrong".to_owned());
+    }
+    // SAFETY: the bytes are those that `component` wrote for this very key: the checksum covers both, and nobody but
+    // the user can write to the directory.
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.map(Some).map_err(|error| error.to_string())
+}
+
+/// Covers the key, so that one component's code is not taken for another's.
+fn checksum(key: &str, code: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    *blake3::Hasher::new_derive_key(CONTEXT).update(key.as_bytes()).update(code).finalize().as_bytes()
+}
+
+/// Lets BLAKE3 take what implements [`Hash`].
+struct Key(blake3::Hasher);
+
+impl Hasher for Key {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.finalize().as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+    use super::Cache;
+    use crate::sandbox::{Sandbox, testing};
+
+    fn sandbox(directory: &Path) -> Sandbox {
+        Sandbox::new(testing::limits(), Some(directory.to_owned())).unwrap()
+    }
+
+    fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn code_is_compiled_once_and_runs_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = directory.path().join("code");
+        let bytes = testing::Guest::default().build();
+        let reports = |sandbox: &Sandbox| testing::run(&sandbox.load(&bytes).unwrap()).unwrap();
+        let first = reports(&sandbox(&cache));
+        let [file] = entries(&cache).try_into().unwrap();
+        let written = fs::metadata(&file).unwrap().modified().unwrap();
+        let again = sandbox(&cache);
+        assert_eq!(reports(&again), first);
+        assert_eq!(again.notes(), Vec::<String>::new());
+        assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written, "compiled again");
+    }
+
+    #[test]
+    fn damaged_or_foreign_code_is_compiled_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = directory.path().join("code");
+        let good = testing::Guest::default().build();
+        let other = testing::Guest::default().with("score", "1").build();
+        let check = |damage: &dyn Fn(&Path, &Path)| {
+            let _ = fs::remove_dir_all(&cache);
+            sandbox(&cache).load(&good).unwrap();
+            let [of_good] = entries(&cache).try_into().unwrap();
+            sandbox(&cache).load(&other).unwrap();
+            let of_other = entries(&cache).into_iter().find(|path| *path != of_good).unwrap();
+            damage(&of_good, &of_other);
+            let sandbox = sandbox(&cache);
+            assert_eq!(testing::run(&sandbox.load(&good).unwrap()).unwrap()[0].score, 0.5);
+            let notes = sandbox.notes();
+            assert!(notes.len() == 1 && notes[0].starts_with("compiled code was damaged"), "{notes:?}");
+            assert_eq!(sandbox.notes(), Vec::<String>::new(), "a note is told once");
+            sandbox.load(&good).unwrap();
+            assert_eq!(sandbox.notes(), Vec::<String>::new(), "the damage was not repaired");
+        };
+        check(&|of_good, _| fs::write(of_good, b"").unwrap());
+        check(&|of_good, _| {
+            let mut bytes = fs::read(of_good).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(of_good, bytes).unwrap();
+        });
+        check(&|of_good, of_other| fs::rename(of_other, of_good).unwrap());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |path: &Path, expected: &str| {
+            let cache = Cache::new(Some(path.to_owned()));
+            assert!(cache.directory.is_none());
+            let notes = cache.notes();
+            assert!(notes.len() == 1 && notes[0].contains(expected), "{notes:?}");
+        };
+        let open = directory.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+        check(&open, "its mode is 0755; it must be 0700");
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(directory.path(), &link).unwrap();
+        check(&link, "it must be a directory, not a link");
+        let file = directory.path().join("file");
+        fs::write(&file, b"").unwrap();
+        check(&file, "it must be a directory");
+    }
+}

@@ -1,0 +1,161 @@
+//! The one engine: which WebAssembly is spoken, and how it is compiled and interrupted.
+
+use std::{num::NonZeroUsize, thread, time::Duration};
+
+use wasmparser::WasmFeatures;
+use wasmtime::{Config, Engine, OptLevel, Strategy, WasmBacktraceDetails};
+
+use crate::error::{Context, Result};
+
+/// How often a running guest is interrupted to look at its deadline and at [`Stop`](crate::detector::Stop).
+pub(super) const TICK: Duration = Duration::from_millis(10);
+
+/// Stack of a guest. A quarter of what a thread of the runtime has, so that the host's own frames always fit.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// Frames kept of a trap. The first few name the culprit; deep recursion repeats itself.
+const FRAMES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
+
+/// An engine and the thread that interrupts its guests. The thread ends with the engine.
+///
+/// # Errors
+/// The processor lacks what the settings need, or no thread can be started.
+pub(super) fn engine() -> Result<Engine> {
+    let engine = Engine::new(&config()).context(|| "the WebAssembly engine cannot start".to_owned())?;
+    let ticking = engine.weak();
+    let tick = move || {
+        while let Some(engine) = ticking.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    };
+    thread::Builder::new()
+        .name("wardflow-epoch".to_owned())
+        .spawn(tick)
+        .context(|| "the thread that interrupts guests cannot start".to_owned())?;
+    Ok(engine)
+}
+
+/// The proposals that are spoken: what compilers emit by default for wasm32 (LLVM's `lime1` and `simd128`).
+pub(super) fn spoken() -> WasmFeatures {
+    WasmFeatures::MUTABLE_GLOBAL
+        | WasmFeatures::SATURATING_FLOAT_TO_INT
+        | WasmFeatures::SIGN_EXTENSION
+        | WasmFeatures::MULTI_VALUE
+        | WasmFeatures::FLOATS
+        | WasmFeatures::BULK_MEMORY
+        | WasmFeatures::BULK_MEMORY_OPT
+        | WasmFeatures::REFERENCE_TYPES
+        | WasmFeatures::CALL_INDIRECT_OVERLONG
+        | WasmFeatures::SIMD
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::COMPONENT_MODEL
+}
+
+/// Every setting that is not wasmtime's default, and every proposal that is not [`spoken`] by name.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift)
+        .cranelift_opt_level(OptLevel::Speed)
+        // 2.5 × slower where floats are dense; what is not finite is refused where it leaves the guest.
+        .cranelift_nan_canonicalization(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_BYTES)
+        .wasm_backtrace_max_frames(Some(FRAMES))
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .native_unwind_info(false)
+        // 4 GiB of address space and a guard: a 32-bit access needs no bounds check, and memory never moves.
+        .memory_reservation(4 << 30)
+        .memory_guard_size(32 << 20)
+        .guard_before_linear_memory(true)
+        .memory_may_move(false)
+        .memory_init_cow(true)
+        .shared_memory(false);
+    // What no detector needs: each is code that a hostile guest could reach.
+    config
+        .gc_support(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_exceptions(false)
+        .wasm_threads(false)
+        .wasm_shared_everything_threads(false)
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_tail_call(false)
+        .wasm_relaxed_simd(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .wasm_stack_switching(false)
+        .concurrency_support(false)
+        .wasm_component_model_gc(false)
+        .wasm_component_model_map(false)
+        .wasm_component_model_memory64(false)
+        .wasm_component_model_fixed_length_lists(false)
+        .wasm_component_model_implements(false);
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use wasmtime::component::Component;
+
+    use super::{TICK, engine, spoken};
+
+    fn check(text: &str, refusal: Option<&str>) {
+        let bytes = wat::parse_str(format!("(component (core module {text}))")).unwrap();
+        match (Component::new(&engine().unwrap(), bytes), refusal) {
+            (Ok(_), None) => {}
+            (Ok(_), Some(_)) => panic!("compiled {text}"),
+            (Err(error), Some(words)) if format!("{error:#}").contains(words) => {}
+            (Err(error), _) => panic!("{text}: {error:#}"),
+        }
+    }
+
+    #[test]
+    fn speaks_these_proposals_and_no_other() {
+        for text in [
+            "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)))",
+            "(func (result i32 i32) (i32.const 0) (i32.const 1))",
+            "(table 1 funcref) (func (table.set (i32.const 0) (ref.null func)))",
+            "(func (result v128) (v128.const i32x4 0 0 0 0))",
+            "(global i32 (i32.add (i32.const 1) (i32.const 1)))",
+            "(func (result i32) (i32.extend8_s (i32.trunc_sat_f32_u (f32.const 1))))",
+        ] {
+            check(text, None);
+        }
+        for (text, refusal) in [
+            ("(type (struct))", "gc"),
+            ("(func (param externref))", "gc types are disallowed"),
+            ("(type (func)) (func (param (ref 0)))", "function references"),
+            ("(tag)", "exceptions"),
+            ("(memory 1 1 shared)", "threads"),
+            ("(memory i64 1)", "memory64"),
+            ("(memory 1) (memory 1)", "multiple memories"),
+            ("(func return_call 0)", "tail calls"),
+            ("(func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0))))", "relaxed SIMD"),
+            ("(memory 1 1 (pagesize 1))", "custom page sizes"),
+            ("(func (param i64) (i64.mul_wide_u (local.get 0) (local.get 0)) (drop) (drop))", "wide arithmetic"),
+            ("(type $f (func)) (type (cont $f))", "stack switching"),
+        ] {
+            check(text, Some(refusal));
+        }
+    }
+
+    #[test]
+    fn an_upgrade_turns_nothing_on() {
+        assert_eq!(engine().unwrap().get_wasm_features(), spoken());
+    }
+
+    #[test]
+    fn the_ticking_thread_ends_with_the_engine() {
+        let engine = engine().unwrap();
+        let weak = engine.weak();
+        drop(engine);
+        thread::sleep(TICK * 5);
+        assert!(weak.upgrade().is_none());
+    }
+}

@@ -1,0 +1,345 @@
+//! The workspace: configuration, archive, inventory, plugins and lake, opened together.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::Value;
+use wardflow_manifest::{Manifest, PluginId};
+
+use crate::{
+    archive::{Archive, Listing, read_inventory},
+    config::{Config, PluginSettings, read_or_create_key},
+    detect::{Budget, Groups, World},
+    detector::Detector,
+    device::Inventory,
+    error::{Context, Error, Result},
+    lake::Lake,
+    sandbox::{Pin, Pins, Sandbox, inspect},
+};
+
+/// Name of the file that pins plugins.
+pub const PINS: &str = "plugins.lock";
+
+/// Everything that a command works on.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the types say it")]
+pub struct Workspace {
+    pub config: Config,
+    pub archive: Archive,
+    pub listing: Listing,
+    pub lake: Lake,
+    pub world: Arc<World>,
+    pub plugins: Plugins,
+}
+
+/// What lies in the plugin directory.
+#[derive(Debug)]
+pub struct Plugins {
+    /// One entry a file, in order of file name.
+    pub offered: Vec<Offered>,
+    pins: Pins,
+    approval_required: bool,
+}
+
+/// A file in the plugin directory.
+#[derive(Debug)]
+pub struct Offered {
+    /// The file.
+    pub file: PathBuf,
+    /// What the component says of itself, if it is one.
+    pub manifest: Option<Manifest>,
+    /// BLAKE3 of the file, if it is a component.
+    pub digest: Option<String>,
+    /// Whether it will run.
+    pub status: PinStatus,
+    /// Why it will not run, if it will not.
+    pub reason: Option<String>,
+    bytes: Arc<[u8]>,
+}
+
+/// Whether a plugin will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinStatus {
+    /// Its bytes are those in `plugins.lock`.
+    Pinned,
+    /// It is not in `plugins.lock` yet.
+    New,
+    /// Its bytes are others than those in `plugins.lock`.
+    Changed,
+    /// It is disabled in `wardflow.toml`.
+    Disabled,
+    /// It is no plugin, or none that can run here.
+    Refused,
+}
+
+impl PinStatus {
+    /// The word in SQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pinned => "pinned",
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Disabled => "disabled",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A plugin with its settings in this workspace.
+#[derive(Clone, Debug)]
+pub struct ReadyPlugin {
+    /// The detector.
+    pub detector: Arc<dyn Detector>,
+    /// Parameters as a JSON object, defaults filled in.
+    pub parameters: Arc<str>,
+    /// Who belongs to its peer groups.
+    pub groups: Arc<Groups>,
+    /// Digest of parameters and groups.
+    pub config_digest: String,
+    /// Most findings of a session in a slice.
+    pub most_findings: usize,
+    /// What faults may cost in a run.
+    pub faults: (u32, Duration),
+}
+
+impl Workspace {
+    /// Opens the workspace of a configuration. `options` are those of object stores.
+    ///
+    /// # Errors
+    /// The archive cannot be listed, the inventory or the key is wrong, or the plugin directory cannot be read.
+    pub async fn open(config: Config, options: &[(String, String)]) -> Result<Self> {
+        let archive = Archive::open_with(&config.archive, &config.root, options.iter().cloned())?;
+        let listing = archive.list().await?;
+        let lake = Lake::open(&config.lake, &config.root, options)?;
+        let entries = config.inventory.as_deref().map(read_inventory).transpose()?.unwrap_or_default();
+        let world = Arc::new(World {
+            inventory: Inventory::new(entries),
+            space: config.space.clone(),
+            infrastructure: config.infrastructure.clone(),
+            timezone: config.timezone.clone(),
+            key: read_or_create_key(&config.key)?,
+        });
+        let plugins = Plugins::read(&config)?;
+        Ok(Self { config, archive, listing, lake, world, plugins })
+    }
+
+    /// Compiles the plugins that may run and are `wanted`, in order of id. Those that cannot be readied are told apart.
+    ///
+    /// # Errors
+    /// The sandbox cannot start, or the settings of a plugin are wrong.
+    pub fn ready(&self, cache: Option<PathBuf>, wanted: impl Fn(&str) -> bool) -> Result<Vec<ReadyPlugin>> {
+        let sandbox = Sandbox::new(self.config.limits.clone(), cache)?;
+        let mut ready = BTreeMap::new();
+        for offered in &self.plugins.offered {
+            let Some(manifest) = &offered.manifest else { continue };
+            if matches!(offered.status, PinStatus::Pinned | PinStatus::New) && wanted(manifest.id.as_str()) {
+                let plugin = sandbox
+                    .load(&offered.bytes)
+                    .context(|| format!("plugin {} in {} cannot be loaded", manifest.id, offered.file.display()))?;
+                ready.insert(manifest.id.clone(), self.settle(Arc::new(plugin))?);
+            }
+        }
+        Ok(ready.into_values().collect())
+    }
+
+    /// Joins a detector with its settings.
+    ///
+    /// # Errors
+    /// A parameter breaks the manifest's schema, or a peer group is not declared.
+    pub fn settle(&self, detector: Arc<dyn Detector>) -> Result<ReadyPlugin> {
+        let manifest = detector.manifest();
+        let settings = self.config.plugin.get(manifest.id.as_str()).cloned().unwrap_or_default();
+        let parameters = parameters(manifest, &settings)?;
+        let groups = Groups::new(manifest, &settings.peer_groups)?;
+        let config_digest = blake3::hash(format!("{parameters}\n{groups:?}").as_bytes()).to_hex()[..32].to_owned();
+        let limits = &self.config.limits;
+        Ok(ReadyPlugin {
+            parameters: parameters.into(),
+            groups: Arc::new(groups),
+            config_digest,
+            most_findings: limits.findings,
+            faults: (limits.faults, Duration::from_secs(limits.faulted_seconds)),
+            detector,
+        })
+    }
+
+    /// Pins the new among these plugins to the bytes that are about to run.
+    ///
+    /// # Errors
+    /// `plugins.lock` cannot be written.
+    pub fn pin(&self, run: &[ReadyPlugin]) -> Result<()> {
+        let mut pins = self.plugins.pins.clone();
+        for plugin in run {
+            pins.pin(&plugin.detector.manifest().id, &plugin.detector.manifest().version, plugin.detector.digest());
+        }
+        if pins == self.plugins.pins { Ok(()) } else { pins.write(&self.config.root.join(PINS)) }
+    }
+}
+
+impl ReadyPlugin {
+    /// A fresh budget for faults.
+    pub fn budget(&self) -> Arc<Budget> {
+        Arc::new(Budget::new(self.faults.0, self.faults.1))
+    }
+
+    /// The plugin's id.
+    pub fn id(&self) -> &PluginId {
+        &self.detector.manifest().id
+    }
+}
+
+impl Plugins {
+    /// Inspects every `*.wasm` of the plugin directory. No guest code runs and nothing is compiled.
+    ///
+    /// # Errors
+    /// The directory or `plugins.lock` cannot be read.
+    pub fn read(config: &Config) -> Result<Self> {
+        let pins = Pins::read(&config.root.join(PINS))?;
+        let mut plugins = Self { offered: Vec::new(), pins, approval_required: config.approval_required };
+        for file in wasm_files(&config.plugins)? {
+            let offered = plugins.offer(file, config);
+            plugins.offered.push(offered);
+        }
+        plugins.refuse_namesakes();
+        Ok(plugins)
+    }
+
+    fn offer(&self, file: PathBuf, config: &Config) -> Offered {
+        let refused = |file: PathBuf, error: &Error| Offered {
+            file,
+            manifest: None,
+            digest: None,
+            status: PinStatus::Refused,
+            reason: Some(describe(error)),
+            bytes: Arc::from([]),
+        };
+        let bytes = match read_at_most(&file, u64::from(config.limits.component_mib) << 20) {
+            Ok(bytes) => bytes,
+            Err(error) => return refused(file, &error),
+        };
+        let inspection = match inspect(&bytes, &config.limits) {
+            Ok(inspection) => inspection,
+            Err(error) => return refused(file, &error),
+        };
+        let id = inspection.manifest.id.clone();
+        let settings = config.plugin.get(id.as_str());
+        let (status, reason) = if settings.is_some_and(|settings| settings.disabled) {
+            (PinStatus::Disabled, Some("disabled in wardflow.toml".to_owned()))
+        } else {
+            self.standing(&inspection.manifest, &inspection.digest)
+        };
+        Offered {
+            file,
+            manifest: Some(inspection.manifest),
+            digest: Some(inspection.digest),
+            status,
+            reason,
+            bytes: bytes.into(),
+        }
+    }
+
+    fn standing(&self, manifest: &Manifest, digest: &str) -> (PinStatus, Option<String>) {
+        let approve = format!("ask the publisher whether {digest} is theirs; then `wardflow plugin approve {}`", manifest.id);
+        match self.pins.check(&manifest.id, &manifest.version, digest) {
+            Pin::Changed { was } => {
+                (PinStatus::Changed, Some(format!("version {} is pinned to {was}; {approve}", manifest.version)))
+            }
+            Pin::New | Pin::Pinned { approved: false } if self.approval_required => {
+                (PinStatus::Refused, Some(format!("it is not approved, and wardflow.toml says approval = \"required\"; {approve}")))
+            }
+            Pin::New => (PinStatus::New, None),
+            Pin::Pinned { .. } => (PinStatus::Pinned, None),
+        }
+    }
+
+    /// Two files with one id: which of them is meant cannot be told, so neither runs.
+    fn refuse_namesakes(&mut self) {
+        let mut files: BTreeMap<PluginId, Vec<String>> = BTreeMap::new();
+        for offered in &self.offered {
+            if let Some(manifest) = &offered.manifest {
+                files.entry(manifest.id.clone()).or_default().push(offered.file.display().to_string());
+            }
+        }
+        for offered in &mut self.offered {
+            let same = offered.manifest.as_ref().and_then(|manifest| files.get(&manifest.id));
+            if let Some(same) = same.filter(|same| same.len() > 1) {
+                offered.status = PinStatus::Refused;
+                offered.reason = Some(format!("its id is that of {}: keep one of them", same.join(", ")));
+            }
+        }
+    }
+}
+
+/// Parameters with the schema's defaults filled in, as canonical JSON.
+fn parameters(manifest: &Manifest, settings: &PluginSettings) -> Result<String> {
+    let mut given = settings.parameters.clone();
+    let known: BTreeMap<&String, &Value> =
+        manifest.parameters.get("properties").and_then(Value::as_object).into_iter().flatten().collect();
+    for (name, property) in &known {
+        if let Some(default) = property.get("default") {
+            given.entry((*name).clone()).or_insert_with(|| default.clone());
+        }
+    }
+    let value = Value::Object(given);
+    let refused = |why: String| {
+        let names: Vec<_> = known.keys().map(|name| name.as_str()).collect();
+        Error::usage(format!("the parameters of plugin {} are wrong: {why}", manifest.id)).remedy(format!(
+            "correct [plugin.\"{}\".parameters] in wardflow.toml; it may have: {}",
+            manifest.id,
+            names.join(", ")
+        ))
+    };
+    let schema = jsonschema::validator_for(&manifest.parameters)
+        .map_err(|error| Error::failed(format!("the schema of plugin {}'s parameters is none: {error}", manifest.id)))?;
+    let broken: BTreeSet<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+    match broken.into_iter().next() {
+        Some(why) => Err(refused(why)),
+        None => Ok(value.to_string()),
+    }
+}
+
+fn wasm_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let doing = || format!("the directory of plugins, {}, cannot be read", directory.display());
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.context(doing)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.context(doing)?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_at_most(file: &Path, most: u64) -> Result<Vec<u8>> {
+    use io::Read;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(file).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
+    read.context(|| format!("{} cannot be read", file.display()))?;
+    Ok(bytes)
+}
+
+/// An error with its causes and its remedy, in one line.
+pub fn describe(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    if let Some(remedy) = error.remedy_text() {
+        text.push_str("; ");
+        text.push_str(remedy);
+    }
+    text
+}

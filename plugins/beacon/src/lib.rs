@@ -1,0 +1,289 @@
+//! `wardflow/beacon`: regular contact of a device with an outside peer.
+//!
+//! # What it finds
+//! - `beacon`: the device contacts a peer and port at regular intervals, give or take a fifth, whatever the gaps in
+//!   between; or with payload of the same size each time and more evenly than chance would have it.
+//! - `failed-contact`: the device keeps trying a peer and port over TCP, and at least 19 in 20 attempts fail.
+//!
+//! # Why it matters for a device
+//! A medical device has few peers, and its maker knows them. One outside peer that it asks every minute is either a
+//! service that nobody declared or command and control (ATT&CK T1071, T1008). Inside the hospital regular contact is
+//! what devices do all day, so internal peers are left out unless `internal` is set.
+//!
+//! # How
+//! Flows that begin within a second of each other are one contact; so are the repeated SYNs of one attempt, and the
+//! pieces into which an exporter cuts a long connection (same port, and begun where the last one ended or without a
+//! handshake). The intervals between contacts go into a histogram of bins of equal ratio. What counts is the largest
+//! share p of intervals in any window of ratio 1.5, "the same time, give or take a fifth":
+//! - It is the mode that counts, as in the interval modes of RITA (Active Countermeasures), and not the variance or
+//!   the coefficient of variation, which one gap of hours ruins (Hubballi and Goyal, "FlowSummary: Summarizing Network
+//!   Flows for Communication Periodicity Detection", PReMI 2013, use the deviation; RITA's Bowley skewness and median
+//!   absolute deviation bear up to a quarter and a half of outliers; the mode bears more, and two modes besides).
+//! - Chance is the reference: for contacts at random (Poisson), intervals are exponential, and the share in the window
+//!   [x, 1.5 x] is e^-x - e^-1.5x (x in mean intervals), at most (2/3)^2 - (2/3)^3 = 4/27, at x = 2 ln 1.5.
+//! - Regularity asks for p beyond chance by six standard deviations of a binomial share: the window is chosen after
+//!   the fact, and there are many peers.
+//! - Contact is regular in time if, moreover, p is at least `least_share`; regular in size if at least 0.9 of the
+//!   payloads, in both directions, lie in a window of ratio 1.1 (compare RITA's data size score). Size alone would
+//!   report every revocation check of a browser.
+//!
+//! The score is (p - 4/27) / (1 - 4/27), or its mean with the share of equal sizes if that is more; confidence is
+//! n / (n + 10) for n intervals. Severity starts at low, goes up for a port that is none of the usual ones for polling
+//! and for a peer that the device took up after a day of being watched, and down where `shared_by` devices of the class
+//! use peer and port or where the peer is internal.
+//!
+//! # What is no beacon
+//! - DHCP, multicast, broadcast, flows that the peer initiated, and any peer of group `expected-cloud` or of a declared
+//!   role other than name and time server, proxy and NAT.
+//! - Name and time service: with declared servers whatever its shape, with others if it looks like it (recognised as
+//!   `dns` or `ntp`, or on 53 or 123 with payload that DNS over UDP, RFC 1035, and NTP, RFC 5905, have). A resolver that
+//!   nobody declared is therefore not reported: queries follow what else the device does, and those contacts are
+//!   judged. (RITA's sample logs `proxy_rolling` score one such resolver 0.67; its p is 0.32, which is no beacon here
+//!   either.) Any other service of such a server is judged.
+//!
+//! # Blind spots
+//! One connection that is kept open; periods below two seconds or above seven days; fewer than `least_contacts`
+//! contacts; jitter above about half the period with payload that varies; a server that moves from address to address;
+//! tunnelling in DNS or NTP; one fixed port, for UDP more often than every 15 s, for TCP where records do not tell of
+//! handshakes; servers behind a proxy, where all contacts go to one peer; and, in a device with more than 160 new peers
+//! between two beats, slow beacons, whose memory is taken by newer peers. An infection of many devices at once counts as
+//! common to the class, and lowers severity.
+//!
+//! # Parameters
+//! `least_contacts`, `least_span_minutes`, `least_share`, `shared_by`, `internal`: see `plugin.toml`.
+
+mod histogram;
+mod scope;
+mod seen;
+mod track;
+
+use serde::{Deserialize, Serialize};
+use wardflow_sdk::{
+    Bounded, DAY, Detector, Device, Findings, Flows, HOUR, MINUTE, SECOND, Saved, Severity, Slice, math,
+};
+
+use crate::{
+    histogram::{Histogram, Mode},
+    seen::Seen,
+    track::{Contact, INTERVALS, SIZES, Track},
+};
+
+/// Largest share of exponential intervals in a window of ratio 1.5.
+const CHANCE: f64 = 4.0 / 27.0;
+/// Standard deviations above chance that regularity asks for.
+const SIGMAS: f64 = 6.0;
+/// Share of equal sizes, in each direction.
+const EQUAL_SIZES: f64 = 0.9;
+/// Share of failed contacts from which contact counts as failing.
+const FAILING: f64 = 0.95;
+/// How long a device is watched before a peer counts as new to it.
+const WATCHED: i64 = DAY;
+/// Contacts after which a track is kept apart from those that come and go.
+const SETTLED: u32 = 8;
+/// How long a track is kept without contact.
+const FORGOTTEN: i64 = 8 * DAY;
+
+/// Regular contact of one device with outside peers.
+pub struct Beacon {
+    parameters: Parameters,
+    state: State,
+}
+
+/// What the hospital may set; see `plugin.toml`.
+#[derive(Debug, Deserialize)]
+pub struct Parameters {
+    least_contacts: u32,
+    least_span_minutes: i64,
+    least_share: f64,
+    shared_by: u32,
+    internal: bool,
+}
+
+/// What is remembered of a device.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Start of the device's first flow.
+    watched_since: Option<i64>,
+    /// Peers of a few contacts, which come and go.
+    young: Bounded<Key, Track, 160>,
+    /// Peers of [`SETTLED`] contacts and more.
+    settled: Bounded<Key, Track, 40>,
+}
+
+/// A peer, its port and the protocol.
+type Key = (u64, u16, u8);
+
+impl Detector for Beacon {
+    type Parameters = Parameters;
+    type State = State;
+
+    fn open(_: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
+        Ok(Self { parameters, state: state.unwrap_or_default() })
+    }
+
+    fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
+        for row in flows.rows() {
+            let start = flows.start_time()[row];
+            let since = self.state.watched_since.get_or_insert(start);
+            *since = start.min(*since);
+            if scope::is_judged(flows, row, self.parameters.internal) {
+                self.judge(flows, row);
+            }
+        }
+    }
+
+    fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
+        for (key, track) in self.state.settled.iter() {
+            self.report(*key, track, findings);
+        }
+        self.state.young.retain(|_, last, _| last > slice.end - FORGOTTEN);
+        self.state.settled.retain(|_, last, _| last > slice.end - FORGOTTEN);
+    }
+
+    fn save(self) -> Saved<State> {
+        Saved { state: self.state, learned: 1.0, ready: true }
+    }
+}
+
+impl Beacon {
+    fn judge(&mut self, flows: &Flows<'_>, row: usize) {
+        let key = (flows.peer()[row], flows.peer_port()[row], flows.protocol()[row]);
+        let (start, end) = (flows.start_time()[row], flows.end_time()[row]);
+        let contact = Contact {
+            start,
+            end,
+            local_port: flows.local_port()[row],
+            is_tcp: key.2 == scope::TCP,
+            state: flows.conn_state()[row],
+            sent: flows.bytes_sent()[row],
+            received: flows.bytes_received()[row],
+            packets_received: flows.packets_received()[row],
+        };
+        let settled = self.state.settled.get(&key).is_some();
+        let track = match settled {
+            true => self.state.settled.touch(key, end, || Track::new(start)),
+            false => self.state.young.touch(key, end, || Track::new(start)),
+        };
+        let interval = track.add(contact);
+        track.seen.get_or_insert_with(|| Seen::new(flows, row)).add(flows, row, interval);
+        if !settled
+            && track.contacts >= SETTLED
+            && let Some(track) = self.state.young.remove(&key)
+        {
+            self.state.settled.touch(key, end, || track);
+        }
+    }
+
+    fn report(&self, key: Key, track: &Track, findings: &mut Findings) {
+        let Some(seen) = &track.seen else { return };
+        let enough = track.contacts >= self.parameters.least_contacts
+            && track.last - track.since >= self.parameters.least_span_minutes * MINUTE;
+        let Some(regularity) = Regularity::of(track).filter(|_| enough) else { return };
+        let failed = f64::from(track.failed) / f64::from(track.contacts.max(1));
+        let (peer, port, protocol) = key;
+        let name = scope::port_name(port, protocol);
+        let (kind, score) = match failed {
+            FAILING.. => ("failed-contact", failed),
+            _ if regularity.is_regular(self.parameters.least_share) => ("beacon", regularity.score()),
+            _ => return,
+        };
+        let place = if seen.is_external { "an outside peer" } else { "a peer inside" };
+        let every = Every(seen.interval(regularity.mode));
+        let percent = regularity.mode.share * 100.0;
+        let draft = findings
+            .report(kind, seen.first, seen.last)
+            .severity(self.severity(key, track, seen))
+            .score(score)
+            .confidence(regularity.confidence())
+            .peer(peer)
+            .peer_port(port)
+            .protocol(protocol)
+            .flow_count(seen.flows)
+            .measured("interval", every.0, "s", ..)
+            .measured("interval-share", regularity.mode.share, "1", ..=CHANCE)
+            .measured("size-share", regularity.size, "1", ..)
+            .measured("contacts", f64::from(track.contacts), "1", ..)
+            .measured("failed-share", failed, "1", ..)
+            .examples(seen.examples.iter().copied());
+        if kind == "beacon" {
+            draft.summary(format_args!(
+                "contacted {name} of {place} every {every}, {percent:.0} % of intervals within a fifth of it, {} flows",
+                seen.flows
+            ));
+        } else {
+            draft.summary(format_args!(
+                "tried {name} of {place} every {every}; {:.0} % of attempts failed, {} flows",
+                failed * 100.0,
+                seen.flows
+            ));
+        }
+    }
+
+    fn severity(&self, (_, port, protocol): Key, track: &Track, seen: &Seen) -> Severity {
+        let is_new = self.state.watched_since.is_some_and(|since| track.since - since >= WATCHED);
+        let is_common = seen.prevalence >= self.parameters.shared_by;
+        let up = u8::from(is_new) + u8::from(!scope::is_polling_port(port, protocol));
+        let down = u8::from(is_common) + u8::from(!seen.is_external);
+        match (up, down) {
+            (2, 0) => Severity::High,
+            (2, 1) | (1, 0) => Severity::Medium,
+            (2, 2) | (1, 1) | (0, 0) => Severity::Low,
+            _ => Severity::Informational,
+        }
+    }
+}
+
+/// How regular contacts are.
+#[derive(Clone, Copy, Debug)]
+struct Regularity {
+    intervals: f64,
+    /// The best window of intervals, in seconds.
+    mode: Mode,
+    /// Share of equal payloads, in the direction in which it is less; zero without payloads.
+    size: f64,
+}
+
+impl Regularity {
+    fn of(track: &Track) -> Option<Self> {
+        let mode = track.intervals.mode(INTERVALS)?;
+        let equal = |sizes: &Histogram| sizes.mode(SIZES).map_or(0.0, |mode| mode.share);
+        Some(Self {
+            intervals: f64::from(track.intervals.len()),
+            mode,
+            size: equal(&track.sent).min(equal(&track.received)),
+        })
+    }
+
+    fn is_regular(&self, least_share: f64) -> bool {
+        let deviation = math::sqrt(CHANCE * (1.0 - CHANCE) / self.intervals);
+        let beyond_chance = self.mode.share >= CHANCE + SIGMAS * deviation;
+        beyond_chance && (self.mode.share >= least_share || self.size >= EQUAL_SIZES)
+    }
+
+    fn score(&self) -> f64 {
+        let time = (self.mode.share - CHANCE) / (1.0 - CHANCE);
+        time.max(f64::midpoint(time, self.size))
+    }
+
+    fn confidence(&self) -> f64 {
+        self.intervals / (self.intervals + 10.0)
+    }
+}
+
+/// A time in seconds, as a person says it.
+struct Every(f64);
+
+impl std::fmt::Display for Every {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.0;
+        if seconds < 2.0 * (MINUTE / SECOND) as f64 {
+            write!(f, "{seconds:.0} s")
+        } else if seconds < 2.0 * (HOUR / SECOND) as f64 {
+            write!(f, "{:.1} min", seconds * SECOND as f64 / MINUTE as f64)
+        } else {
+            write!(f, "{:.1} h", seconds * SECOND as f64 / HOUR as f64)
+        }
+    }
+}
+
+wardflow_sdk::export!(Beacon, include_str!("../plugin.toml"));

@@ -1,0 +1,56 @@
+use wardflow_sdk::{Flows, PeerScope, SECOND, math};
+
+use crate::histogram::Mode;
+
+/// Intervals that are kept to state their median.
+const INTERVALS: usize = 16;
+/// Flows that are kept as examples.
+const EXAMPLES: usize = 5;
+
+/// What one slice shows of a peer and port. It is not saved.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) flows: u64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) is_external: bool,
+    /// Devices of the class that use the peer and port.
+    pub(crate) prevalence: u32,
+    pub(crate) examples: Vec<u32>,
+    /// The first intervals, in seconds.
+    intervals: Vec<f64>,
+}
+
+impl Seen {
+    /// Nothing yet of what a flow begins.
+    pub(crate) fn new(flows: &Flows<'_>, row: usize) -> Self {
+        Self {
+            flows: 0,
+            first: flows.start_time()[row],
+            last: flows.end_time()[row],
+            is_external: flows.peer_scope()[row] == PeerScope::External,
+            prevalence: flows.peer_prevalence()[row],
+            examples: Vec::new(),
+            intervals: Vec::new(),
+        }
+    }
+
+    /// Adds a flow, and the interval that it ends, in microseconds, if it ends one.
+    pub(crate) fn add(&mut self, flows: &Flows<'_>, row: usize, interval: Option<i64>) {
+        self.flows += 1;
+        self.first = self.first.min(flows.start_time()[row]);
+        self.last = self.last.max(flows.end_time()[row]);
+        if let Some(interval) = interval.filter(|_| self.intervals.len() < INTERVALS) {
+            self.intervals.push(interval as f64 / SECOND as f64);
+        }
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(flows.position(row));
+        }
+    }
+
+    /// The usual interval, in seconds: the median of the kept ones that lie in the mode, else the middle of the mode.
+    pub(crate) fn interval(&self, mode: Mode) -> f64 {
+        let inside = self.intervals.iter().copied().filter(|interval| (mode.low..mode.high).contains(interval));
+        math::median(&mut inside.collect::<Vec<_>>()).unwrap_or(mode.middle)
+    }
+}

@@ -1,0 +1,294 @@
+//! What is a beacon, and what only looks like one.
+
+use wardflow_sdk::{
+    ConnState, DAY, Device, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, UNKNOWN, name_id,
+    native::{Batch, Flow, Harness, Run},
+};
+
+const MONDAY: i64 = 19_723 * DAY;
+
+/// Numbers that look random and are always the same (SplitMix64, Steele and others, 2014), in [0, 1).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn exponential(&mut self) -> f64 {
+        -(1.0 - self.roll()).ln()
+    }
+}
+
+/// A connection to an outside peer, on a port of its own.
+fn outside(time: i64) -> Flow {
+    let port = 32_768 + (time / SECOND).rem_euclid(28_000) as u16;
+    Flow { end_time: time + SECOND / 2, peer: 66, peer_scope: PeerScope::External, local_port: port, ..Flow::at(time) }
+}
+
+/// Contacts from `from` until `until`, each after an interval in seconds that `next` gives.
+fn contacts(from: i64, until: i64, mut next: impl FnMut() -> f64) -> Vec<i64> {
+    let later = |time: &i64| Some(time + (next() * SECOND as f64) as i64);
+    std::iter::successors(Some(from), later).take_while(|time| *time < until).collect()
+}
+
+fn every(seconds: f64, from: i64, until: i64) -> Vec<Flow> {
+    contacts(from, until, || seconds).into_iter().map(outside).collect()
+}
+
+fn run(flows: Vec<Flow>) -> Run {
+    Harness::of(wardflow_beacon::plugin()).run(flows)
+}
+
+/// Asserts the kinds that are reported, each once or more.
+#[track_caller]
+fn check(flows: Vec<Flow>, kinds: &[&str]) -> Vec<Finding> {
+    let found = run(flows).findings;
+    let mut reported: Vec<_> = found.iter().map(|found| found.finding.kind.as_str()).collect();
+    reported.dedup();
+    assert_eq!(reported, kinds, "{found:#?}");
+    found.into_iter().map(|found| found.finding).collect()
+}
+
+#[test]
+fn jitter_and_gaps_of_hours_hide_no_beacon() {
+    let mut dice = Dice(1);
+    let times = contacts(MONDAY, MONDAY + DAY, || 48.0 + 24.0 * dice.roll());
+    let awake = times.into_iter().filter(|time| !matches!((time - MONDAY) / HOUR, 2..5 | 9..14 | 20..22));
+    let findings = check(awake.map(outside).collect(), &["beacon"]);
+    let interval = &findings[0].observations[0];
+    assert!((55.0..65.0).contains(&interval.measured), "{interval:?}");
+    assert!(findings[0].score > 0.8 && findings[0].confidence > 0.9, "{:?}", findings[0]);
+}
+
+#[test]
+fn one_slice_is_enough() {
+    check(every(23.0, MONDAY, MONDAY + 45 * MINUTE), &["beacon"]);
+    check(every(300.0, MONDAY, MONDAY + 5 * HOUR), &["beacon"]);
+}
+
+#[test]
+fn a_slow_beacon_is_found_over_days() {
+    check(every(4.0 * 3_600.0, MONDAY, MONDAY + 5 * DAY), &["beacon"]);
+}
+
+#[test]
+fn few_contacts_or_a_short_while_are_not_enough() {
+    check(every(300.0, MONDAY, MONDAY + 90 * MINUTE), &[]);
+    check(every(10.0, MONDAY, MONDAY + 20 * MINUTE), &[]);
+}
+
+#[test]
+fn contact_by_chance_is_no_beacon() {
+    for seed in 0..200 {
+        for mean in [200.0, 7_200.0] {
+            let mut dice = Dice(seed);
+            let times = contacts(MONDAY, MONDAY + 3 * DAY, || mean * dice.exponential());
+            check(times.into_iter().map(outside).collect(), &[]);
+        }
+    }
+}
+
+#[test]
+fn browsing_is_no_beacon() {
+    let mut dice = Dice(7);
+    let mut flows = Vec::new();
+    for visit in contacts(MONDAY, MONDAY + 2 * DAY, || 40.0 * dice.exponential().powi(3)) {
+        let peer = 100 + visit.unsigned_abs() / 7 % 12;
+        for connection in 0..visit.rem_euclid(6) {
+            let time = visit + connection * SECOND / 5;
+            let bytes_sent = 500 + visit.unsigned_abs() % 9_000;
+            flows.push(Flow { peer, bytes_sent, ..outside(time) });
+        }
+    }
+    check(flows, &[]);
+}
+
+#[test]
+fn equal_sizes_count_if_contact_is_more_even_than_chance() {
+    let mut dice = Dice(3);
+    let wide = contacts(MONDAY, MONDAY + DAY, || 30.0 + 270.0 * dice.roll());
+    check(wide.iter().map(|time| outside(*time)).collect(), &["beacon"]);
+    let of_any_size = |time: &i64| Flow { bytes_sent: 200 + time.unsigned_abs() % 8_000, ..outside(*time) };
+    check(wide.iter().map(of_any_size).collect(), &[]);
+    let mut dice = Dice(4);
+    let chance = contacts(MONDAY, MONDAY + DAY, || 165.0 * dice.exponential());
+    check(chance.into_iter().map(outside).collect(), &[]);
+}
+
+#[test]
+fn attempts_that_only_fail_are_of_another_kind() {
+    let failing = |state, packets_received| {
+        let fail = move |flow: Flow| Flow { conn_state: state, packets_received, bytes_sent: 0, ..flow };
+        every(60.0, MONDAY, MONDAY + 2 * HOUR).into_iter().map(fail).collect::<Vec<_>>()
+    };
+    check(failing(ConnState::S0, 0), &["failed-contact"]);
+    check(failing(ConnState::Rej, 1), &["failed-contact"]);
+    check(failing(ConnState::Unknown, 0), &["failed-contact"]);
+    check(failing(ConnState::Unknown, UNKNOWN), &["beacon"]);
+    check(failing(ConnState::Rsto, 1), &["beacon"]);
+}
+
+#[test]
+fn repeated_syns_are_one_attempt() {
+    let mut flows = Vec::new();
+    for time in contacts(MONDAY, MONDAY + HOUR, || 30.0) {
+        for (after, local_port) in [(0, 50_000), (3, 50_000), (7, 50_000)] {
+            let port = local_port + (time / SECOND).rem_euclid(9_000) as u16;
+            flows.push(Flow { conn_state: ConnState::S0, local_port: port, ..outside(time + after * SECOND) });
+        }
+    }
+    let findings = check(flows, &["failed-contact"]);
+    let (interval, contacts) = (&findings[0].observations[0], &findings[0].observations[3]);
+    assert!((interval.measured - 30.0).abs() < 0.1, "{interval:?}");
+    assert!((contacts.measured - 120.0).abs() < 0.1, "{contacts:?}");
+}
+
+#[test]
+fn what_an_exporter_cuts_is_one_contact() {
+    let piece =
+        |time, state| Flow { end_time: time + 30 * MINUTE, local_port: 50_000, conn_state: state, ..outside(time) };
+    for state in [ConnState::Oth, ConnState::Unknown, ConnState::S1] {
+        check((0..96).map(|n| piece(MONDAY + n * 30 * MINUTE, state)).collect(), &[]);
+    }
+    let two_at_once =
+        |n: i64| Flow { local_port: 50_000 + (n % 2) as u16, ..piece(MONDAY + n * 15 * MINUTE, ConnState::Oth) };
+    check((0..192).map(two_at_once).collect(), &[]);
+    let kept_alive = |n| Flow { local_port: 50_000, conn_state: ConnState::Unknown, ..outside(MONDAY + n * MINUTE) };
+    check((0..192).map(kept_alive).collect(), &[]);
+}
+
+#[test]
+fn a_flood_is_one_contact() {
+    check((0..20_000).map(|n| outside(MONDAY + n * SECOND / 2)).collect(), &[]);
+}
+
+#[test]
+fn names_and_time_are_no_beacons_unless_they_are_something_else() {
+    let to = |peer_port, protocol, service: &str, bytes_sent, packets_sent| {
+        let service = name_id(service);
+        let change = move |flow: Flow| Flow { peer_port, protocol, service, bytes_sent, packets_sent, ..flow };
+        every(64.0, MONDAY, MONDAY + 4 * HOUR).into_iter().map(change).collect::<Vec<_>>()
+    };
+    check(to(123, 17, "ntp", 48, 1), &[]);
+    check(to(123, 17, "", 48, 1), &[]);
+    check(to(123, 17, "", UNKNOWN, UNKNOWN), &[]);
+    check(to(53, 17, "dns", 4_000, 1), &[]);
+    check(to(53, 17, "", 44, 1), &[]);
+    check(to(53, 6, "dns", 60, 5), &[]);
+    check(to(123, 17, "", 900, 1), &["beacon"]);
+    check(to(53, 17, "", 900, 1), &["beacon"]);
+    check(to(53, 6, "", 60, 5), &["beacon"]);
+    check(to(123, 6, "ssl", 60, 5), &["beacon"]);
+}
+
+#[test]
+fn declared_peers_are_no_beacons() {
+    let with =
+        |change: fn(Flow) -> Flow| every(300.0, MONDAY, MONDAY + 5 * HOUR).into_iter().map(change).collect::<Vec<_>>();
+    check(with(|flow| Flow { peer_group: 1, ..flow }), &[]);
+    check(with(|flow| Flow { peer_group: 2, ..flow }), &["beacon"]);
+    check(with(|flow| Flow { peer_group: 2, peer_port: 4460, ..flow }), &[]);
+    check(with(|flow| Flow { peer_group: 3, peer_port: 853, ..flow }), &[]);
+    check(with(|flow| Flow { peer_group: 3, peer_port: 8443, ..flow }), &["beacon"]);
+    check(with(|flow| Flow { peer_role: PeerRole::RemoteService, ..flow }), &[]);
+    check(with(|flow| Flow { peer_role: PeerRole::Proxy, ..flow }), &["beacon"]);
+    check(with(|flow| Flow { peer_port: 67, protocol: 17, ..flow }), &[]);
+    check(with(|flow| Flow { direction: Direction::Inbound, ..flow }), &[]);
+    for peer_scope in [PeerScope::Multicast, PeerScope::Broadcast, PeerScope::SameZone, PeerScope::OtherInternal] {
+        check(
+            every(300.0, MONDAY, MONDAY + 5 * HOUR).into_iter().map(|flow| Flow { peer_scope, ..flow }).collect(),
+            &[],
+        );
+    }
+}
+
+#[test]
+fn peers_inside_are_reported_where_asked_for() {
+    let inside = |flow| Flow { peer_scope: PeerScope::OtherInternal, ..flow };
+    let flows = every(60.0, MONDAY, MONDAY + 2 * HOUR).into_iter().map(inside);
+    let run = Harness::of(wardflow_beacon::plugin()).parameter("internal", true).run(flows);
+    assert_eq!(run.kinds(), ["beacon"]);
+    assert_eq!(run.findings[0].finding.severity, Some(Severity::Informational));
+}
+
+#[test]
+fn severity_weighs_port_novelty_and_company() {
+    let check = |peer_port, from_day, peer_prevalence, severity| {
+        let mut flows = every(3_600.0, MONDAY, MONDAY + 3 * DAY);
+        flows.iter_mut().for_each(|flow| flow.peer_group = 1);
+        let beats = every(60.0, MONDAY + from_day * DAY, MONDAY + from_day * DAY + 2 * HOUR);
+        flows.extend(beats.into_iter().map(|flow| Flow { peer: 67, peer_port, peer_prevalence, ..flow }));
+        let findings = run(flows).findings;
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0].finding.severity, Some(severity), "{peer_port} {from_day} {peer_prevalence}");
+    };
+    check(443, 0, 0, Severity::Low);
+    check(443, 0, 40, Severity::Informational);
+    check(443, 2, 1, Severity::Medium);
+    check(443, 2, 40, Severity::Low);
+    check(6_667, 0, 1, Severity::Medium);
+    check(6_667, 2, 1, Severity::High);
+}
+
+/// A beacon of an hour's period beside thousands of peers that come once: what is settled is not pushed out.
+#[test]
+fn a_crowd_of_passing_peers_hides_no_settled_beacon() {
+    let mut flows = every(60.0, MONDAY, MONDAY + 2 * DAY);
+    for n in 0..40_000 {
+        flows.push(Flow { peer: 1_000 + n as u64, ..outside(MONDAY + 12 * HOUR + n * SECOND) });
+    }
+    let last = run(flows).findings.pop().unwrap();
+    assert_eq!((last.finding.peer, last.slice_start), (Some(66), MONDAY + 42 * HOUR));
+}
+
+#[test]
+fn the_state_stays_small() {
+    let mut dice = Dice(9);
+    let mut flows = Vec::new();
+    for peer in 0..400 {
+        for time in contacts(MONDAY + peer, MONDAY + 4 * DAY, || 600.0 * dice.exponential().powi(4)) {
+            let bytes = 1 + (time.unsigned_abs() * 7_919) % 1_000_000_000;
+            flows.push(Flow {
+                peer: peer as u64 * 0x9e37_79b9_7f4a_7c15,
+                bytes_sent: bytes,
+                bytes_received: bytes / 3,
+                ..outside(time)
+            });
+        }
+    }
+    let worst = run(flows).largest_state;
+    assert!(worst < 60 * 1_024, "{worst} bytes");
+    let usual = run(every(60.0, MONDAY, MONDAY + 7 * DAY)).largest_state;
+    assert!(usual < 200, "{usual} bytes");
+}
+
+#[test]
+fn batches_may_be_cut_anywhere() {
+    let mut dice = Dice(5);
+    let mut flows: Vec<_> =
+        contacts(MONDAY, MONDAY + 6 * HOUR, || 5.0 + 10.0 * dice.roll()).into_iter().map(outside).collect();
+    flows.iter_mut().enumerate().for_each(|(n, flow)| flow.peer = 66 + n as u64 % 3);
+    let run = |length: usize| {
+        let plugin = wardflow_beacon::plugin().unwrap();
+        let parameters =
+            r#"{"least_contacts":20,"least_span_minutes":30,"least_share":0.5,"shared_by":3,"internal":false}"#;
+        let mut session = plugin.open(&Device::default(), parameters, None).unwrap();
+        let mut findings = Vec::new();
+        for (number, chunk) in flows.chunks(length).enumerate() {
+            findings.extend(session.observe(&Batch::new((number * length) as u32, chunk)));
+        }
+        let slice = wardflow_sdk::Slice { start: MONDAY, end: MONDAY + 6 * HOUR, gaps: &[] };
+        findings.extend(session.end_slice(&slice));
+        (findings, session.save())
+    };
+    let whole = run(flows.len());
+    assert_eq!(whole.0.len(), 3, "{:#?}", whole.0);
+    for length in [1, 7, 512] {
+        assert_eq!(run(length), whole, "{length}");
+    }
+}

@@ -1,0 +1,170 @@
+//! # `wardflow/scan`: scanning from a device
+//!
+//! **Finds** a device that tries many peers by one port or by echo requests (`horizontal-scan`), or many ports of one
+//! peer (`vertical-scan`), and is answered far less often than a device that knows its peers.
+//!
+//! **Why it matters.** A medical device knows whom it talks to. One that searches is being used to map the network, is
+//! infected by software that spreads, or was set up against a network that is not there any more.
+//!
+//! **How.** A *first contact* is the first flow of the device to a peer and port. Most first contacts of an ordinary
+//! device are answered, most of a scan are not. Each outcome moves the logarithm of the likelihood ratio of the two, and
+//! the device scans once it passes `ln((1 - missed_rate) / false_positive_rate)`; below
+//! `ln(missed_rate / (1 - false_positive_rate))` the test begins anew: Jung, Paxson, Berger, Balakrishnan, "Fast
+//! Portscan Detection Using Sequential Hypothesis Testing", IEEE Symposium on Security and Privacy, 2004, equations 3
+//! to 6, after Wald, *Sequential Analysis*, 1947. The paper tests a source; here a test runs for each port, and one for
+//! each peer, so that a device's ordinary traffic does not hide its scan. With the default parameters nine first
+//! contacts must fail in a row.
+//!
+//! A connection is answered if its handshake came about; a reset is no answer. A datagram is answered if one came back.
+//! Silence of a datagram weighs less (0.5 and 0.1 instead of 0.8 and 0.2 answered, this project's own choice) and only
+//! in a burst, with less than a minute from one contact to the next. Flows of which only one side or the middle was seen
+//! tell nothing. Multicast, broadcast, and traceroute do not count, nor does a retry: one dead server is one failure.
+//!
+//! More than four ports, or peers, at once are one finding for all of them.
+//!
+//! **Blind spots.** A scan that is answered like ordinary traffic; one with a new port for every peer; one with more
+//! than `patience_hours` between contacts; a slow one by UDP; requests for addresses (ARP), which are no flows; any scan
+//! seen from one side only, for which the plugin is `unsuited`. A poller of more than 512 peers looks like a scanner
+//! during an outage, and peer-to-peer software with a fixed UDP port looks like one always. A device of an exempt class
+//! is not looked at.
+//!
+//! **Memory.** 512 contacts, 256 contacts of scans, 128 tests by port and 64 by peer, the least recently used forgotten
+//! first; about 10 KiB saved at most, and a few hundred bytes for most devices.
+//!
+//! **Parameters** are described in `plugin.toml`.
+
+mod contact;
+mod report;
+mod walk;
+
+use serde::{Deserialize, Serialize};
+use wardflow_sdk::{Bounded, Detector, Device, Findings, Flows, SECOND, Saved, Slice};
+
+use contact::{Contact, ICMP, ICMP6};
+use report::Scans;
+use walk::{Place, Test, Walk};
+
+/// The detector of scans; see the crate's documentation.
+pub struct Scan {
+    test: Test,
+    is_exempt: bool,
+    state: State,
+    scans: Scans,
+}
+
+/// What the hospital may set, as `plugin.toml` describes it.
+#[derive(Deserialize)]
+pub struct Parameters {
+    false_positive_rate: f64,
+    missed_rate: f64,
+    answered_normally: f64,
+    answered_scanning: f64,
+    patience_hours: f64,
+    exempt_classes: Vec<String>,
+}
+
+/// What is remembered between slices. Times are in seconds.
+#[derive(Default, Serialize, Deserialize)]
+pub struct State {
+    known: Bounded<u32, (), 512>,
+    /// Apart from the others, so that a scan does not push out what the device ordinarily uses.
+    scanned: Bounded<u32, (), 256>,
+    by_port: Bounded<(u8, u16), Walk, 128>,
+    by_peer: Bounded<(u8, u64), Walk, 64>,
+}
+
+impl Detector for Scan {
+    type Parameters = Parameters;
+    type State = State;
+
+    fn open(device: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
+        Ok(Self {
+            test: Test::new(&parameters)?,
+            is_exempt: parameters.exempt_classes.iter().any(|class| class.eq_ignore_ascii_case(&device.class)),
+            state: state.unwrap_or_default(),
+            scans: Scans::default(),
+        })
+    }
+
+    fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
+        if self.is_exempt {
+            return;
+        }
+        for row in flows.rows() {
+            if let Some(contact) = Contact::of(flows, row) {
+                let (start, end) = (flows.start_time()[row], flows.end_time()[row]);
+                self.take(&contact, Place { start, end, position: flows.position(row) });
+            }
+        }
+    }
+
+    fn end_slice(&mut self, _: &Slice<'_>, findings: &mut Findings) {
+        for ((protocol, port), walk) in self.state.by_port.iter_mut() {
+            self.scans.port(*protocol, *port, walk.take_slice());
+        }
+        for ((protocol, peer), walk) in self.state.by_peer.iter_mut() {
+            self.scans.peer(*protocol, *peer, walk.take_slice());
+        }
+        std::mem::take(&mut self.scans).report(&self.test, findings);
+    }
+
+    fn save(self) -> Saved<State> {
+        Saved { state: self.state, learned: 1.0, ready: true }
+    }
+}
+
+impl Scan {
+    fn take(&mut self, contact: &Contact, place: Place) {
+        let now = place.end / SECOND;
+        let fingerprint = contact.fingerprint();
+        let is_repeated = self.state.known.touch_known(&fingerprint, now).is_some()
+            || self.state.scanned.touch_known(&fingerprint, now).is_some();
+        if is_repeated {
+            return;
+        }
+        let is_scan = self.step(contact, place, now);
+        match is_scan {
+            true => self.state.scanned.touch(fingerprint, now, || ()),
+            false => self.state.known.touch(fingerprint, now, || ()),
+        };
+        if !contact.answered {
+            self.scans.peer_failed(contact.protocol, contact.peer);
+        }
+    }
+
+    /// Moves both tests that a first contact belongs to. Returns whether one of them says that it is part of a scan.
+    fn step(&mut self, contact: &Contact, place: Place, now: i64) -> bool {
+        let protocol = contact.protocol;
+        let port_key = (protocol, contact.port);
+        if let Some(((protocol, port), walk)) = self.state.by_port.make_room(&port_key) {
+            self.scans.port(protocol, port, walk);
+        }
+        let mut is_scan = step(&mut self.state.by_port, port_key, &self.test, contact, place, now);
+        if !matches!(protocol, ICMP | ICMP6) {
+            let peer_key = (protocol, contact.peer);
+            if let Some(((protocol, peer), walk)) = self.state.by_peer.make_room(&peer_key) {
+                self.scans.peer(protocol, peer, walk);
+            }
+            is_scan |= step(&mut self.state.by_peer, peer_key, &self.test, contact, place, now);
+        }
+        is_scan
+    }
+}
+
+fn step<K: Ord + Clone, const N: usize>(
+    walks: &mut Bounded<K, Walk, N>,
+    key: K,
+    test: &Test,
+    contact: &Contact,
+    place: Place,
+    now: i64,
+) -> bool {
+    let last = walks.last_use(&key).unwrap_or(now);
+    let walk = walks.touch(key, now, Walk::default);
+    if now - last > test.patience(contact.protocol) {
+        walk.restart();
+    }
+    walk.step(test, contact, place)
+}
+
+wardflow_sdk::export!(Scan, include_str!("../plugin.toml"));

@@ -1,0 +1,206 @@
+use std::{borrow::Borrow, collections::BTreeMap};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// An ordered map of at most `N` entries. A new entry pushes out the one whose last use, in traffic time, is oldest; of
+/// several, the one with the least key. Which entries remain depends on the traffic alone.
+///
+/// ```
+/// let mut peers = wardflow_sdk::Bounded::<u64, u32, 2>::new();
+/// for (time, peer) in [(1, 7), (2, 8), (3, 7), (4, 9)] {
+///     *peers.touch(peer, time, || 0) += 1;
+/// }
+/// assert_eq!(peers.iter().collect::<Vec<_>>(), [(&7, &2), (&9, &1)]);
+/// assert_eq!(peers.evicted(), 1);
+/// ```
+///
+/// Looking an entry up costs O(log N), and so does pushing one out, on average.
+#[derive(Clone, Debug)]
+pub struct Bounded<K, V, const N: usize> {
+    entries: BTreeMap<K, (i64, V)>,
+    evicted: u64,
+    /// The next to go with their last use, the very next at the end. One that was used since then stays.
+    doomed: Vec<(i64, K)>,
+}
+
+impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
+    /// An empty map. `N` is at least 1, checked by the compiler.
+    pub const fn new() -> Self {
+        const { assert!(N > 0) }
+        Self { entries: BTreeMap::new(), evicted: 0, doomed: Vec::new() }
+    }
+
+    /// The entry of a key, made if it is absent, used at `time`.
+    pub fn touch(&mut self, key: K, time: i64, default: impl FnOnce() -> V) -> &mut V {
+        self.make_room(&key);
+        let (last, value) = self.entries.entry(key).or_insert_with(|| (time, default()));
+        *last = time.max(*last);
+        value
+    }
+
+    /// The value of a key that is there, used at `time`.
+    pub fn touch_known(&mut self, key: &K, time: i64) -> Option<&mut V> {
+        let (last, value) = self.entries.get_mut(key)?;
+        *last = time.max(*last);
+        Some(value)
+    }
+
+    /// Pushes an entry out, and returns it, if the map is full and `key` is not in it.
+    /// [`touch`](Self::touch) does so itself; this is for who wants to keep something of the entry.
+    pub fn make_room(&mut self, key: &K) -> Option<(K, V)> {
+        if self.entries.len() < N || self.entries.contains_key(key) {
+            return None;
+        }
+        let oldest = self.oldest()?;
+        self.evicted += 1;
+        let (_, value) = self.entries.remove(&oldest)?;
+        Some((oldest, value))
+    }
+
+    /// The value of a key, without counting as a use.
+    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get(key).map(|(_, value)| value)
+    }
+
+    /// The value of a key, without counting as a use.
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get_mut(key).map(|(_, value)| value)
+    }
+
+    /// When a key was last used.
+    pub fn last_use<Q: Ord + ?Sized>(&self, key: &Q) -> Option<i64>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.get(key).map(|(time, _)| *time)
+    }
+
+    /// Takes an entry out.
+    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.entries.remove(key).map(|(_, value)| value)
+    }
+
+    /// Keeps the entries for which `keep` of key, last use and value holds. Those dropped do not count as evicted.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, i64, &mut V) -> bool) {
+        self.entries.retain(|key, (time, value)| keep(key, *time, value));
+    }
+
+    /// Keys and values, in order of the key.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().map(|(key, (_, value))| (key, value))
+    }
+
+    /// Keys and values to change, in order of the key, without counting as uses.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.entries.iter_mut().map(|(key, (_, value))| (key, value))
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many entries were pushed out so far: above zero, the map does not tell of everything.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// One pass finds the next eighth to go, so that a flood of new keys does not cost a pass each.
+    fn oldest(&mut self) -> Option<K> {
+        loop {
+            while let Some((time, key)) = self.doomed.pop() {
+                if self.last_use(&key) == Some(time) {
+                    return Some(key);
+                }
+            }
+            let mut uses: Vec<_> = self.entries.iter().map(|(key, (time, _))| (*time, key)).collect();
+            uses.sort_unstable();
+            uses.truncate((N / 8).max(1));
+            self.doomed = uses.into_iter().rev().map(|(time, key)| (time, key.clone())).collect();
+            if self.doomed.is_empty() {
+                return None;
+            }
+        }
+    }
+}
+
+impl<K: Ord + Clone, V, const N: usize> Default for Bounded<K, V, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<K: Serialize, V: Serialize, const N: usize> Serialize for Bounded<K, V, N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.entries, self.evicted).serialize(serializer)
+    }
+}
+
+impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, const N: usize> Deserialize<'de> for Bounded<K, V, N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (entries, evicted) = <(BTreeMap<K, (i64, V)>, u64)>::deserialize(deserializer)?;
+        if entries.len() > N {
+            return Err(de::Error::invalid_length(entries.len(), &"no more entries than the map is bounded to"));
+        }
+        Ok(Self { entries, evicted, doomed: Vec::new() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bounded;
+
+    #[test]
+    fn the_longest_unused_goes_first_and_then_the_least_key() {
+        let check = |uses: &[(u8, i64)], left: &[u8]| {
+            let mut map = Bounded::<u8, (), 3>::new();
+            for (key, time) in uses {
+                map.touch(*key, *time, || ());
+            }
+            assert_eq!(map.iter().map(|(key, ())| *key).collect::<Vec<_>>(), left, "{uses:?}");
+        };
+        check(&[(1, 1), (2, 2), (3, 3)], &[1, 2, 3]);
+        check(&[(1, 1), (2, 2), (3, 3), (4, 4)], &[2, 3, 4]);
+        check(&[(1, 1), (2, 2), (3, 3), (1, 4), (4, 5)], &[1, 3, 4]);
+        check(&[(3, 1), (2, 1), (1, 1), (4, 1)], &[2, 3, 4]);
+        check(&[(1, 9), (2, 2), (3, 3), (1, 1), (4, 4)], &[1, 3, 4]);
+    }
+
+    #[test]
+    fn a_flood_leaves_the_last_and_what_was_used_meanwhile() {
+        let mut map = Bounded::<i64, (), 64>::new();
+        for time in 0..1_000 {
+            map.touch(-1, time, || ());
+            map.touch(time, time, || ());
+        }
+        let left: Vec<_> = map.iter().map(|(key, ())| *key).collect();
+        assert_eq!(left, [-1].into_iter().chain(937..1_000).collect::<Vec<_>>());
+        assert_eq!((map.evicted(), map.make_room(&5), map.len()), (937, Some((937, ())), 63));
+    }
+
+    #[test]
+    fn a_saved_map_goes_on_where_it_was() {
+        let mut map = Bounded::<u64, u32, 2>::new();
+        for time in 0..5 {
+            *map.touch(time as u64, time, || 0) += 1;
+        }
+        let bytes = postcard::to_allocvec(&map).unwrap();
+        let read = postcard::from_bytes::<Bounded<u64, u32, 2>>(&bytes).unwrap();
+        assert_eq!((read.entries, read.evicted), (map.entries, 3));
+        postcard::from_bytes::<Bounded<u64, u32, 1>>(&bytes).unwrap_err();
+    }
+}

@@ -1,0 +1,159 @@
+//! The same flows give the same findings, byte for byte, however they are stored, divided, interrupted and scheduled.
+
+use std::{
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+use wardflow_datasets::{Flow, Hospital};
+
+use crate::support::{Demo, demo};
+
+/// The results of one run over all, which every other way must give.
+fn expected() -> String {
+    let results = Demo::analysed().results();
+    assert!(results.lines().count() > 20, "the hospital has findings:\n{results}");
+    results
+}
+
+#[track_caller]
+fn check(demo: &Demo, how: &str) {
+    let (found, expected) = (demo.results(), expected());
+    let differences: String = diff(&expected, &found).into_iter().take(20).collect();
+    assert!(differences.is_empty(), "{how}:\n{differences}");
+}
+
+/// Lines that only one of both has.
+fn diff(expected: &str, found: &str) -> Vec<String> {
+    let lacking = expected.lines().filter(|line| !found.lines().any(|other| other == *line));
+    let added = found.lines().filter(|line| !expected.lines().any(|other| other == *line));
+    let order = (expected != found).then(|| "they differ\n".to_owned());
+    lacking.map(|line| format!("- {line}\n")).chain(added.map(|line| format!("+ {line}\n"))).chain(order).collect()
+}
+
+#[test]
+fn threads() {
+    for threads in [1, 2, 8] {
+        let demo = Demo::new();
+        demo.wardflow(&format!("analyze --threads {threads}"));
+        check(&demo, &format!("{threads} threads"));
+    }
+}
+
+#[test]
+fn nightly_runs() {
+    let demo = Demo::new();
+    for day in 3..=8 {
+        demo.wardflow(&format!("analyze --to 2026-03-0{day}T04:00:00Z"));
+    }
+    demo.wardflow("analyze");
+    check(&demo, "nightly runs");
+}
+
+#[test]
+fn a_second_run_changes_nothing() {
+    let demo = Demo::analysed();
+    let said = demo.wardflow("analyze");
+    assert!(said.contains("Nothing is new since the last run."), "{said}");
+    check(&demo, "a second run");
+    demo.wardflow("analyze --rerun");
+    check(&demo, "a rerun");
+}
+
+#[test]
+fn a_killed_run_resumes() {
+    let started = Instant::now();
+    Demo::new().wardflow("analyze");
+    let whole = started.elapsed();
+
+    let demo = Demo::new();
+    let mut killed = 0;
+    for part in 1..=8 {
+        let mut run = demo.scratch.shell("exec wardflow -q -C hospital analyze").stdout(Stdio::null()).spawn().unwrap();
+        thread::sleep(whole * part / 12);
+        run.kill().unwrap();
+        killed += u32::from(run.wait().unwrap().code().is_none());
+    }
+    assert!(killed >= 3, "{killed} runs were killed before their end, each after a part of {whole:?}");
+    demo.wardflow("analyze");
+    check(&demo, "killed and resumed");
+}
+
+#[test]
+fn an_interrupted_run_resumes() {
+    let demo = Demo::new();
+    let mut run = demo.scratch.shell("exec wardflow -C hospital analyze").stdout(Stdio::null()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(700));
+    demo.scratch.done(&format!("kill -INT {}", run.id()));
+    let code = run.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 130)), "{code:?}");
+    demo.wardflow("analyze");
+    check(&demo, "interrupted and resumed");
+}
+
+#[test]
+fn a_plugin_alone() {
+    const FINDINGS: &str =
+        "sql \"SELECT * FROM findings WHERE plugin = 'wardflow/NAME' ORDER BY finding_id\" --format json";
+    let together = Demo::analysed();
+    for name in ["beacon", "scan", "infusion-pump"] {
+        let alone = Demo::new();
+        alone.wardflow(&format!("analyze --plugin wardflow/{name}"));
+        let query = FINDINGS.replace("NAME", name);
+        let (expected, found) = (together.wardflow(&query), alone.wardflow(&query));
+        assert!(!expected.is_empty(), "{name} has findings");
+        assert_eq!(found, expected, "{name} alone");
+        let others = format!("sql \"SELECT count(*) FROM findings WHERE plugin <> 'wardflow/{name}'\" --format csv");
+        assert_eq!(alone.wardflow(&others).lines().last(), Some("0"), "{name} alone");
+    }
+}
+
+/// The same flows as Zeek logs, in one file and in many, out of order.
+#[test]
+fn files() {
+    let log = zeek_log();
+    let in_files = |count: usize| {
+        let demo = Demo::new();
+        demo.scratch.done("rm -r hospital/archive");
+        for file in 0..count {
+            let part: String = log.iter().skip(file).step_by(count).map(String::as_str).collect();
+            demo.scratch.write(&format!("logs/conn.{file:02}.log"), format!("{HEADER}{part}"));
+        }
+        demo.wardflow("ingest zeek logs");
+        demo.wardflow("analyze");
+        demo.results()
+    };
+    let one = in_files(1);
+    assert!(one.lines().count() > 20, "the hospital has findings:\n{one}");
+    let differences: String = diff(&one, &in_files(7)).into_iter().take(20).collect();
+    assert!(differences.is_empty(), "{differences}");
+}
+
+const HEADER: &str = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#fields\tts\t\
+                      id.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\t\
+                      conn_state\torig_pkts\tresp_pkts\n";
+
+/// The hospital's flows as lines of a `conn.log`, by port and not by time.
+fn zeek_log() -> Vec<String> {
+    let mut flows: Vec<_> = Hospital::new(demo::options()).unwrap().flows().collect();
+    flows.sort_by_key(|flow| (flow.dst_port, flow.uid));
+    flows.iter().map(zeek_line).collect()
+}
+
+fn zeek_line(flow: &Flow) -> String {
+    let seconds = |us: i64| format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    let protocol = match flow.protocol {
+        6 => "tcp",
+        17 => "udp",
+        _ => "icmp",
+    };
+    let service = if flow.service.is_empty() { "-" } else { flow.service };
+    let Flow { src_ip, src_port, dst_ip, dst_port, src_bytes, dst_bytes, conn_state, src_packets, dst_packets, .. } =
+        flow;
+    let (start, duration) = (seconds(flow.start_us), seconds(flow.end_us - flow.start_us));
+    format!(
+        "{start}\t{src_ip}\t{src_port}\t{dst_ip}\t{dst_port}\t{protocol}\t{service}\t{duration}\t{src_bytes}\t{dst_bytes}\t\
+         {conn_state}\t{src_packets}\t{dst_packets}\n"
+    )
+}

@@ -1,0 +1,47 @@
+//! A plugin that breaks its contract loses what it broke on, and nothing else: the rest completes, and coverage, the last
+//! line and the exit code say so.
+
+use crate::support::{Scratch, check_transcript, guest};
+
+/// Takes the plugin through the flows of four devices, of which one has more than 70.
+fn check(name: &str, function: &str, instructions: &str) {
+    let scratch = Scratch::new();
+    scratch.write("logs/conn.log", include_str!("data/zeek/conn.log"));
+    scratch.done(
+        "wardflow init w && rm w/plugins/beacon.wasm w/plugins/infusion-pump.wasm && wardflow -C w -q ingest zeek logs",
+    );
+    scratch.write("w/plugins/faulty.wasm", guest(function, instructions));
+    check_transcript(
+        name,
+        &scratch,
+        &[
+            "wardflow -C w analyze",
+            "wardflow -C w sql 'SELECT plugin, device_id, devices, flows, status, fault FROM coverage ORDER BY plugin, device_id'",
+            "wardflow -C w sql 'SELECT plugin, device_id, title FROM findings'",
+            "wardflow -C w status",
+        ],
+    );
+}
+
+const BUSY: &str = "(i32.gt_u (call $len (local.get $batch)) (i32.const 70))";
+
+#[test]
+fn a_trap_loses_one_device() {
+    check("fault_trap", "observe", &format!("(if {BUSY} (then (unreachable)))"));
+}
+
+#[test]
+fn a_spin_loses_one_device() {
+    check("fault_spin", "observe", &format!("(if {BUSY} (then (loop (br 0))))"));
+}
+
+#[test]
+fn greed_loses_one_device() {
+    let grow = "(drop (memory.grow (i32.const 100)))";
+    check("fault_memory", "observe", &format!("(if {BUSY} (then {grow}))"));
+}
+
+#[test]
+fn a_plugin_that_always_traps_loses_every_device() {
+    check("fault_always", "open", "(unreachable)");
+}

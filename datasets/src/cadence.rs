@@ -19,11 +19,7 @@ pub(crate) enum Cadence {
     /// By chance, this often in an hour in which the rhythm's weight is 1.
     Hourly { times: f64, rhythm: Rhythm },
     /// Once on each of these days, between two minutes of the local day.
-    Daily {
-        days: Days,
-        from_minute: f64,
-        to_minute: f64,
-    },
+    Daily { days: Days, from_minute: f64, to_minute: f64 },
     /// Once.
     Once { at_us: i64 },
 }
@@ -66,9 +62,9 @@ impl Cadence {
             Self::Every { seconds, .. } => hours * 3_600.0 / seconds,
             Self::Stream => hours * HOUR_US as f64 / ACTIVE_TIMEOUT_US as f64,
             Self::Hourly { times, rhythm } => times * calendar.busy_hours(rhythm),
-            Self::Daily { .. } | Self::Once { .. } => self
-                .appointments(key, calendar.start_us, calendar.end_us, calendar, kept)
-                .count() as f64,
+            Self::Daily { .. } | Self::Once { .. } => {
+                self.appointments(key, calendar.start_us, calendar.end_us, calendar, kept).count() as f64
+            }
         }
     }
 
@@ -106,9 +102,7 @@ impl Cadence {
                 }
             }
             Self::Daily { .. } | Self::Once { .. } => {
-                for at_us in
-                    self.appointments(key, window.from_us, window.to_us, calendar, pace.kept)
-                {
+                for at_us in self.appointments(key, window.from_us, window.to_us, calendar, pace.kept) {
                     act(at_us, draw);
                 }
             }
@@ -125,11 +119,7 @@ impl Cadence {
         kept: f64,
     ) -> impl Iterator<Item = i64> {
         let daily = move |(number, day): (usize, &Day)| match self {
-            Self::Daily {
-                days,
-                from_minute,
-                to_minute,
-            } => {
+            Self::Daily { days, from_minute, to_minute } => {
                 let fate = mix(key ^ mix(number as u64));
                 let minute = from_minute + (to_minute - from_minute) * fraction(fate);
                 let takes_place = days.has(day.weekday) && fraction(mix(fate)) < kept;
@@ -142,8 +132,7 @@ impl Cadence {
             _ => None,
         };
         let days = calendar.days_near(from_us, to_us).filter_map(daily);
-        days.chain(once)
-            .filter(move |at_us| (from_us..to_us).contains(at_us))
+        days.chain(once).filter(move |at_us| (from_us..to_us).contains(at_us))
     }
 }
 
@@ -170,15 +159,9 @@ fn stream_period_us(pace: Pace) -> i64 {
 fn ticks(key: u64, window: &Window, period_us: i64) -> impl Iterator<Item = i64> + use<> {
     let phase_us = (mix(key) % period_us as u64) as i64;
     let since_us = (window.from_us - phase_us).rem_euclid(period_us);
-    let first_us = if since_us == 0 {
-        window.from_us
-    } else {
-        window.from_us - since_us + period_us
-    };
+    let first_us = if since_us == 0 { window.from_us } else { window.from_us - since_us + period_us };
     let to_us = window.to_us;
-    (0..)
-        .map(move |tick| first_us + tick * period_us)
-        .take_while(move |&tick_us| tick_us < to_us)
+    (0..).map(move |tick| first_us + tick * period_us).take_while(move |&tick_us| tick_us < to_us)
 }
 
 /// A number in [0, 1) from the upper bits of another.
@@ -191,10 +174,7 @@ mod tests {
     use super::*;
     use crate::Options;
 
-    const PACE: Pace = Pace {
-        rate: 1.0,
-        kept: 1.0,
-    };
+    const PACE: Pace = Pace { rate: 1.0, kept: 1.0 };
 
     /// Two weeks window by window, against what is expected of them.
     #[track_caller]
@@ -204,11 +184,7 @@ mod tests {
         let mut due = Vec::new();
         let mut from_us = calendar.start_us;
         while from_us < calendar.end_us {
-            let window = Window {
-                from_us,
-                to_us: from_us + HOUR_US / 4,
-                hour: calendar.hour_at(from_us),
-            };
+            let window = Window { from_us, to_us: from_us + HOUR_US / 4, hour: calendar.hour_at(from_us) };
             cadence.each(7, &window, PACE, &calendar, &mut draw, |at_us, _| {
                 assert!(window.from_us <= at_us, "{at_us} is before {window:?}");
                 due.push(at_us);
@@ -216,61 +192,27 @@ mod tests {
             from_us = window.to_us;
         }
         let expected = cadence.expected(7, &calendar, PACE.kept);
-        assert!(
-            (due.len() as f64 - expected).abs() <= 1.0 + expected * 0.05,
-            "{} of {expected}",
-            due.len()
-        );
+        assert!((due.len() as f64 - expected).abs() <= 1.0 + expected * 0.05, "{} of {expected}", due.len());
     }
 
     #[test]
     fn as_many_occasions_come_as_are_expected() {
-        check(Cadence::Every {
-            seconds: 45.0,
-            jitter: 0.3,
-        });
-        check(Cadence::Every {
-            seconds: 7_201.0,
-            jitter: 0.0,
-        });
+        check(Cadence::Every { seconds: 45.0, jitter: 0.3 });
+        check(Cadence::Every { seconds: 7_201.0, jitter: 0.0 });
         check(Cadence::Stream);
-        check(Cadence::Hourly {
-            times: 12.0,
-            rhythm: Rhythm::Ward,
-        });
-        check(Cadence::Hourly {
-            times: 12.0,
-            rhythm: Rhythm::Office,
-        });
-        check(Cadence::Daily {
-            days: Days::All,
-            from_minute: 120.0,
-            to_minute: 300.0,
-        });
-        check(Cadence::Daily {
-            days: Days::Only(5),
-            from_minute: 1_500.0,
-            to_minute: 1_501.0,
-        });
+        check(Cadence::Hourly { times: 12.0, rhythm: Rhythm::Ward });
+        check(Cadence::Hourly { times: 12.0, rhythm: Rhythm::Office });
+        check(Cadence::Daily { days: Days::All, from_minute: 120.0, to_minute: 300.0 });
+        check(Cadence::Daily { days: Days::Only(5), from_minute: 1_500.0, to_minute: 1_501.0 });
     }
 
     #[test]
     fn ticks_go_on_from_window_to_window() {
         let hour = Calendar::new(&Options::default()).unwrap().hour_at(0);
-        let window = |from_us, to_us| Window {
-            from_us,
-            to_us,
-            hour,
-        };
+        let window = |from_us, to_us| Window { from_us, to_us, hour };
         let halves = [window(1_000_000, 1_300_000), window(1_300_000, 2_000_000)];
-        let due: Vec<i64> = halves
-            .iter()
-            .flat_map(|half| ticks(1, half, 7_000))
-            .collect();
-        assert_eq!(
-            due,
-            ticks(1, &window(1_000_000, 2_000_000), 7_000).collect::<Vec<_>>()
-        );
+        let due: Vec<i64> = halves.iter().flat_map(|half| ticks(1, half, 7_000)).collect();
+        assert_eq!(due, ticks(1, &window(1_000_000, 2_000_000), 7_000).collect::<Vec<_>>());
         assert!(due.windows(2).all(|pair| pair[1] - pair[0] == 7_000));
     }
 }

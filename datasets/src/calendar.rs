@@ -39,37 +39,19 @@ pub(crate) struct Day {
 
 impl Calendar {
     pub(crate) fn new(options: &Options) -> Result<Self, Error> {
-        let zone = TimeZone::get(&options.timezone).map_err(|cause| Error::Timezone {
-            name: options.timezone.clone(),
-            cause: cause.to_string(),
-        })?;
-        let too_long = |_| Error::Span {
-            start: options.start,
-            days: options.days,
-        };
+        let zone = TimeZone::get(&options.timezone)
+            .map_err(|cause| Error::Timezone { name: options.timezone.clone(), cause: cause.to_string() })?;
+        let too_long = |_| Error::Span { start: options.start, days: options.days };
         let hours = i64::from(options.days) * 24;
         // A day past the end must exist as well, in any time zone.
-        options
-            .start
-            .checked_add(SignedDuration::from_hours(hours + 48))
-            .map_err(too_long)?;
+        options.start.checked_add(SignedDuration::from_hours(hours + 48)).map_err(too_long)?;
         let hours = (0..hours)
-            .map(|hour| {
-                options
-                    .start
-                    .checked_add(SignedDuration::from_hours(hour))
-                    .map(|at| Hour::new(at, &zone))
-            })
+            .map(|hour| options.start.checked_add(SignedDuration::from_hours(hour)).map(|at| Hour::new(at, &zone)))
             .collect::<Result<Vec<_>, _>>()
             .map_err(too_long)?;
         let start_us = options.start.as_microsecond();
         let days = days(start_us, &hours);
-        Ok(Self {
-            start_us,
-            end_us: start_us + i64::from(options.days) * DAY_US,
-            hours,
-            days,
-        })
+        Ok(Self { start_us, end_us: start_us + i64::from(options.days) * DAY_US, hours, days })
     }
 
     /// The span's length in microseconds.
@@ -94,11 +76,7 @@ impl Calendar {
     }
 
     /// The local days that instants from `from_us` up to `to_us` can lie in, each with its number.
-    pub(crate) fn days_near(
-        &self,
-        from_us: i64,
-        to_us: i64,
-    ) -> impl Iterator<Item = (usize, &Day)> {
+    pub(crate) fn days_near(&self, from_us: i64, to_us: i64) -> impl Iterator<Item = (usize, &Day)> {
         let number = |at_us: i64| (at_us - self.start_us).div_euclid(DAY_US).max(0) as usize;
         let last = self.days.len().min(number(to_us) + 3);
         let first = number(from_us).saturating_sub(1).min(last);
@@ -114,10 +92,7 @@ impl Calendar {
 
     /// The sum of a rhythm over the hours of the span.
     pub(crate) fn busy_hours(&self, rhythm: Rhythm) -> f64 {
-        self.hours
-            .iter()
-            .map(|hour| rhythm.weight(hour.weekday, hour.hour))
-            .sum()
+        self.hours.iter().map(|hour| rhythm.weight(hour.weekday, hour.hour)).sum()
     }
 }
 
@@ -137,10 +112,7 @@ fn days(start_us: i64, hours: &[Hour]) -> Vec<Day> {
     for (at_us, hour) in (0..).map(|hour| start_us + hour * HOUR_US).zip(hours) {
         let midnight_us = (at_us + hour.offset_us).div_euclid(DAY_US) * DAY_US;
         if days.last().is_none_or(|day| day.midnight_us < midnight_us) {
-            days.push(Day {
-                weekday: hour.weekday,
-                midnight_us,
-            });
+            days.push(Day { weekday: hour.weekday, midnight_us });
         }
     }
     days
@@ -151,11 +123,7 @@ mod tests {
     use super::*;
 
     fn calendar(start: &str) -> Calendar {
-        let options = Options {
-            start: start.parse().unwrap(),
-            days: 2,
-            ..Options::default()
-        };
+        let options = Options { start: start.parse().unwrap(), days: 2, ..Options::default() };
         Calendar::new(&options).unwrap()
     }
 
@@ -163,10 +131,7 @@ mod tests {
     fn check(start: &str, day: usize, minute: f64, expected: &str) {
         let calendar = calendar(start);
         let instant = calendar.instant(&calendar.days()[day], minute);
-        assert_eq!(
-            Timestamp::from_microsecond(instant).unwrap().to_string(),
-            expected
-        );
+        assert_eq!(Timestamp::from_microsecond(instant).unwrap().to_string(), expected);
     }
 
     #[test]
@@ -180,38 +145,17 @@ mod tests {
     #[test]
     fn a_span_has_the_local_days_that_it_touches() {
         let calendar = calendar("2026-03-02T00:00:00Z");
-        assert_eq!(
-            calendar
-                .days()
-                .iter()
-                .map(|day| day.weekday)
-                .collect::<Vec<_>>(),
-            [0, 1, 2]
-        );
+        assert_eq!(calendar.days().iter().map(|day| day.weekday).collect::<Vec<_>>(), [0, 1, 2]);
         assert_eq!(calendar.busy_hours(Rhythm::Always), 48.0);
-        assert_eq!(
-            calendar
-                .days_near(calendar.start_us, calendar.end_us)
-                .count(),
-            3
-        );
+        assert_eq!(calendar.days_near(calendar.start_us, calendar.end_us).count(), 3);
     }
 
     #[test]
     fn an_unknown_zone_and_an_endless_span_are_refused() {
-        let options = Options {
-            timezone: "Mars/Base".to_owned(),
-            ..Options::default()
-        };
+        let options = Options { timezone: "Mars/Base".to_owned(), ..Options::default() };
         let message = Calendar::new(&options).unwrap_err().to_string();
-        assert!(
-            message.starts_with("the time zone \"Mars/Base\" is unknown here"),
-            "{message}"
-        );
-        let options = Options {
-            start: Timestamp::MAX,
-            ..Options::default()
-        };
+        assert!(message.starts_with("the time zone \"Mars/Base\" is unknown here"), "{message}");
+        let options = Options { start: Timestamp::MAX, ..Options::default() };
         assert!(matches!(Calendar::new(&options), Err(Error::Span { .. })));
     }
 }

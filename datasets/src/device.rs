@@ -80,13 +80,8 @@ impl Device {
         self.bindings.iter().flat_map(move |binding| {
             self.firmware.iter().filter_map(move |firmware| {
                 let valid_from_us = binding.valid_from_us.max(firmware.valid_from_us);
-                let valid_to_us = [binding.valid_to_us, firmware.valid_to_us]
-                    .into_iter()
-                    .flatten()
-                    .min();
-                let empty = valid_from_us
-                    .zip(valid_to_us)
-                    .is_some_and(|(from, to)| from >= to);
+                let valid_to_us = [binding.valid_to_us, firmware.valid_to_us].into_iter().flatten().min();
+                let empty = valid_from_us.zip(valid_to_us).is_some_and(|(from, to)| from >= to);
                 (!empty).then_some(InventoryRow {
                     device: self,
                     ip: binding.ip,
@@ -102,8 +97,7 @@ impl Device {
 impl Binding {
     /// Whether the device had the address from `from_us` through `to_us`.
     pub(crate) fn covers(&self, from_us: i64, to_us: i64) -> bool {
-        self.valid_from_us.is_none_or(|start| start <= from_us)
-            && self.valid_to_us.is_none_or(|end| to_us < end)
+        self.valid_from_us.is_none_or(|start| start <= from_us) && self.valid_to_us.is_none_or(|end| to_us < end)
     }
 }
 
@@ -190,11 +184,7 @@ mod tests {
             valid_to_us,
             source: "dhcp",
         };
-        let version = |&(valid_from_us, valid_to_us): &Times| Firmware {
-            version: "1",
-            valid_from_us,
-            valid_to_us,
-        };
+        let version = |&(valid_from_us, valid_to_us): &Times| Firmware { version: "1", valid_from_us, valid_to_us };
         Device {
             id: "d".to_owned(),
             class: DeviceClass::Printer,
@@ -215,21 +205,14 @@ mod tests {
     #[track_caller]
     fn check(bindings: &[Times], firmware: &[Times], expected: &[Times]) {
         let device = device(bindings, firmware);
-        let rows: Vec<Times> = device
-            .rows()
-            .map(|row| (row.valid_from_us, row.valid_to_us))
-            .collect();
+        let rows: Vec<Times> = device.rows().map(|row| (row.valid_from_us, row.valid_to_us)).collect();
         assert_eq!(rows, expected);
     }
 
     #[test]
     fn rows_are_the_common_times_of_addresses_and_firmware() {
         check(&[(None, None)], &[(None, None)], &[(None, None)]);
-        check(
-            &[(None, None)],
-            &[(None, Some(5)), (Some(5), None)],
-            &[(None, Some(5)), (Some(5), None)],
-        );
+        check(&[(None, None)], &[(None, Some(5)), (Some(5), None)], &[(None, Some(5)), (Some(5), None)]);
         check(
             &[(None, Some(3)), (Some(3), None)],
             &[(None, Some(5)), (Some(5), None)],

@@ -61,9 +61,7 @@ impl Draw {
     /// Letters and digits as base32 has them.
     pub(crate) fn label(&mut self, length: usize) -> String {
         const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-        (0..length)
-            .map(|_| char::from(ALPHABET[(self.0.next_u32() >> 27) as usize]))
-            .collect()
+        (0..length).map(|_| char::from(ALPHABET[(self.0.next_u32() >> 27) as usize])).collect()
     }
 }
 
@@ -100,10 +98,7 @@ mod tests {
         check(mean_of(Draw::unit), 0.495..0.505);
         check(mean_of(|draw| draw.below(10).into()), 4.45..4.55);
         check(mean_of(|draw| draw.round(3.3) as f64), 3.29..3.31);
-        check(
-            mean_of(|draw| f64::from(u8::from(draw.skewed(100.0, 2.0) < 100.0))),
-            0.49..0.51,
-        );
+        check(mean_of(|draw| f64::from(u8::from(draw.skewed(100.0, 2.0) < 100.0))), 0.49..0.51);
     }
 
     #[test]

@@ -5,9 +5,7 @@
 #[non_exhaustive]
 pub enum Error {
     /// A number lies outside the range it is allowed to have.
-    #[error(
-        "{option} must be from {least} to {most}, but is {value}: choose a value in that range"
-    )]
+    #[error("{option} must be from {least} to {most}, but is {value}: choose a value in that range")]
     OutOfRange {
         /// The option's name.
         option: &'static str,
@@ -29,9 +27,7 @@ pub enum Error {
         cause: String,
     },
     /// The time span leaves the range of time that can be written down.
-    #[error(
-        "{days} days from {start} do not fit the calendar: choose an earlier start or fewer days"
-    )]
+    #[error("{days} days from {start} do not fit the calendar: choose an earlier start or fewer days")]
     Span {
         /// The first instant asked for.
         start: jiff::Timestamp,

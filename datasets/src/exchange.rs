@@ -78,26 +78,16 @@ impl Exchange {
     }
 
     pub(crate) const fn source_port(self, port: u16) -> Self {
-        Self {
-            source_port: Some(port),
-            ..self
-        }
+        Self { source_port: Some(port), ..self }
     }
 
     /// Payload of both sides: each a median in bytes, with doublings or halvings.
     pub(crate) const fn bytes(self, sends: f64, receives: f64, octaves: f64) -> Self {
-        Self {
-            sends: Amount(sends, octaves),
-            receives: Amount(receives, octaves),
-            ..self
-        }
+        Self { sends: Amount(sends, octaves), receives: Amount(receives, octaves), ..self }
     }
 
     pub(crate) const fn millis(self, median: f64, octaves: f64) -> Self {
-        Self {
-            lasts: Amount(median, octaves),
-            ..self
-        }
+        Self { lasts: Amount(median, octaves), ..self }
     }
 
     pub(crate) const fn ends(self, ends: Ending) -> Self {
@@ -116,11 +106,7 @@ impl Exchange {
 
 impl Amount {
     pub(crate) fn draw(self, draw: &mut Draw) -> f64 {
-        if self.0 == 0.0 {
-            0.0
-        } else {
-            draw.skewed(self.0, self.1)
-        }
+        if self.0 == 0.0 { 0.0 } else { draw.skewed(self.0, self.1) }
     }
 }
 

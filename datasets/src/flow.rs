@@ -55,20 +55,11 @@ impl Flow {
     /// The order of an archive: by end, since a flow is known when it ends, then by start, addresses, ports, protocol
     /// and `uid`. No two flows are equal in it.
     pub fn archive_order(&self, other: &Self) -> Ordering {
-        (self.end_us, self.start_us)
-            .cmp(&(other.end_us, other.start_us))
-            .then_with(|| self.key().cmp(&other.key()))
+        (self.end_us, self.start_us).cmp(&(other.end_us, other.start_us)).then_with(|| self.key().cmp(&other.key()))
     }
 
     fn key(&self) -> (IpAddr, IpAddr, u16, u16, u8, u64) {
-        (
-            self.src_ip,
-            self.dst_ip,
-            self.src_port,
-            self.dst_port,
-            self.protocol,
-            self.uid,
-        )
+        (self.src_ip, self.dst_ip, self.src_port, self.dst_port, self.protocol, self.uid)
     }
 }
 

@@ -40,30 +40,18 @@ impl<'a> Flows<'a> {
     fn advance(&mut self) {
         let from_us = self.horizon_us;
         let to_us = from_us + self.plan.window_us;
-        let window = Window {
-            from_us,
-            to_us,
-            hour: self.site.calendar.hour_at(from_us),
-        };
+        let window = Window { from_us, to_us, hour: self.site.calendar.hour_at(from_us) };
         for (device, habits) in self.plan.habits.iter().enumerate() {
             let mut draw = Draw::new(self.site.seed, device as u64, self.window);
             let mut tap = Tap::new(self.site, &mut self.pending, device as u64, self.window);
             for (number, habit) in habits.iter().enumerate() {
                 let key = plan::key(self.site, device, number);
-                habit.act(
-                    key,
-                    &window,
-                    self.plan.pace,
-                    &self.site.calendar,
-                    &mut draw,
-                    &mut tap,
-                );
+                habit.act(key, &window, self.plan.pace, &self.site.calendar, &mut draw, &mut tap);
             }
         }
         let incidents = &self.plan.played.flows[..self.incidents_left];
         let begin = |flow: &&Flow| flow.start_us < to_us;
-        self.pending
-            .extend(incidents.iter().rev().take_while(begin).cloned());
+        self.pending.extend(incidents.iter().rev().take_while(begin).cloned());
         self.incidents_left -= incidents.iter().rev().take_while(begin).count();
         self.pending.sort_unstable_by(|a, b| b.archive_order(a));
         self.window += 1;
@@ -77,11 +65,7 @@ impl Iterator for Flows<'_> {
     fn next(&mut self) -> Option<Flow> {
         loop {
             let over = self.horizon_us >= self.site.calendar.end_us;
-            if self
-                .pending
-                .last()
-                .is_some_and(|flow| over || flow.end_us < self.horizon_us)
-            {
+            if self.pending.last().is_some_and(|flow| over || flow.end_us < self.horizon_us) {
                 return self.pending.pop();
             }
             if over {
@@ -98,11 +82,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_however_many_flows_there_are() {
-        let options = Options {
-            days: 1,
-            flows: Some(4_000_000),
-            ..Options::default()
-        };
+        let options = Options { days: 1, flows: Some(4_000_000), ..Options::default() };
         let hospital = Hospital::new(options).unwrap();
         let mut flows = hospital.flows();
         let mut most = 0;

@@ -39,28 +39,11 @@ pub(crate) enum Fan {
 
 impl Habit {
     pub(crate) fn new(from: Party, to: Party, when: Cadence, what: Exchange) -> Self {
-        Self {
-            from,
-            to: Peers::One(to),
-            when,
-            what,
-            fan: Fan::One,
-        }
+        Self { from, to: Peers::One(to), when, what, fan: Fan::One }
     }
 
-    pub(crate) fn any_of(
-        from: Party,
-        to: &'static [Outside],
-        when: Cadence,
-        what: Exchange,
-    ) -> Self {
-        Self {
-            from,
-            to: Peers::AnyOf(to),
-            when,
-            what,
-            fan: Fan::One,
-        }
+    pub(crate) fn any_of(from: Party, to: &'static [Outside], when: Cadence, what: Exchange) -> Self {
+        Self { from, to: Peers::AnyOf(to), when, what, fan: Fan::One }
     }
 
     pub(crate) fn fan(self, fan: Fan) -> Self {
@@ -82,17 +65,10 @@ impl Habit {
         draw: &mut Draw,
         tap: &mut Tap<'_>,
     ) {
-        self.when.each(
-            key,
-            window,
-            pace,
-            calendar,
-            draw,
-            |at_us, draw| match self.when {
-                Cadence::Stream => self.piece(key, at_us, piece_us(pace), draw, tap),
-                _ => self.occasion(at_us, draw, tap),
-            },
-        );
+        self.when.each(key, window, pace, calendar, draw, |at_us, draw| match self.when {
+            Cadence::Stream => self.piece(key, at_us, piece_us(pace), draw, tap),
+            _ => self.occasion(at_us, draw, tap),
+        });
     }
 
     /// One occasion, with all the flows that come of it one after the other.
@@ -117,13 +93,7 @@ impl Habit {
             Fan::Ports(ports) => {
                 for (&port, number) in ports.iter().zip(0..) {
                     let at_us = at_us + number * 150_000 + i64::from(draw.below(50_000));
-                    tap.call(
-                        Call {
-                            port: Some(port),
-                            ..call(at_us)
-                        },
-                        draw,
-                    );
+                    tap.call(Call { port: Some(port), ..call(at_us) }, draw);
                 }
             }
         }
@@ -134,14 +104,7 @@ impl Habit {
         let Peers::One(to) = self.to else { return };
         let port = ephemeral(mix(key ^ at_us.div_euclid(DAY_US) as u64) as u32);
         let call = Call::new(self.from, to, at_us, &self.what);
-        tap.call(
-            Call {
-                source_port: Some(port),
-                lasts_us: Some(lasts_us - 1_000),
-                ..call
-            },
-            draw,
-        );
+        tap.call(Call { source_port: Some(port), lasts_us: Some(lasts_us - 1_000), ..call }, draw);
     }
 }
 

@@ -1,9 +1,6 @@
 //! The hospital: what the options make of it.
 
-use crate::{
-    Device, Error, Flows, Infrastructure, Options, PeerGroup, Truth, infrastructure, plan::Plan,
-    site::Site,
-};
+use crate::{Device, Error, Flows, Infrastructure, Options, PeerGroup, Truth, infrastructure, plan::Plan, site::Site};
 
 /// A synthetic hospital: its devices, its network and its flows.
 #[derive(Debug)]

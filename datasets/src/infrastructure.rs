@@ -58,43 +58,16 @@ pub struct PeerGroup {
 pub(crate) fn declare(site: &Site) -> Vec<Infrastructure> {
     use DeviceClass as Class;
     let roles = [
-        (
-            Class::VulnerabilityScanner,
-            Role::Scanner,
-            Some("Sat 22:00-02:00"),
-            "Weekly vulnerability scan",
-        ),
-        (
-            Class::NetworkManager,
-            Role::Nms,
-            None,
-            "Pings every device, asks servers by SNMP",
-        ),
-        (
-            Class::BackupServer,
-            Role::Backup,
-            Some("daily 22:00-03:00"),
-            "Nightly backup",
-        ),
+        (Class::VulnerabilityScanner, Role::Scanner, Some("Sat 22:00-02:00"), "Weekly vulnerability scan"),
+        (Class::NetworkManager, Role::Nms, None, "Pings every device, asks servers by SNMP"),
+        (Class::BackupServer, Role::Backup, Some("daily 22:00-03:00"), "Nightly backup"),
         (Class::ProxyServer, Role::Proxy, None, "Web proxy"),
         (Class::DnsServer, Role::Dns, None, "Name server"),
         (Class::NtpServer, Role::Ntp, None, "Time server"),
-        (
-            Class::DhcpServer,
-            Role::Dhcp,
-            None,
-            "Lends addresses to workstations and wearables",
-        ),
+        (Class::DhcpServer, Role::Dhcp, None, "Lends addresses to workstations and wearables"),
     ];
     let own = roles.into_iter().flat_map(|(class, role, hours, note)| {
-        cidrs(site, class)
-            .into_iter()
-            .map(move |cidr| Infrastructure {
-                role,
-                cidr,
-                hours,
-                note,
-            })
+        cidrs(site, class).into_iter().map(move |cidr| Infrastructure { role, cidr, hours, note })
     });
     let service = Infrastructure {
         role: Role::RemoteService,
@@ -107,10 +80,7 @@ pub(crate) fn declare(site: &Site) -> Vec<Infrastructure> {
 
 /// The peers that infusion pumps are meant to have.
 pub(crate) fn pump_peers(site: &Site) -> Vec<PeerGroup> {
-    let group = |name, class| PeerGroup {
-        name,
-        cidrs: cidrs(site, class),
-    };
+    let group = |name, class| PeerGroup { name, cidrs: cidrs(site, class) };
     vec![
         group("pump-gateway", DeviceClass::InfusionPumpGateway),
         group("drug-library-server", DeviceClass::DrugLibraryServer),
@@ -121,17 +91,6 @@ pub(crate) fn pump_peers(site: &Site) -> Vec<PeerGroup> {
 
 /// The addresses of the devices of a class, none of which ever changes.
 fn cidrs(site: &Site, class: DeviceClass) -> Vec<String> {
-    let bindings = site
-        .of(class)
-        .iter()
-        .flat_map(|&device| &site.devices[device].bindings);
-    bindings
-        .map(|binding| {
-            format!(
-                "{}/{}",
-                binding.ip,
-                if binding.ip.is_ipv4() { 32 } else { 128 }
-            )
-        })
-        .collect()
+    let bindings = site.of(class).iter().flat_map(|&device| &site.devices[device].bindings);
+    bindings.map(|binding| format!("{}/{}", binding.ip, if binding.ip.is_ipv4() { 32 } else { 128 })).collect()
 }

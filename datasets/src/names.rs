@@ -54,15 +54,8 @@ mod tests {
     use crate::{Incident, Oddity};
 
     #[track_caller]
-    fn check<T: std::str::FromStr<Err = crate::Error> + std::fmt::Display>(
-        name: &str,
-        expected: &str,
-    ) {
-        assert_eq!(
-            name.parse::<T>()
-                .map_or_else(|error| error.to_string(), |it| it.to_string()),
-            expected
-        );
+    fn check<T: std::str::FromStr<Err = crate::Error> + std::fmt::Display>(name: &str, expected: &str) {
+        assert_eq!(name.parse::<T>().map_or_else(|error| error.to_string(), |it| it.to_string()), expected);
     }
 
     #[test]

@@ -57,8 +57,7 @@ impl Options {
     pub(crate) fn check(&self) -> Result<(), Error> {
         within("devices", self.devices.into(), DEVICES)?;
         within("days", self.days.into(), DAYS)?;
-        self.flows
-            .map_or(Ok(()), |flows| within("flows", flows, FLOWS))
+        self.flows.map_or(Ok(()), |flows| within("flows", flows, FLOWS))
     }
 
     pub(crate) fn has(&self, oddity: Oddity) -> bool {
@@ -67,16 +66,7 @@ impl Options {
 }
 
 fn within(option: &'static str, value: u64, (least, most): (u64, u64)) -> Result<(), Error> {
-    if (least..=most).contains(&value) {
-        Ok(())
-    } else {
-        Err(Error::OutOfRange {
-            option,
-            least,
-            most,
-            value,
-        })
-    }
+    if (least..=most).contains(&value) { Ok(()) } else { Err(Error::OutOfRange { option, least, most, value }) }
 }
 
 #[cfg(test)]
@@ -85,33 +75,21 @@ mod tests {
 
     #[track_caller]
     fn check(options: Options, message: &str) {
-        assert_eq!(
-            options.check().map_err(|error| error.to_string()),
-            Err(message.to_owned())
-        );
+        assert_eq!(options.check().map_err(|error| error.to_string()), Err(message.to_owned()));
     }
 
     #[test]
     fn values_out_of_range_are_refused_with_the_range() {
         check(
-            Options {
-                devices: 7,
-                ..Options::default()
-            },
+            Options { devices: 7, ..Options::default() },
             "devices must be from 30 to 50000, but is 7: choose a value in that range",
         );
         check(
-            Options {
-                days: 0,
-                ..Options::default()
-            },
+            Options { days: 0, ..Options::default() },
             "days must be from 1 to 366, but is 0: choose a value in that range",
         );
         check(
-            Options {
-                flows: Some(12),
-                ..Options::default()
-            },
+            Options { flows: Some(12), ..Options::default() },
             "flows must be from 5000 to 10000000000, but is 12: choose a value in that range",
         );
     }

@@ -39,10 +39,7 @@ impl Plan {
         let mut habits = behaviour::habits(site);
         oddity::habits(site, options, &mut habits);
         let mut played = incident::play(site, &options.incidents, 1.0);
-        let mut pace = Pace {
-            rate: 1.0,
-            kept: 1.0,
-        };
+        let mut pace = Pace { rate: 1.0, kept: 1.0 };
         let mut scheduled = expected(site, &habits, 1.0, true);
         let free = expected(site, &habits, 1.0, false);
         if let Some(target) = options.flows.map(|flows| flows as f64) {
@@ -56,13 +53,7 @@ impl Plan {
             pace.rate = left.max(FREE_AT_LEAST * target) / free;
         }
         let expected = played.flows.len() as f64 + scheduled + free * pace.rate;
-        Self {
-            window_us: window_us(expected, site),
-            habits,
-            pace,
-            played,
-            expected,
-        }
+        Self { window_us: window_us(expected, site), habits, pace, played, expected }
     }
 }
 
@@ -74,13 +65,9 @@ pub(crate) fn key(site: &Site, device: usize, number: usize) -> u64 {
 /// The flows to expect of habits that keep fixed hours, or of the others at natural pace.
 fn expected(site: &Site, habits: &[Vec<Habit>], kept: f64, scheduled: bool) -> f64 {
     let of_device = |(device, own): (usize, &Vec<Habit>)| {
-        let chosen = own
-            .iter()
-            .enumerate()
-            .filter(|(_, habit)| habit.when.is_scheduled() == scheduled);
+        let chosen = own.iter().enumerate().filter(|(_, habit)| habit.when.is_scheduled() == scheduled);
         let flows = |(number, habit): (usize, &Habit)| {
-            habit.expected(key(site, device, number), &site.calendar, kept)
-                * presence(site, habit.from)
+            habit.expected(key(site, device, number), &site.calendar, kept) * presence(site, habit.from)
         };
         chosen.map(flows).sum::<f64>()
     };
@@ -92,10 +79,7 @@ fn presence(site: &Site, party: Party) -> f64 {
     let (Party::Device(device) | Party::Booting(device)) = party else {
         return 1.0;
     };
-    let away_us = site
-        .away
-        .get(&device)
-        .map_or(0, |&(from_us, to_us)| to_us - from_us);
+    let away_us = site.away.get(&device).map_or(0, |&(from_us, to_us)| to_us - from_us);
     1.0 - away_us as f64 / site.calendar.length_us() as f64
 }
 

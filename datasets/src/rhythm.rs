@@ -11,16 +11,11 @@ pub(crate) enum Rhythm {
     Ward,
 }
 
-const OFFICE_WEEKDAY: [u8; 24] = [
-    1, 1, 1, 1, 1, 3, 15, 50, 95, 100, 100, 95, 60, 85, 100, 95, 75, 40, 15, 8, 5, 3, 2, 1,
-];
-const OFFICE_WEEKEND: [u8; 24] = [
-    1, 1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 8, 6, 6, 8, 8, 6, 4, 3, 2, 2, 1, 1, 1,
-];
-const WARD_WEEKDAY: [u8; 24] = [
-    25, 20, 18, 18, 20, 35, 70, 95, 100, 100, 95, 90, 85, 85, 90, 85, 80, 75, 70, 65, 60, 45, 35,
-    30,
-];
+const OFFICE_WEEKDAY: [u8; 24] =
+    [1, 1, 1, 1, 1, 3, 15, 50, 95, 100, 100, 95, 60, 85, 100, 95, 75, 40, 15, 8, 5, 3, 2, 1];
+const OFFICE_WEEKEND: [u8; 24] = [1, 1, 1, 1, 1, 1, 2, 4, 8, 10, 10, 8, 6, 6, 8, 8, 6, 4, 3, 2, 2, 1, 1, 1];
+const WARD_WEEKDAY: [u8; 24] =
+    [25, 20, 18, 18, 20, 35, 70, 95, 100, 100, 95, 90, 85, 85, 90, 85, 80, 75, 70, 65, 60, 45, 35, 30];
 
 impl Rhythm {
     /// How busy an hour is, from 0 to 1. `weekday` counts from Monday, 0.
@@ -43,14 +38,8 @@ mod tests {
     #[test]
     fn nights_and_weekends_are_quieter() {
         for rhythm in [Rhythm::Office, Rhythm::Ward] {
-            assert!(
-                rhythm.weight(1, 10) > 2.0 * rhythm.weight(1, 3),
-                "{rhythm:?} by night"
-            );
-            assert!(
-                rhythm.weight(1, 10) > rhythm.weight(6, 10),
-                "{rhythm:?} at weekends"
-            );
+            assert!(rhythm.weight(1, 10) > 2.0 * rhythm.weight(1, 3), "{rhythm:?} by night");
+            assert!(rhythm.weight(1, 10) > rhythm.weight(6, 10), "{rhythm:?} at weekends");
         }
     }
 }

@@ -44,74 +44,41 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(from: Party, to: Party, at_us: i64, exchange: &'a Exchange) -> Self {
-        Self {
-            from,
-            to,
-            at_us,
-            exchange,
-            port: None,
-            source_port: None,
-            lasts_us: None,
-            name: None,
-        }
+        Self { from, to, at_us, exchange, port: None, source_port: None, lasts_us: None, name: None }
     }
 }
 
 impl<'a> Tap<'a> {
     /// `owner` (below 2^20) and `part` (below 2^20) together are used for one tap only, so that no `uid` comes twice.
     pub(crate) fn new(site: &'a Site, flows: &'a mut Vec<Flow>, owner: u64, part: u64) -> Self {
-        Self {
-            site,
-            flows,
-            next: ((owner << 20) | part) * FLOWS_PER_TAP,
-            incident: None,
-        }
+        Self { site, flows, next: ((owner << 20) | part) * FLOWS_PER_TAP, incident: None }
     }
 
     /// Labels all flows to come.
     pub(crate) fn label(self, incident: Incident) -> Self {
-        Self {
-            incident: Some(incident),
-            ..self
-        }
+        Self { incident: Some(incident), ..self }
     }
 
     /// Adds the call's flow. There is none if a party is away, loses its address meanwhile, or if the flow would end
     /// after the archive does.
     pub(crate) fn call(&mut self, call: Call<'_>, draw: &mut Draw) {
-        let Call {
-            from,
-            to,
-            at_us,
-            exchange,
-            ..
-        } = call;
+        let Call { from, to, at_us, exchange, .. } = call;
         if self.site.is_away(from, at_us) {
             return;
         }
-        let ends = if self.site.is_away(to, at_us) {
-            Ending::Unanswered
-        } else {
-            exchange.ends
-        };
+        let ends = if self.site.is_away(to, at_us) { Ending::Unanswered } else { exchange.ends };
         // A labelled flow keeps to IPv4, so that its peer has one address in the truth.
         let v6 = draw.chance(V6_SHARE)
             && self.incident.is_none()
             && exchange.transport != Transport::Icmp
             && self.site.has_v6(from)
             && self.site.has_v6(to);
-        let lasts_us = call
-            .lasts_us
-            .unwrap_or_else(|| (exchange.lasts.draw(draw) * 1_000.0) as i64);
+        let lasts_us = call.lasts_us.unwrap_or_else(|| (exchange.lasts.draw(draw) * 1_000.0) as i64);
         let end_us = at_us + lasts_us;
         if end_us >= self.site.calendar.end_us {
             return;
         }
-        let Some((src, dst)) = self
-            .site
-            .end(from, v6, at_us, end_us)
-            .zip(self.site.end(to, v6, at_us, end_us))
-        else {
+        let Some((src, dst)) = self.site.end(from, v6, at_us, end_us).zip(self.site.end(to, v6, at_us, end_us)) else {
             return;
         };
         let state = ends.state(exchange.transport, draw);
@@ -126,11 +93,7 @@ impl<'a> Tap<'a> {
             src_port: source_port.unwrap_or_else(|| ephemeral(draw.below(EPHEMERAL.1))),
             dst_port: call.port.unwrap_or(exchange.port),
             protocol: exchange.transport.protocol(),
-            service: if volume.src_bytes + volume.dst_bytes > 0 {
-                exchange.service
-            } else {
-                ""
-            },
+            service: if volume.src_bytes + volume.dst_bytes > 0 { exchange.service } else { "" },
             src_bytes: volume.src_bytes,
             dst_bytes: volume.dst_bytes,
             src_packets: volume.src_packets,
@@ -172,23 +135,13 @@ struct Sight {
 impl Sight {
     fn new(src: &End, dst: &End) -> Self {
         let Some(zone) = src.zone.or(dst.zone) else {
-            return Self {
-                src_mac: src.mac,
-                dst_mac: dst.mac,
-                vlan: None,
-                sensor: "perimeter",
-            };
+            return Self { src_mac: src.mac, dst_mac: dst.mac, vlan: None, sensor: "perimeter" };
         };
         let seen = |end: &End| match end.zone {
             Some(own) if own == zone => end.mac,
             None if end.mac.is_some() => end.mac,
             _ => Some(zone.router()),
         };
-        Self {
-            src_mac: seen(src),
-            dst_mac: seen(dst),
-            vlan: Some(zone.vlan.into()),
-            sensor: zone.sensor,
-        }
+        Self { src_mac: seen(src), dst_mac: seen(dst), vlan: Some(zone.vlan.into()), sensor: zone.sensor }
     }
 }

@@ -71,11 +71,7 @@ impl Volume {
 
     fn datagrams(exchange: &Exchange, state: ConnState, draw: &mut Draw) -> Self {
         let src_bytes = exchange.sends.draw(draw) as u64;
-        let dst_bytes = if state == ConnState::S0 {
-            0
-        } else {
-            exchange.receives.draw(draw) as u64
-        };
+        let dst_bytes = if state == ConnState::S0 { 0 } else { exchange.receives.draw(draw) as u64 };
         Self {
             src_bytes,
             dst_bytes,

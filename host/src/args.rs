@@ -129,8 +129,8 @@ pub(crate) struct IngestZeek {
 
 /// Run the plugins over what is new in the archive
 ///
-/// It goes on slice by slice from where the last run ended. Each slice is committed as a whole: a run that is stopped or killed resumes where it was. Ctrl-C stops at the end of
-/// the slice; a second one ends at once.
+/// It goes on slice by slice from where the last run ended. Each slice is committed as a whole: a run that is stopped or killed resumes where it was. Ctrl-C drops
+/// the slice at hand and stops; a second one ends at once.
 #[derive(Clone, Debug, Default, Group)]
 #[command(after_long_help = "\
 Units:

@@ -244,14 +244,16 @@ impl Plugins {
     }
 
     fn standing(&self, manifest: &Manifest, digest: &str) -> (PinStatus, Option<String>) {
-        let approve = format!("ask the publisher whether {digest} is theirs; then `wardflow plugin approve {}`", manifest.id);
+        let approve =
+            format!("ask the publisher whether {digest} is theirs; then `wardflow plugin approve {}`", manifest.id);
         match self.pins.check(&manifest.id, &manifest.version, digest) {
             Pin::Changed { was } => {
                 (PinStatus::Changed, Some(format!("version {} is pinned to {was}; {approve}", manifest.version)))
             }
-            Pin::New | Pin::Pinned { approved: false } if self.approval_required => {
-                (PinStatus::Refused, Some(format!("it is not approved, and wardflow.toml says approval = \"required\"; {approve}")))
-            }
+            Pin::New | Pin::Pinned { approved: false } if self.approval_required => (
+                PinStatus::Refused,
+                Some(format!("it is not approved, and wardflow.toml says approval = \"required\"; {approve}")),
+            ),
             Pin::New => (PinStatus::New, None),
             Pin::Pinned { .. } => (PinStatus::Pinned, None),
         }
@@ -294,8 +296,9 @@ fn parameters(manifest: &Manifest, settings: &PluginSettings) -> Result<String> 
             names.join(", ")
         ))
     };
-    let schema = jsonschema::validator_for(&manifest.parameters)
-        .map_err(|error| Error::failed(format!("the schema of plugin {}'s parameters is none: {error}", manifest.id)))?;
+    let schema = jsonschema::validator_for(&manifest.parameters).map_err(|error| {
+        Error::failed(format!("the schema of plugin {}'s parameters is none: {error}", manifest.id))
+    })?;
     let broken: BTreeSet<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
     match broken.into_iter().next() {
         Some(why) => Err(refused(why)),

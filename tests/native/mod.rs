@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use wardflow::{
     analyze::{Options, analyze},
     config::Config,
-    detector::{Detector, Stop},
+    detector::Stop,
     workspace::Workspace,
 };
 use wardflow_manifest::ManifestError;

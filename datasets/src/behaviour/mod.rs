@@ -44,11 +44,7 @@ pub(crate) fn habits(site: &Site) -> Vec<Vec<Habit>> {
     let mut all: Vec<Vec<Habit>> = site.devices.iter().map(|_| Vec::new()).collect();
     for &class in DeviceClass::ALL {
         for (number, &device) in site.of(class).iter().enumerate() {
-            let actor = Actor {
-                site,
-                device,
-                number,
-            };
+            let actor = Actor { site, device, number };
             all[device] = own(class, actor);
             all[device].extend(basics::habits(class, actor));
         }

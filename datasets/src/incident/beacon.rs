@@ -9,9 +9,7 @@ use crate::{
     site::{Party, hosts},
 };
 
-const CHECK_IN: Exchange = Exchange::tcp("ssl", 443)
-    .bytes(540.0, 1_250.0, 0.15)
-    .millis(350.0, 1.0);
+const CHECK_IN: Exchange = Exchange::tcp("ssl", 443).bytes(540.0, 1_250.0, 0.15).millis(350.0, 1.0);
 const INTERVAL_US: f64 = 60.0 * SECOND_US as f64;
 const JITTER: f64 = 0.2;
 
@@ -20,17 +18,8 @@ pub(super) fn play(scene: &mut Scene<'_>) {
     let (mut at_us, to_us) = scene.times(0.55, 48 * HOUR_US);
     let mut calls = Vec::new();
     while at_us < to_us {
-        calls.push(call(
-            modality,
-            Party::Outside(&hosts::COMMAND_AND_CONTROL),
-            at_us,
-            &CHECK_IN,
-        ));
+        calls.push(call(modality, Party::Outside(&hosts::COMMAND_AND_CONTROL), at_us, &CHECK_IN));
         at_us += (INTERVAL_US * scene.draw.between(1.0 - JITTER, 1.0 + JITTER)) as i64;
     }
-    scene.part(
-        modality,
-        "checks in with a host outside every minute, give or take 20 %",
-        calls,
-    );
+    scene.part(modality, "checks in with a host outside every minute, give or take 20 %", calls);
 }

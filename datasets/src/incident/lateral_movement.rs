@@ -9,16 +9,9 @@ use crate::{
     site::Party,
 };
 
-const TRY: Exchange = Exchange::tcp("smb", 445)
-    .bytes(1_600.0, 1_400.0, 0.3)
-    .millis(250.0, 1.0)
-    .ends(Ending::Aborted);
-const COPY: Exchange = Exchange::tcp("smb", 445)
-    .bytes(2_800_000.0, 30_000.0, 1.0)
-    .millis(8_000.0, 1.0);
-const DESKTOP: Exchange = Exchange::tcp("rdp", 3389)
-    .bytes(700_000.0, 9_000_000.0, 1.5)
-    .millis(600_000.0, 1.0);
+const TRY: Exchange = Exchange::tcp("smb", 445).bytes(1_600.0, 1_400.0, 0.3).millis(250.0, 1.0).ends(Ending::Aborted);
+const COPY: Exchange = Exchange::tcp("smb", 445).bytes(2_800_000.0, 30_000.0, 1.0).millis(8_000.0, 1.0);
+const DESKTOP: Exchange = Exchange::tcp("rdp", 3389).bytes(700_000.0, 9_000_000.0, 1.5).millis(600_000.0, 1.0);
 
 pub(super) fn play(scene: &mut Scene<'_>) {
     let intruder = scene.one(DeviceClass::Workstation, 4);
@@ -42,20 +35,12 @@ pub(super) fn play(scene: &mut Scene<'_>) {
         logons.push(call(intruder, other, at_us, &COPY));
         at_us += MINUTE_US;
     }
-    scene.part(
-        intruder,
-        "tries to log on to many workstations over SMB and copies a tool",
-        logons,
-    );
+    scene.part(intruder, "tries to log on to many workstations over SMB and copies a tool", logons);
 
     let desktops = others
         .iter()
         .take(5)
         .zip(1..)
         .map(|(&other, turn)| call(intruder, other, at_us + turn * 6 * MINUTE_US, &DESKTOP));
-    scene.part(
-        intruder,
-        "opens desktops on other workstations over RDP",
-        desktops,
-    );
+    scene.part(intruder, "opens desktops on other workstations over RDP", desktops);
 }

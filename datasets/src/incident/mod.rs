@@ -47,10 +47,7 @@ pub(crate) struct Played {
 /// Plays incidents. `intensity`, up to 1, shortens them, or makes them touch fewer hosts.
 pub(crate) fn play(site: &Site, incidents: &[Incident], intensity: f64) -> Played {
     let mut played = Played::default();
-    for &incident in Incident::ALL
-        .iter()
-        .filter(|incident| incidents.contains(incident))
-    {
+    for &incident in Incident::ALL.iter().filter(|incident| incidents.contains(incident)) {
         let mut scene = Scene::new(site, incident, intensity, &mut played);
         match incident {
             Incident::Scan => scan::play(&mut scene),
@@ -63,8 +60,6 @@ pub(crate) fn play(site: &Site, incidents: &[Incident], intensity: f64) -> Playe
             Incident::DnsTunnel => dns_tunnel::play(&mut scene),
         }
     }
-    played
-        .flows
-        .sort_unstable_by_key(|flow| std::cmp::Reverse((flow.start_us, flow.uid)));
+    played.flows.sort_unstable_by_key(|flow| std::cmp::Reverse((flow.start_us, flow.uid)));
     played
 }

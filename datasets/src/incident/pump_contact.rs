@@ -10,16 +10,10 @@ use crate::{
 };
 
 const PROBE: Exchange = Exchange::tcp("", 0).millis(20.0, 1.5).ends(Ending::Refused);
-const WRONG_PASSWORD: Exchange = Exchange::tcp("ssh", 22)
-    .bytes(1_900.0, 2_300.0, 0.3)
-    .millis(4_000.0, 1.0)
-    .ends(Ending::Aborted);
-const LOGGED_ON: Exchange = Exchange::tcp("ssh", 22)
-    .bytes(14_000.0, 38_000.0, 1.0)
-    .millis(240_000.0, 1.0);
-const SETTINGS_PAGE: Exchange = Exchange::tcp("http", 80)
-    .bytes(900.0, 12_000.0, 1.0)
-    .millis(300.0, 1.0);
+const WRONG_PASSWORD: Exchange =
+    Exchange::tcp("ssh", 22).bytes(1_900.0, 2_300.0, 0.3).millis(4_000.0, 1.0).ends(Ending::Aborted);
+const LOGGED_ON: Exchange = Exchange::tcp("ssh", 22).bytes(14_000.0, 38_000.0, 1.0).millis(240_000.0, 1.0);
+const SETTINGS_PAGE: Exchange = Exchange::tcp("http", 80).bytes(900.0, 12_000.0, 1.0).millis(300.0, 1.0);
 
 pub(super) fn play(scene: &mut Scene<'_>) {
     let workstation = scene.one(DeviceClass::Workstation, 0);
@@ -29,21 +23,13 @@ pub(super) fn play(scene: &mut Scene<'_>) {
     let second = |seconds: i64| from_us + seconds * 1_000_000;
 
     let ports = [21, 23, 443, 4010, 8080].into_iter().zip(0..);
-    let probes = ports.map(|(port, number)| Call {
-        port: Some(port),
-        ..call(workstation, to, second(number), &PROBE)
-    });
+    let probes = ports.map(|(port, number)| Call { port: Some(port), ..call(workstation, to, second(number), &PROBE) });
     scene.part(pump, "is tried on several ports by a workstation", probes);
 
     let pages = (0..6).map(|number| call(workstation, to, second(30 + 5 * number), &SETTINGS_PAGE));
     scene.part(pump, "shows its settings pages to a workstation", pages);
 
-    let wrong =
-        (0..8).map(|number| call(workstation, to, second(90 + 9 * number), &WRONG_PASSWORD));
+    let wrong = (0..8).map(|number| call(workstation, to, second(90 + 9 * number), &WRONG_PASSWORD));
     let right = (0..3).map(|number| call(workstation, to, second(200 + 700 * number), &LOGGED_ON));
-    scene.part(
-        pump,
-        "is logged on to by a workstation after wrong passwords",
-        wrong.chain(right),
-    );
+    scene.part(pump, "is logged on to by a workstation after wrong passwords", wrong.chain(right));
 }

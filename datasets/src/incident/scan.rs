@@ -10,13 +10,9 @@ use crate::{
 };
 use std::net::{IpAddr, Ipv4Addr};
 
-const SHARE_PROBE: Exchange = Exchange::tcp("", 445)
-    .millis(40.0, 2.0)
-    .ends(Ending::Probed);
+const SHARE_PROBE: Exchange = Exchange::tcp("", 445).millis(40.0, 2.0).ends(Ending::Probed);
 const PORT_PROBE: Exchange = Exchange::tcp("", 0).millis(8.0, 2.0).ends(Ending::Probed);
-const NOBODY: Exchange = Exchange::tcp("", 445)
-    .millis(3_000.0, 0.1)
-    .ends(Ending::Unanswered);
+const NOBODY: Exchange = Exchange::tcp("", 445).millis(3_000.0, 0.1).ends(Ending::Unanswered);
 
 pub(super) fn play(scene: &mut Scene<'_>) {
     let scanner = scene.one(DeviceClass::Workstation, 2);
@@ -39,17 +35,10 @@ pub(super) fn play(scene: &mut Scene<'_>) {
     let mut probes = Vec::new();
     for port in 1..=scene.many(1_000, 150) as u16 {
         let to = Party::Device(modality);
-        probes.push(Call {
-            port: Some(port),
-            ..call(scanner, to, at_us, &PORT_PROBE)
-        });
+        probes.push(Call { port: Some(port), ..call(scanner, to, at_us, &PORT_PROBE) });
         at_us += 1_000 * i64::from(50 + scene.draw.below(400));
     }
-    scene.part(
-        scanner,
-        "tries the ports of one imaging modality one after the other",
-        probes,
-    );
+    scene.part(scanner, "tries the ports of one imaging modality one after the other", probes);
 }
 
 fn address(zone: &Zone, host: u8) -> IpAddr {
@@ -58,14 +47,6 @@ fn address(zone: &Zone, host: u8) -> IpAddr {
 
 fn owner(site: &Site, zone: &Zone, host: u8) -> Option<Party> {
     let ip = address(zone, host);
-    let has = |&&device: &&usize| {
-        site.devices[device]
-            .bindings
-            .iter()
-            .any(|binding| binding.ip == ip)
-    };
-    site.of(DeviceClass::ImagingModality)
-        .iter()
-        .find(has)
-        .map(|&device| Party::Device(device))
+    let has = |&&device: &&usize| site.devices[device].bindings.iter().any(|binding| binding.ip == ip);
+    site.of(DeviceClass::ImagingModality).iter().find(has).map(|&device| Party::Device(device))
 }

@@ -26,21 +26,9 @@ pub(super) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(
-        site: &'a Site,
-        incident: Incident,
-        intensity: f64,
-        played: &'a mut Played,
-    ) -> Self {
+    pub(super) fn new(site: &'a Site, incident: Incident, intensity: f64, played: &'a mut Played) -> Self {
         let draw = Draw::new(site.seed, FIRST_OWNER + incident as u64, u64::MAX);
-        Self {
-            site,
-            draw,
-            incident,
-            intensity,
-            parts: 0,
-            played,
-        }
+        Self { site, draw, incident, intensity, parts: 0, played }
     }
 
     /// One of a class by its number.
@@ -66,13 +54,8 @@ impl<'a> Scene<'a> {
     pub(super) fn night(&self, minute: f64) -> i64 {
         let calendar = &self.site.calendar;
         let span = calendar.at_share(0.5)..calendar.at_share(OVER) - 60 * MINUTE_US;
-        let mut nights = calendar
-            .days()
-            .iter()
-            .map(|day| calendar.instant(day, minute));
-        nights
-            .find(|night_us| span.contains(night_us))
-            .unwrap_or_else(|| calendar.at_share(0.75))
+        let mut nights = calendar.days().iter().map(|day| calendar.instant(day, minute));
+        nights.find(|night_us| span.contains(night_us)).unwrap_or_else(|| calendar.at_share(0.75))
     }
 
     /// Plays calls, and takes down the truth about them from the side of a device that is an end of all of them.
@@ -84,29 +67,17 @@ impl<'a> Scene<'a> {
     ) {
         let first = self.played.flows.len();
         let owner = FIRST_OWNER + self.incident as u64;
-        let mut tap =
-            Tap::new(self.site, &mut self.played.flows, owner, self.parts).label(self.incident);
+        let mut tap = Tap::new(self.site, &mut self.played.flows, owner, self.parts).label(self.incident);
         for call in calls {
             tap.call(call, &mut self.draw);
         }
         self.parts += 1;
-        self.played.truth.extend(truth(
-            self.site,
-            self.incident,
-            device,
-            description,
-            &self.played.flows[first..],
-        ));
+        self.played.truth.extend(truth(self.site, self.incident, device, description, &self.played.flows[first..]));
     }
 }
 
 /// A call as an incident makes it.
-pub(super) fn call(
-    from: DeviceIndex,
-    to: Party,
-    at_us: i64,
-    exchange: &crate::exchange::Exchange,
-) -> Call<'_> {
+pub(super) fn call(from: DeviceIndex, to: Party, at_us: i64, exchange: &crate::exchange::Exchange) -> Call<'_> {
     Call::new(Party::Device(from), to, at_us, exchange)
 }
 
@@ -120,11 +91,7 @@ fn truth(
     let device = &site.devices[device];
     let is_own = |ip: IpAddr| device.bindings.iter().any(|binding| binding.ip == ip);
     let peer = |flow: &Flow| {
-        if is_own(flow.src_ip) {
-            flow.dst_ip
-        } else {
-            flow.src_ip
-        }
+        if is_own(flow.src_ip) { flow.dst_ip } else { flow.src_ip }
     };
     Some(Truth {
         incident,

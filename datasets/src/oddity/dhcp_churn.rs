@@ -25,10 +25,7 @@ pub(super) fn arrange(site: &mut Site) {
         .collect();
     let workstations = site.of(DeviceClass::Workstation).to_vec();
     let circles = (workstations.len() / (4 * CIRCLE)).max(1);
-    for circle in workstations[SETTLED.min(workstations.len())..]
-        .chunks_exact(CIRCLE)
-        .take(circles)
-    {
+    for circle in workstations[SETTLED.min(workstations.len())..].chunks_exact(CIRCLE).take(circles) {
         swap_leases(site, circle, &instants_us);
     }
 }

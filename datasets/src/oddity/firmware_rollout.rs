@@ -18,9 +18,7 @@ const NIGHTS: usize = 3;
 const BEGINS: f64 = 0.33;
 /// From the start of the download to the first start of the new firmware.
 const INSTALLATION_US: i64 = 8 * MINUTE_US;
-const DOWNLOAD: Exchange = Exchange::tcp("ssl", 443)
-    .bytes(60_000.0, 64_000_000.0, 0.1)
-    .millis(180_000.0, 0.5);
+const DOWNLOAD: Exchange = Exchange::tcp("ssl", 443).bytes(60_000.0, 64_000_000.0, 0.1).millis(180_000.0, 0.5);
 
 pub(super) fn arrange(site: &mut Site) {
     let model = maker(DeviceClass::InfusionPump, MODEL);
@@ -34,10 +32,7 @@ pub(super) fn arrange(site: &mut Site) {
         .take(NIGHTS)
         .collect();
     let pumps = site.of(DeviceClass::InfusionPump).to_vec();
-    let chosen = pumps
-        .into_iter()
-        .filter(|&pump| site.devices[pump].model == model.model)
-        .collect::<Vec<_>>();
+    let chosen = pumps.into_iter().filter(|&pump| site.devices[pump].model == model.model).collect::<Vec<_>>();
     for (turn, pump) in chosen.into_iter().enumerate() {
         let Some(night_us) = (!nights.is_empty()).then(|| nights[turn % nights.len()]) else {
             return;
@@ -45,16 +40,8 @@ pub(super) fn arrange(site: &mut Site) {
         let minute = (turn / nights.len() * 4) as i64 % 150;
         let installed_us = night_us + minute * MINUTE_US + INSTALLATION_US;
         site.devices[pump].firmware = vec![
-            Firmware {
-                version: model.firmware,
-                valid_from_us: None,
-                valid_to_us: Some(installed_us),
-            },
-            Firmware {
-                version: model.next_firmware,
-                valid_from_us: Some(installed_us),
-                valid_to_us: None,
-            },
+            Firmware { version: model.firmware, valid_from_us: None, valid_to_us: Some(installed_us) },
+            Firmware { version: model.next_firmware, valid_from_us: Some(installed_us), valid_to_us: None },
         ];
     }
 }
@@ -63,16 +50,8 @@ pub(super) fn habits(site: &Site) -> Vec<(DeviceIndex, Habit)> {
     let library = site.one(DeviceClass::DrugLibraryServer, 0);
     let download = |&pump: &DeviceIndex| {
         let installed_us = site.devices[pump].firmware.last()?.valid_from_us?;
-        let when = Cadence::Once {
-            at_us: installed_us - INSTALLATION_US,
-        };
-        Some((
-            pump,
-            Habit::new(Party::Device(pump), library, when, DOWNLOAD),
-        ))
+        let when = Cadence::Once { at_us: installed_us - INSTALLATION_US };
+        Some((pump, Habit::new(Party::Device(pump), library, when, DOWNLOAD)))
     };
-    site.of(DeviceClass::InfusionPump)
-        .iter()
-        .filter_map(download)
-        .collect()
+    site.of(DeviceClass::InfusionPump).iter().filter_map(download).collect()
 }

@@ -12,10 +12,5 @@ pub(super) fn arrange(site: &mut Site) {
     let to_us = site.calendar.at_share(AWAY.1).min(from_us + 7 * DAY_US);
     let pump = site.of(DeviceClass::InfusionPump).get(PUMP).copied();
     let ventilator = site.of(DeviceClass::Ventilator).last().copied();
-    site.away.extend(
-        [pump, ventilator]
-            .into_iter()
-            .flatten()
-            .map(|device| (device, (from_us, to_us))),
-    );
+    site.away.extend([pump, ventilator].into_iter().flatten().map(|device| (device, (from_us, to_us))));
 }

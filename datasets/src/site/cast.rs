@@ -31,9 +31,7 @@ const WARDS: [&str; 10] = [
 /// How many there are of each class; infusion pumps are what the other shares leave.
 pub(super) fn cast(devices: u32) -> Vec<(DeviceClass, u32)> {
     let shared = SHARES.map(|(class, share, least)| (class, (devices * share / 100).max(least)));
-    let pumps = devices
-        .saturating_sub(shared.iter().map(|(_, count)| count).sum())
-        .max(6);
+    let pumps = devices.saturating_sub(shared.iter().map(|(_, count)| count).sum()).max(6);
     let monitors = shared[0].1;
     let servers = [
         (DeviceClass::InfusionPumpGateway, 2 + pumps / 400),
@@ -54,11 +52,7 @@ pub(super) fn cast(devices: u32) -> Vec<(DeviceClass, u32)> {
         (DeviceClass::VulnerabilityScanner, 1),
         (DeviceClass::Printer, 1 + devices / 60),
     ];
-    [(DeviceClass::InfusionPump, pumps)]
-        .into_iter()
-        .chain(shared)
-        .chain(servers)
-        .collect()
+    [(DeviceClass::InfusionPump, pumps)].into_iter().chain(shared).chain(servers).collect()
 }
 
 /// The device with this number in its class.
@@ -77,11 +71,7 @@ pub(super) fn device(class: DeviceClass, number: u32, seed: u64) -> (Device, &'s
         udi_di: made.medical.then(|| udi_di(class, number)),
         mac: [0x02, a, b, c, d, number as u8],
         bindings: addresses::bindings(zone, place + number, source),
-        firmware: vec![Firmware {
-            version: made.firmware,
-            valid_from_us: None,
-            valid_to_us: None,
-        }],
+        firmware: vec![Firmware { version: made.firmware, valid_from_us: None, valid_to_us: None }],
         zone: zone.name,
         location: location(class, number),
         owner: owner(class),
@@ -110,10 +100,7 @@ pub(super) fn host_name(class: DeviceClass) -> Option<&'static str> {
 /// Whether devices of a class get their addresses by DHCP.
 pub(super) fn is_leased(class: DeviceClass) -> bool {
     use DeviceClass::{InsulinPumpGateway, WearableHeartMonitorGateway, Workstation};
-    matches!(
-        class,
-        Workstation | WearableHeartMonitorGateway | InsulinPumpGateway
-    )
+    matches!(class, Workstation | WearableHeartMonitorGateway | InsulinPumpGateway)
 }
 
 /// The zone of a class, and the number in it at which the class begins.
@@ -164,26 +151,17 @@ fn location(class: DeviceClass, number: u32) -> &'static str {
 }
 
 fn owner(class: DeviceClass) -> &'static str {
-    if maker(class, 0).medical {
-        "Biomedical engineering"
-    } else {
-        "Information technology"
-    }
+    if maker(class, 0).medical { "Biomedical engineering" } else { "Information technology" }
 }
 
 /// A GTIN-14: indicator 0, the prefix 952 that GS1 keeps for examples, the model, the check digit.
 fn udi_di(class: DeviceClass, number: u32) -> String {
     let models_before = DeviceClass::ALL.len() as u32;
     let model = maker(class, number).model;
-    let first = (0..number)
-        .find(|&earlier| maker(class, earlier).model == model)
-        .unwrap_or(number);
+    let first = (0..number).find(|&earlier| maker(class, earlier).model == model).unwrap_or(number);
     let body = format!("0952{:09}", 100_000 + first * models_before + class as u32);
-    let sum: u32 = body
-        .bytes()
-        .enumerate()
-        .map(|(i, digit)| u32::from(digit - b'0') * if i % 2 == 0 { 3 } else { 1 })
-        .sum();
+    let sum: u32 =
+        body.bytes().enumerate().map(|(i, digit)| u32::from(digit - b'0') * if i % 2 == 0 { 3 } else { 1 }).sum();
     format!("{body}{}", (10 - sum % 10) % 10)
 }
 
@@ -196,16 +174,8 @@ mod tests {
     fn check(devices: u32) {
         let cast = cast(devices);
         let classes: BTreeSet<_> = cast.iter().map(|&(class, _)| class).collect();
-        assert_eq!(
-            classes.len(),
-            DeviceClass::ALL.len(),
-            "every class has a part"
-        );
-        let asked: u32 = cast
-            .iter()
-            .take(1 + SHARES.len())
-            .map(|(_, count)| count)
-            .sum();
+        assert_eq!(classes.len(), DeviceClass::ALL.len(), "every class has a part");
+        let asked: u32 = cast.iter().take(1 + SHARES.len()).map(|(_, count)| count).sum();
         assert_eq!(asked, devices);
         let mut seen = BTreeSet::new();
         for (class, count) in cast {
@@ -213,9 +183,7 @@ mod tests {
                 let (device, _) = device(class, number, 1);
                 assert!(seen.insert(device.mac), "{} shares its MAC", device.id);
                 for binding in device.bindings {
-                    assert!(
-                        !binding.ip.is_ipv4() || binding.source == "static" || is_leased(class)
-                    );
+                    assert!(!binding.ip.is_ipv4() || binding.source == "static" || is_leased(class));
                 }
             }
         }
@@ -230,20 +198,11 @@ mod tests {
 
     #[test]
     fn check_digits_are_those_of_gs1() {
-        assert_eq!(
-            udi_di(DeviceClass::InfusionPump, 0),
-            udi_di(DeviceClass::InfusionPump, 2)
-        );
-        assert_ne!(
-            udi_di(DeviceClass::InfusionPump, 0),
-            udi_di(DeviceClass::InfusionPump, 1)
-        );
+        assert_eq!(udi_di(DeviceClass::InfusionPump, 0), udi_di(DeviceClass::InfusionPump, 2));
+        assert_ne!(udi_di(DeviceClass::InfusionPump, 0), udi_di(DeviceClass::InfusionPump, 1));
         let digits = udi_di(DeviceClass::Pacs, 0);
-        let sum: u32 = digits
-            .bytes()
-            .enumerate()
-            .map(|(i, d)| u32::from(d - b'0') * if i % 2 == 0 { 3 } else { 1 })
-            .sum();
+        let sum: u32 =
+            digits.bytes().enumerate().map(|(i, d)| u32::from(d - b'0') * if i % 2 == 0 { 3 } else { 1 }).sum();
         assert_eq!((digits.len(), sum % 10), (14, 0));
     }
 }

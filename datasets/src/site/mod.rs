@@ -70,10 +70,7 @@ impl Site {
         for (class, count) in cast::cast(options.devices) {
             for number in 0..count {
                 let (device, zone) = cast::device(class, number, options.seed);
-                site.by_class
-                    .entry(class)
-                    .or_default()
-                    .push(site.devices.len());
+                site.by_class.entry(class).or_default().push(site.devices.len());
                 site.devices.push(device);
                 site.zones.push(zone);
             }
@@ -101,10 +98,9 @@ impl Site {
     /// Whether a party is off the network at an instant.
     pub(crate) fn is_away(&self, party: Party, at_us: i64) -> bool {
         match party {
-            Party::Device(device) | Party::Booting(device) => self
-                .away
-                .get(&device)
-                .is_some_and(|&(from, to)| (from..to).contains(&at_us)),
+            Party::Device(device) | Party::Booting(device) => {
+                self.away.get(&device).is_some_and(|&(from, to)| (from..to).contains(&at_us))
+            }
             _ => false,
         }
     }
@@ -112,10 +108,7 @@ impl Site {
     /// Whether a party can speak IPv6.
     pub(crate) fn has_v6(&self, party: Party) -> bool {
         match party {
-            Party::Device(device) => self.devices[device]
-                .bindings
-                .iter()
-                .any(|binding| binding.ip.is_ipv6()),
+            Party::Device(device) => self.devices[device].bindings.iter().any(|binding| binding.ip.is_ipv6()),
             Party::Outside(host) => host.v6.is_some(),
             Party::Group(group) => group.v6.is_some(),
             Party::Booting(_) | Party::Vacant(..) => false,
@@ -128,9 +121,10 @@ impl Site {
         match party {
             Party::Device(index) => {
                 let device = &self.devices[index];
-                let binding = device.bindings.iter().find(|binding| {
-                    binding.ip.is_ipv6() == v6 && binding.covers(start_us, end_us)
-                })?;
+                let binding = device
+                    .bindings
+                    .iter()
+                    .find(|binding| binding.ip.is_ipv6() == v6 && binding.covers(start_us, end_us))?;
                 Some(End {
                     ip: binding.ip,
                     mac: Some(device.mac),
@@ -146,28 +140,13 @@ impl Site {
             }),
             Party::Outside(host) => {
                 let ip = if v6 { host.v6?.into() } else { host.v4.into() };
-                Some(End {
-                    ip,
-                    mac: None,
-                    zone: None,
-                    name: Some(host.name),
-                })
+                Some(End { ip, mac: None, zone: None, name: Some(host.name) })
             }
             Party::Group(group) => {
                 let (ip, mac) = if v6 { group.v6? } else { group.v4 };
-                Some(End {
-                    ip,
-                    mac: Some(mac),
-                    zone: None,
-                    name: None,
-                })
+                Some(End { ip, mac: Some(mac), zone: None, name: None })
             }
-            Party::Vacant(ip, zone) => Some(End {
-                ip,
-                mac: None,
-                zone: Some(zone),
-                name: None,
-            }),
+            Party::Vacant(ip, zone) => Some(End { ip, mac: None, zone: Some(zone), name: None }),
         }
     }
 }

@@ -23,54 +23,33 @@ const fn host(v4: [u8; 4], name: &'static str) -> Outside {
 }
 
 const fn dual(v4: [u8; 4], v6: u16, name: &'static str) -> Outside {
-    Outside {
-        v6: Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, v6)),
-        ..host(v4, name)
-    }
+    Outside { v6: Some(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, v6)), ..host(v4, name) }
 }
 
 const fn group(ip: [u8; 4]) -> Group {
-    Group {
-        v4: (
-            IpAddr::V4(Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3])),
-            v4_group_mac(ip),
-        ),
-        v6: None,
-    }
+    Group { v4: (IpAddr::V4(Ipv4Addr::new(ip[0], ip[1], ip[2], ip[3])), v4_group_mac(ip)), v6: None }
 }
 
 const fn v4_group_mac(ip: [u8; 4]) -> [u8; 6] {
-    if ip[0] >= 240 {
-        [0xff; 6]
-    } else {
-        [0x01, 0x00, 0x5e, ip[1] & 0x7f, ip[2], ip[3]]
-    }
+    if ip[0] >= 240 { [0xff; 6] } else { [0x01, 0x00, 0x5e, ip[1] & 0x7f, ip[2], ip[3]] }
 }
 
 /// The hosts, by what they are to the hospital.
 pub(crate) mod hosts {
     use super::{Outside, dual, host};
 
-    pub(crate) static HEART_CLOUD: Outside =
-        dual([198, 51, 100, 20], 0x20, "ingest.pulsewisp.example");
-    pub(crate) static HEART_BROKER: Outside =
-        dual([198, 51, 100, 21], 0x21, "broker.pulsewisp.example");
-    pub(crate) static INSULIN_CLOUD: Outside =
-        dual([198, 51, 100, 30], 0x30, "eu.sugarfern.example");
-    pub(crate) static INSULIN_BROKER: Outside =
-        dual([198, 51, 100, 31], 0x31, "mqtt.sugarfern.example");
+    pub(crate) static HEART_CLOUD: Outside = dual([198, 51, 100, 20], 0x20, "ingest.pulsewisp.example");
+    pub(crate) static HEART_BROKER: Outside = dual([198, 51, 100, 21], 0x21, "broker.pulsewisp.example");
+    pub(crate) static INSULIN_CLOUD: Outside = dual([198, 51, 100, 30], 0x30, "eu.sugarfern.example");
+    pub(crate) static INSULIN_BROKER: Outside = dual([198, 51, 100, 31], 0x31, "mqtt.sugarfern.example");
     pub(crate) static IMAGING_CLOUD: Outside = host([198, 51, 100, 40], "fleet.lumenfold.example");
     pub(crate) static LAB_CLOUD: Outside = host([198, 51, 100, 50], "reagents.quillab.example");
-    pub(crate) static IMAGING_SERVICE: Outside =
-        host([198, 51, 100, 66], "service.lumenfold.example");
+    pub(crate) static IMAGING_SERVICE: Outside = host([198, 51, 100, 66], "service.lumenfold.example");
     pub(crate) static RESOLVER: Outside = dual([198, 51, 100, 2], 0x2, "resolver.carrier.example");
-    pub(crate) static TIME: [Outside; 2] = [
-        host([198, 51, 100, 3], "time-a.carrier.example"),
-        host([198, 51, 100, 4], "time-b.carrier.example"),
-    ];
+    pub(crate) static TIME: [Outside; 2] =
+        [host([198, 51, 100, 3], "time-a.carrier.example"), host([198, 51, 100, 4], "time-b.carrier.example")];
 
-    pub(crate) static COMMAND_AND_CONTROL: Outside =
-        host([203, 0, 113, 66], "cdn-status.lanternfish.example");
+    pub(crate) static COMMAND_AND_CONTROL: Outside = host([203, 0, 113, 66], "cdn-status.lanternfish.example");
     pub(crate) static DROP_BOX: Outside = host([203, 0, 113, 91], "files.lanternfish.example");
 
     /// What people look at.
@@ -110,10 +89,7 @@ pub(crate) mod groups {
     use super::{Group, IpAddr, Ipv6Addr, group};
 
     pub(crate) static MDNS: Group = Group {
-        v6: Some((
-            IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)),
-            [0x33, 0x33, 0, 0, 0, 0xfb],
-        )),
+        v6: Some((IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)), [0x33, 0x33, 0, 0, 0, 0xfb])),
         ..group([224, 0, 0, 251])
     };
     pub(crate) static SSDP: Group = group([239, 255, 255, 250]);

@@ -11,60 +11,15 @@ pub(crate) struct Zone {
     pub(crate) v6: bool,
 }
 
-pub(crate) static DATA_CENTRE: Zone = Zone {
-    name: "data-centre",
-    vlan: 10,
-    sensor: "data-centre",
-    v6: true,
-};
-pub(crate) static MANAGEMENT: Zone = Zone {
-    name: "management",
-    vlan: 20,
-    sensor: "data-centre",
-    v6: false,
-};
-pub(crate) static INFUSION: Zone = Zone {
-    name: "infusion",
-    vlan: 110,
-    sensor: "clinical-a",
-    v6: false,
-};
-pub(crate) static MONITORING: Zone = Zone {
-    name: "monitoring",
-    vlan: 120,
-    sensor: "clinical-a",
-    v6: false,
-};
-pub(crate) static IMAGING: Zone = Zone {
-    name: "imaging",
-    vlan: 130,
-    sensor: "clinical-b",
-    v6: false,
-};
-pub(crate) static LABORATORY: Zone = Zone {
-    name: "laboratory",
-    vlan: 140,
-    sensor: "clinical-b",
-    v6: false,
-};
-pub(crate) static LIFE_SUPPORT: Zone = Zone {
-    name: "life-support",
-    vlan: 150,
-    sensor: "clinical-a",
-    v6: false,
-};
-pub(crate) static WEARABLES: Zone = Zone {
-    name: "wearables",
-    vlan: 160,
-    sensor: "clinical-b",
-    v6: true,
-};
-pub(crate) static OFFICE: Zone = Zone {
-    name: "office",
-    vlan: 200,
-    sensor: "office",
-    v6: true,
-};
+pub(crate) static DATA_CENTRE: Zone = Zone { name: "data-centre", vlan: 10, sensor: "data-centre", v6: true };
+pub(crate) static MANAGEMENT: Zone = Zone { name: "management", vlan: 20, sensor: "data-centre", v6: false };
+pub(crate) static INFUSION: Zone = Zone { name: "infusion", vlan: 110, sensor: "clinical-a", v6: false };
+pub(crate) static MONITORING: Zone = Zone { name: "monitoring", vlan: 120, sensor: "clinical-a", v6: false };
+pub(crate) static IMAGING: Zone = Zone { name: "imaging", vlan: 130, sensor: "clinical-b", v6: false };
+pub(crate) static LABORATORY: Zone = Zone { name: "laboratory", vlan: 140, sensor: "clinical-b", v6: false };
+pub(crate) static LIFE_SUPPORT: Zone = Zone { name: "life-support", vlan: 150, sensor: "clinical-a", v6: false };
+pub(crate) static WEARABLES: Zone = Zone { name: "wearables", vlan: 160, sensor: "clinical-b", v6: true };
+pub(crate) static OFFICE: Zone = Zone { name: "office", vlan: 200, sensor: "office", v6: true };
 
 impl Zone {
     /// The hardware address of the zone's router, as the zone's sensor sees it.

@@ -12,12 +12,7 @@ mod size;
 mod truth;
 
 fn small() -> Options {
-    Options {
-        devices: 40,
-        days: 2,
-        flows: Some(30_000),
-        ..Options::default()
-    }
+    Options { devices: 40, days: 2, flows: Some(30_000), ..Options::default() }
 }
 
 fn hospital(options: Options) -> Hospital {
@@ -31,15 +26,7 @@ fn fingerprint(options: Options) -> u64 {
     for flow in hospital.flows() {
         format!("{flow:?}").hash(&mut hasher);
     }
-    format!(
-        "{:?}",
-        (
-            hospital.inventory(),
-            hospital.truth(),
-            hospital.infrastructure()
-        )
-    )
-    .hash(&mut hasher);
+    format!("{:?}", (hospital.inventory(), hospital.truth(), hospital.infrastructure())).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -58,26 +45,16 @@ fn asking_for_flows_twice_gives_the_same() {
 
 #[test]
 fn flows_come_in_order_and_uids_once() {
-    let hospital = hospital(Options {
-        flows: Some(200_000),
-        ..Options::default()
-    });
+    let hospital = hospital(Options { flows: Some(200_000), ..Options::default() });
     let flows: Vec<Flow> = hospital.flows().collect();
-    assert!(
-        flows
-            .windows(2)
-            .all(|pair| pair[0].archive_order(&pair[1]).is_lt())
-    );
+    assert!(flows.windows(2).all(|pair| pair[0].archive_order(&pair[1]).is_lt()));
     let uids: BTreeSet<u64> = flows.iter().map(|flow| flow.uid).collect();
     assert_eq!(uids.len(), flows.len());
 }
 
 #[test]
 fn every_state_and_both_families_occur() {
-    let hospital = hospital(Options {
-        flows: Some(300_000),
-        ..Options::default()
-    });
+    let hospital = hospital(Options { flows: Some(300_000), ..Options::default() });
     let states: BTreeSet<ConnState> = hospital.flows().map(|flow| flow.conn_state).collect();
     assert_eq!(states.len(), 13, "{states:?}");
     assert!(hospital.flows().any(|flow| flow.src_ip.is_ipv6()));

@@ -5,12 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wardflow_datasets::{Hospital, Oddity, Options};
 
 fn plain(oddity: Oddity) -> Hospital {
-    hospital(Options {
-        oddities: vec![oddity],
-        incidents: vec![],
-        flows: Some(60_000),
-        ..Options::default()
-    })
+    hospital(Options { oddities: vec![oddity], incidents: vec![], flows: Some(60_000), ..Options::default() })
 }
 
 #[test]
@@ -19,55 +14,25 @@ fn churn_moves_an_address_from_one_device_to_another_without_overlap() {
     let mut leases: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for device in hospital.inventory() {
         for binding in &device.bindings {
-            let times = (
-                binding.valid_from_us.unwrap_or(i64::MIN),
-                binding.valid_to_us.unwrap_or(i64::MAX),
-            );
-            leases
-                .entry(binding.ip)
-                .or_default()
-                .push((times, &device.id));
+            let times = (binding.valid_from_us.unwrap_or(i64::MIN), binding.valid_to_us.unwrap_or(i64::MAX));
+            leases.entry(binding.ip).or_default().push((times, &device.id));
         }
     }
-    assert!(leases.values().any(|of_ip| {
-        of_ip
-            .iter()
-            .map(|(_, id)| id)
-            .collect::<BTreeSet<_>>()
-            .len()
-            > 1
-    }));
+    assert!(leases.values().any(|of_ip| { of_ip.iter().map(|(_, id)| id).collect::<BTreeSet<_>>().len() > 1 }));
     for of_ip in leases.values_mut() {
         of_ip.sort();
-        assert!(
-            of_ip.windows(2).all(|pair| pair[0].0.1 <= pair[1].0.0),
-            "{of_ip:?} overlap"
-        );
+        assert!(of_ip.windows(2).all(|pair| pair[0].0.1 <= pair[1].0.0), "{of_ip:?} overlap");
     }
 }
 
 #[test]
 fn a_roll_out_changes_the_firmware_of_one_model_in_the_declared_hours() {
     let hospital = plain(Oddity::FirmwareRollout);
-    let changed: Vec<_> = hospital
-        .inventory()
-        .iter()
-        .filter(|device| device.firmware.len() == 2)
-        .collect();
-    assert_eq!(
-        changed
-            .iter()
-            .map(|device| device.model)
-            .collect::<BTreeSet<_>>()
-            .len(),
-        1
-    );
+    let changed: Vec<_> = hospital.inventory().iter().filter(|device| device.firmware.len() == 2).collect();
+    assert_eq!(changed.iter().map(|device| device.model).collect::<BTreeSet<_>>().len(), 1);
     for device in changed {
         let at_us = device.firmware[1].valid_from_us.unwrap();
-        let local = jiff::Timestamp::from_microsecond(at_us)
-            .unwrap()
-            .in_tz("Europe/Berlin")
-            .unwrap();
+        let local = jiff::Timestamp::from_microsecond(at_us).unwrap().in_tz("Europe/Berlin").unwrap();
         assert!((2..5).contains(&local.hour()), "{} at {local}", device.id);
     }
 }
@@ -75,39 +40,17 @@ fn a_roll_out_changes_the_firmware_of_one_model_in_the_declared_hours() {
 #[test]
 fn a_shelved_device_is_silent_for_a_week() {
     let hospital = plain(Oddity::ShelvedDevice);
-    let pump = hospital
-        .inventory()
-        .iter()
-        .find(|device| device.id == "infusion-pump-0004")
-        .unwrap();
-    let starts: Vec<i64> = hospital
-        .flows()
-        .filter(|flow| flow.src_ip == pump.bindings[0].ip)
-        .map(|flow| flow.start_us)
-        .collect();
-    let longest = starts
-        .windows(2)
-        .map(|pair| pair[1] - pair[0])
-        .max()
-        .unwrap();
-    assert!(
-        longest > 6 * 86_400 * 1_000_000,
-        "silent for {} s at most",
-        longest / 1_000_000
-    );
+    let pump = hospital.inventory().iter().find(|device| device.id == "infusion-pump-0004").unwrap();
+    let starts: Vec<i64> =
+        hospital.flows().filter(|flow| flow.src_ip == pump.bindings[0].ip).map(|flow| flow.start_us).collect();
+    let longest = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest > 6 * 86_400 * 1_000_000, "silent for {} s at most", longest / 1_000_000);
 }
 
 #[test]
 fn pumps_speak_to_their_groups_only_unless_something_is_amiss() {
-    let hospital = hospital(Options {
-        flows: Some(200_000),
-        ..Options::default()
-    });
-    let groups: BTreeSet<String> = hospital
-        .peer_groups()
-        .into_iter()
-        .flat_map(|group| group.cidrs)
-        .collect();
+    let hospital = hospital(Options { flows: Some(200_000), ..Options::default() });
+    let groups: BTreeSet<String> = hospital.peer_groups().into_iter().flat_map(|group| group.cidrs).collect();
     let pumps: BTreeSet<_> = hospital
         .inventory()
         .iter()
@@ -115,9 +58,7 @@ fn pumps_speak_to_their_groups_only_unless_something_is_amiss() {
         .map(|device| device.bindings[0].ip)
         .collect();
     let stray = hospital.flows().find(|flow| {
-        pumps.contains(&flow.src_ip)
-            && !groups.contains(&format!("{}/32", flow.dst_ip))
-            && flow.incident.is_none()
+        pumps.contains(&flow.src_ip) && !groups.contains(&format!("{}/32", flow.dst_ip)) && flow.incident.is_none()
     });
     assert_eq!(stray, None);
 }
@@ -131,17 +72,8 @@ fn pumps_fetch_libraries_in_the_declared_hours_even_when_clocks_change() {
     });
     assert_eq!(hospital.drug_library_hours(), "02:00-05:00");
     let groups = hospital.peer_groups();
-    let library = groups
-        .iter()
-        .find(|group| group.name == "drug-library-server")
-        .unwrap();
-    let hour = |us| {
-        jiff::Timestamp::from_microsecond(us)
-            .unwrap()
-            .in_tz("Europe/Berlin")
-            .unwrap()
-            .hour()
-    };
+    let library = groups.iter().find(|group| group.name == "drug-library-server").unwrap();
+    let hour = |us| jiff::Timestamp::from_microsecond(us).unwrap().in_tz("Europe/Berlin").unwrap().hour();
     let fetched: Vec<_> = hospital
         .flows()
         .filter(|flow| flow.src_ip.to_string().starts_with("10.110."))
@@ -149,9 +81,6 @@ fn pumps_fetch_libraries_in_the_declared_hours_even_when_clocks_change() {
         .collect();
     assert!(fetched.len() > 100, "{} contacts", fetched.len());
     for flow in fetched {
-        assert!(
-            (2..5).contains(&hour(flow.start_us)) && (2..5).contains(&hour(flow.end_us)),
-            "{flow:#?}"
-        );
+        assert!((2..5).contains(&hour(flow.start_us)) && (2..5).contains(&hour(flow.end_us)), "{flow:#?}");
     }
 }

@@ -271,10 +271,9 @@ impl<'a> AnalysisRun<'a> {
             };
             let summary = self.summary.plugins.iter_mut().find(|summary| summary.plugin == manifest.id.as_str());
             match outcome.plugins.remove(manifest.id.as_str()) {
-                None => results.coverage.push(Row {
-                    fault: Some("the sensors delivered no flow for days: passed over".to_owned()),
-                    ..row
-                }),
+                None => results
+                    .coverage
+                    .push(Row { fault: Some("the sensors delivered no flow for days: passed over".to_owned()), ..row }),
                 Some(plugin) => {
                     if let Some(summary) = summary {
                         summary.add(&plugin);
@@ -309,7 +308,7 @@ impl<'a> AnalysisRun<'a> {
 
     async fn save_states(&mut self) -> Result<()> {
         for (_, traveller) in &self.travellers {
-            if !traveller.states.is_empty() {
+            if traveller.has_moved {
                 self.states.save(&traveller.states).await?;
             }
         }

@@ -83,7 +83,9 @@ struct Covered<'a> {
 
 impl<'a> Covered<'a> {
     fn of(plugin: &ReadyPlugin, coverage: &'a [Row]) -> Self {
-        let own = coverage.iter().filter(|row| row.device_id.is_none() && row.plugin.as_deref() == Some(plugin.id().as_str()));
+        let own = coverage
+            .iter()
+            .filter(|row| row.device_id.is_none() && row.plugin.as_deref() == Some(plugin.id().as_str()));
         Self { rows: own.map(|row| (row.slice_start, row)).collect() }
     }
 

@@ -28,6 +28,8 @@ use crate::{
 pub(crate) struct Traveller {
     pub(crate) plugin: ReadyPlugin,
     pub(crate) states: Arc<StateSet>,
+    /// Whether the states are others than those that are kept.
+    pub(crate) has_moved: bool,
     prevalence: Arc<Prevalence>,
     budget: Arc<Budget>,
 }
@@ -75,7 +77,7 @@ impl Traveller {
             prevalence.add(contacts);
         }
         let budget = plugin.budget();
-        Ok(Self { plugin, states: Arc::new(states), prevalence: Arc::new(prevalence), budget })
+        Ok(Self { plugin, states: Arc::new(states), has_moved: false, prevalence: Arc::new(prevalence), budget })
     }
 
     fn id(&self) -> &str {
@@ -97,12 +99,14 @@ impl Traveller {
     /// Moves past a slice that was not looked into.
     pub(crate) fn skip_to(&mut self, end: i64) {
         Arc::make_mut(&mut self.states).slice_end = end;
+        self.has_moved = true;
     }
 
     /// Takes over what a slice made of the states.
     fn take_over(&mut self, slice: Slice, rows: Vec<StateRow>, contacts: Vec<Contact>, is_whole: bool) -> Result<()> {
         let states = Arc::make_mut(&mut self.states);
         states.slice_end = slice.end;
+        self.has_moved = true;
         if is_whole {
             let kept: BTreeSet<_> = rows.iter().map(|row| row.key.clone()).collect();
             let gone: Vec<_> = states.iter().map(|(key, _)| key).filter(|key| !kept.contains(*key)).cloned().collect();
@@ -137,7 +141,8 @@ pub(crate) async fn step(
     stop: &Stop,
 ) -> Result<SliceOutcome> {
     let doing = || {
-        let start = jiff::Timestamp::from_microsecond(slice.start).map_or_else(|_| slice.start.to_string(), |at| at.to_string());
+        let start = jiff::Timestamp::from_microsecond(slice.start)
+            .map_or_else(|_| slice.start.to_string(), |at| at.to_string());
         format!("the slice that begins {start} could not be analysed")
     };
     let runs = travellers.iter().map(|traveller| traveller.run()).collect();
@@ -195,7 +200,9 @@ impl Gathered {
     fn finish(mut self, slice: Slice, flows: u64, travellers: &mut [&mut Traveller]) -> Result<SliceOutcome> {
         let unwatched = self.coverage.remove(&None).unwrap_or_default();
         let mut outcome = SliceOutcome {
-            unwatched: unwatched.iter().fold((0, 0), |(devices, flows), row| (devices + row.devices, flows + row.flows)),
+            unwatched: unwatched
+                .iter()
+                .fold((0, 0), |(devices, flows), row| (devices + row.devices, flows + row.flows)),
             flows,
             ..SliceOutcome::default()
         };
@@ -263,7 +270,11 @@ fn keep_rows(batches: Vec<RecordBatch>, without: &BTreeSet<String>) -> Result<Ve
 }
 
 fn plugins_of(batch: &RecordBatch) -> Vec<Option<&str>> {
-    batch.column_by_name("plugin").and_then(|column| column.as_string_opt::<i32>()).map(|ids| ids.iter().collect()).unwrap_or_default()
+    batch
+        .column_by_name("plugin")
+        .and_then(|column| column.as_string_opt::<i32>())
+        .map(|ids| ids.iter().collect())
+        .unwrap_or_default()
 }
 
 fn severities_of(batch: &RecordBatch) -> Vec<Severity> {

@@ -114,7 +114,8 @@ async fn read(archive: &Archive, object: ObjectMeta) -> Result<ArchiveFile, Brok
 
 async fn metadata(archive: &Archive, object: &ObjectMeta) -> Result<ParquetMetaData, ParquetError> {
     let mut decoder = ParquetMetaDataPushDecoder::try_new(object.size)?.with_page_index_policy(PageIndexPolicy::Skip);
-    let mut wanted = vec![object.size.saturating_sub(FOOTER_HINT)..object.size];
+    let hint = object.size.saturating_sub(FOOTER_HINT)..object.size;
+    let mut wanted = Vec::from([hint]);
     loop {
         for range in wanted {
             let bytes = archive.store().get_range(&object.location, range.clone()).await;

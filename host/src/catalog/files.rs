@@ -43,7 +43,8 @@ impl FlowFiles {
 
     /// Any files of the archive.
     pub(super) fn of(archive: &Archive, schema: SchemaRef, files: Vec<ObjectMeta>) -> Result<Self> {
-        let store = ObjectStoreUrl::parse(archive.store_url()).context(|| format!("the store of {}", archive.describe()))?;
+        let store =
+            ObjectStoreUrl::parse(archive.store_url()).context(|| format!("the store of {}", archive.describe()))?;
         Ok(Self { store, schema, files })
     }
 }

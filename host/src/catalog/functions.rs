@@ -14,13 +14,7 @@ use datafusion::{
 };
 use ipnet::IpNet;
 
-use crate::{
-    detect::World,
-    device::parse_mac,
-    flow::time_type,
-    workspace::Workspace,
-    zone::IpScope,
-};
+use crate::{detect::World, device::parse_mac, flow::time_type, workspace::Workspace, zone::IpScope};
 
 /// Makes the functions known to a session.
 pub(super) fn register(context: &SessionContext, workspace: &Workspace) {
@@ -77,7 +71,9 @@ fn cidr_match(ips: &ArrayRef, cidrs: &ArrayRef) -> Result<ArrayRef> {
             Some((text, net)) if text == cidr => net,
             _ => match cidr.parse::<IpNet>().or_else(|_| cidr.parse::<IpAddr>().map(IpNet::from)) {
                 Ok(net) => net,
-                Err(_) => return exec_err!("cidr_match: {cidr:?} is no CIDR; write one such as '10.0.0.0/8' or 'fd00::/8'"),
+                Err(_) => {
+                    return exec_err!("cidr_match: {cidr:?} is no CIDR; write one such as '10.0.0.0/8' or 'fd00::/8'");
+                }
             },
         };
         last = Some((cidr, net));

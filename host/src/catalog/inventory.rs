@@ -15,13 +15,15 @@ use crate::{
     workspace::Workspace,
 };
 
+type Column = (&'static str, fn(&Facts) -> &String);
+
 /// One row a device: what is true of it now.
 pub(super) fn devices(workspace: &Workspace) -> Result<Arc<MemTable>> {
     let inventory = &workspace.world.inventory;
     let now = jiff::Timestamp::now().as_microsecond();
     let ids: Vec<_> = inventory.device_ids().collect();
     let facts: Vec<_> = ids.iter().map(|id| inventory.facts(id, now).cloned().unwrap_or_default()).collect();
-    let columns: [(&str, fn(&Facts) -> &String); 10] = [
+    let columns: [Column; 10] = [
         ("device_class", |f| &f.class),
         ("manufacturer", |f| &f.manufacturer),
         ("model", |f| &f.model),
@@ -47,7 +49,8 @@ pub(super) fn devices(workspace: &Workspace) -> Result<Arc<MemTable>> {
 pub(super) fn address_bindings(workspace: &Workspace) -> Result<Arc<MemTable>> {
     let entries: Vec<&Entry> = workspace.world.inventory.entries().iter().collect();
     let mac = |mac: [u8; 6]| mac.map(|byte| format!("{byte:02x}")).join(":");
-    let time = |times: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef;
+    let time =
+        |times: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef;
     let fields = vec![
         Field::new("device_id", DataType::Utf8, false),
         Field::new("ip", DataType::Utf8, true),

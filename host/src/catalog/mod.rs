@@ -33,7 +33,11 @@ use crate::{
 ///
 /// # Errors
 /// The archive or the lake cannot be read.
-pub async fn context(workspace: &Arc<Workspace>, cache: Option<PathBuf>, config: SessionConfig) -> Result<SessionContext> {
+pub async fn context(
+    workspace: &Arc<Workspace>,
+    cache: Option<PathBuf>,
+    config: SessionConfig,
+) -> Result<SessionContext> {
     let context = SessionContext::new_with_config(config.with_information_schema(true));
     register(workspace, cache, &context).await?;
     Ok(context)
@@ -53,7 +57,8 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     let lake = Arc::new(MemorySchemaProvider::new());
     for table in Table::ALL {
         let provider = workspace.lake.table(table).await?;
-        lake.register_table(table.name().to_owned(), provider).context(|| format!("registering the table lake.{}", table.name()))?;
+        lake.register_table(table.name().to_owned(), provider)
+            .context(|| format!("registering the table lake.{}", table.name()))?;
     }
     let catalog = context.catalog("datafusion").context_none("the session has no catalog")?;
     catalog.register_schema("lake", lake).context(|| "registering the schema lake".to_owned())?;

@@ -34,6 +34,7 @@ const COLUMNS: [Column; 11] = [
 pub(super) fn table(workspace: &Workspace) -> Result<Arc<MemTable>> {
     let offered = &workspace.plugins.offered;
     let fields = COLUMNS.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true)).collect();
-    let columns = COLUMNS.iter().map(|(_, value)| Arc::new(offered.iter().map(value).collect::<StringArray>()) as ArrayRef);
+    let columns =
+        COLUMNS.iter().map(|(_, value)| Arc::new(offered.iter().map(value).collect::<StringArray>()) as ArrayRef);
     inventory::table("plugins", fields, columns.collect())
 }

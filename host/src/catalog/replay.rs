@@ -8,7 +8,10 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::{
     catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider},
-    common::{DataFusionError, Result as QueryResult, ScalarValue, exec_err, internal_err, plan_err, tree_node::TreeNodeRecursion},
+    common::{
+        DataFusionError, Result as QueryResult, ScalarValue, exec_err, internal_err, plan_err,
+        tree_node::TreeNodeRecursion,
+    },
     execution::{SendableRecordBatchStream, TaskContext},
     logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType},
     physical_expr::{EquivalenceProperties, PhysicalExpr},
@@ -20,6 +23,7 @@ use datafusion::{
     },
     prelude::SessionContext,
 };
+use wardflow_manifest::Column;
 
 use super::{FlowFiles, evidence::text_argument};
 use crate::{
@@ -50,7 +54,10 @@ impl TableFunctionImpl for Detect {
         let Some(plugin) = ready.into_iter().next() else {
             let offered = &self.workspace.plugins.offered;
             let known: Vec<_> = offered.iter().filter_map(|p| Some(p.manifest.as_ref()?.id.to_string())).collect();
-            return plan_err!("detect(): no plugin '{id}' can run; there are: {}. See `wardflow plugin list`", known.join(", "));
+            return plan_err!(
+                "detect(): no plugin '{id}' can run; there are: {}. See `wardflow plugin list`",
+                known.join(", ")
+            );
         };
         Ok(Arc::new(Replay { workspace: Arc::clone(&self.workspace), plugin }))
     }
@@ -74,9 +81,11 @@ impl TableProvider for Replay {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> QueryResult<Vec<TableProviderFilterPushDown>> {
+        // Prevalence counts the other devices too.
+        let sees_others = self.plugin.detector.manifest().columns.contains(&Column::PeerPrevalence);
         let pushdown = |filter: &&Expr| match devices(filter) {
-            Some(_) => TableProviderFilterPushDown::Exact,
-            None => TableProviderFilterPushDown::Unsupported,
+            Some(_) if !sees_others => TableProviderFilterPushDown::Exact,
+            _ => TableProviderFilterPushDown::Unsupported,
         };
         Ok(filters.iter().map(pushdown).collect())
     }
@@ -199,7 +208,10 @@ impl ExecutionPlan for ReplayExec {
         if children.is_empty() { Ok(self) } else { internal_err!("ReplayExec has no input") }
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> QueryResult<Arc<dyn ExecutionPlan>> {
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> QueryResult<Arc<dyn ExecutionPlan>> {
         self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
@@ -228,7 +240,10 @@ impl ExecutionPlan for ReplayExec {
                 let outcome = step(&session, flows, &directory, stage.slice, &mut here, only.clone(), &stop).await;
                 let outcome = outcome.map_err(failed)?;
                 if let Some(lacking) = outcome.plugins.values().find(|plugin| plugin.status.is_failure()) {
-                    return exec_err!("detect(): the plugin did not cover everything: {}", lacking.fault.clone().unwrap_or_default());
+                    return exec_err!(
+                        "detect(): the plugin did not cover everything: {}",
+                        lacking.fault.clone().unwrap_or_default()
+                    );
                 }
                 for batch in outcome.findings {
                     if sender.send(Ok(batch)).await.is_err() {

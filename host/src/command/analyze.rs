@@ -112,7 +112,9 @@ impl Report {
         }
         if let [(path, reason), ..] = self.broken_files.as_slice() {
             let count = self.broken_files.len();
-            return format!("Not everything was covered: {count} files of the archive cannot be read, first {path}: {reason}");
+            return format!(
+                "Not everything was covered: {count} files of the archive cannot be read, first {path}: {reason}"
+            );
         }
         let blind: u64 = self.plugins.iter().map(|plugin| plugin.blind).sum();
         let unsuited: u64 = self.plugins.iter().map(|plugin| plugin.unsuited).sum();

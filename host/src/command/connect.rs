@@ -82,10 +82,9 @@ pub(super) async fn ingest_zeek(config: &Config, args: &IngestZeek, progress: Ar
         status: match source.status {
             SourceStatus::Added => ingest::Status::Added,
             SourceStatus::AlreadyThere => ingest::Status::AlreadyThere,
-            SourceStatus::Refused(error) => ingest::Status::Refused {
-                remedy: error.remedy_text().map(ToOwned::to_owned),
-                reason: reason(&error),
-            },
+            SourceStatus::Refused(error) => {
+                ingest::Status::Refused { remedy: error.remedy_text().map(ToOwned::to_owned), reason: reason(&error) }
+            }
         },
         flows: source.flows,
         rejects: source.rejects,
@@ -117,7 +116,8 @@ pub(super) async fn analyze(
     let workspace = open(config).await?;
     let wanted = |id: &str| args.plugin.is_empty() || args.plugin.iter().any(|pattern| pattern.matches(id));
     let plugins = workspace.ready(code_cache(), wanted)?;
-    let refused: Vec<&Offered> = workspace.plugins.offered.iter().filter(|offered| is_kept_out(offered, wanted)).collect();
+    let refused: Vec<&Offered> =
+        workspace.plugins.offered.iter().filter(|offered| is_kept_out(offered, wanted)).collect();
     if plugins.is_empty() && refused.is_empty() {
         return Err(nothing_to_run(&workspace, args));
     }
@@ -199,7 +199,12 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         planned: summary.planned,
         flows: summary.flows,
         seconds: summary.time.as_secs_f64(),
-        findings: summary.severities.iter().rev().map(|(severity, count)| (severity.name().to_owned(), *count)).collect(),
+        findings: summary
+            .severities
+            .iter()
+            .rev()
+            .map(|(severity, count)| (severity.name().to_owned(), *count))
+            .collect(),
         plugins: plugins.collect(),
         devices_without_plugin: summary.unwatched,
         interrupted: summary.interrupted,
@@ -247,7 +252,8 @@ pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
     let found: Vec<_> =
         plugins.offered.iter().filter_map(known).filter(|(manifest, _)| manifest.id.as_str() == id).collect();
     let [(manifest, digest)] = found.as_slice() else {
-        let ids: Vec<_> = plugins.offered.iter().filter_map(known).map(|(manifest, _)| manifest.id.to_string()).collect();
+        let ids: Vec<_> =
+            plugins.offered.iter().filter_map(known).map(|(manifest, _)| manifest.id.to_string()).collect();
         let (why, remedy) = match found.len() {
             0 => ("is in no file of", format!("there are: {}", ids.join(", "))),
             _ => ("is the id of several files in", "keep one of them".to_owned()),
@@ -313,7 +319,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
             bytes: workspace.listing.files.iter().map(|file| file.object.size).sum(),
             flows: workspace.listing.files.iter().map(|file| file.rows).sum(),
             first: filled().next().and_then(|slice| time(slice.start)),
-            last: filled().last().and_then(|slice| time(slice.end)),
+            last: filled().next_back().and_then(|slice| time(slice.end)),
             slices: filled().count() as u64,
             broken: workspace.listing.broken.iter().map(|file| (file.path.clone(), file.reason.clone())).collect(),
         },

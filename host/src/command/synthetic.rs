@@ -158,8 +158,17 @@ fn entries(hospital: &Hospital) -> Vec<Entry> {
 fn write_truth(truth: &[Truth], path: &std::path::Path) -> Result<()> {
     let doing = || format!("cannot write {}", path.display());
     let mut writer = csv::Writer::from_path(path).context(doing)?;
-    let header =
-        ["incident", "device_id", "first_seen", "last_seen", "peer_ip", "peer_port", "protocol", "flows", "description"];
+    let header = [
+        "incident",
+        "device_id",
+        "first_seen",
+        "last_seen",
+        "peer_ip",
+        "peer_port",
+        "protocol",
+        "flows",
+        "description",
+    ];
     writer.write_record(header).context(doing)?;
     let time = |at: i64| jiff::Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |at| at.to_string());
     for row in truth {

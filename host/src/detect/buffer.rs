@@ -126,15 +126,18 @@ impl ShardBuffers {
 
     /// Writes the largest shard to disk; false if no shard has rows in memory.
     fn spill_largest(&mut self) -> Result<bool> {
-        let Some(buffer) = self.shards.values_mut().max_by_key(|buffer| buffer.bytes()).filter(|b| b.bytes() > 0) else {
+        let Some(buffer) = self.shards.values_mut().max_by_key(|buffer| buffer.bytes()).filter(|b| b.bytes() > 0)
+        else {
             return Ok(false);
         };
         let freed = buffer.bytes();
         let columns = buffer.columns.iter_mut().map(Values::take_array).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let rows = crate::detector::BATCH_ROWS;
-        let batches: Vec<_> =
-            (0..batch.num_rows()).step_by(rows).map(|from| batch.slice(from, rows.min(batch.num_rows() - from))).collect();
+        let batches: Vec<_> = (0..batch.num_rows())
+            .step_by(rows)
+            .map(|from| batch.slice(from, rows.min(batch.num_rows() - from)))
+            .collect();
         buffer.spilled.extend(self.spill.spill_record_batch_and_finish(&batches, "flows of a shard")?);
         self.reservation.shrink(freed.min(self.reservation.size()));
         Ok(true)

@@ -228,7 +228,8 @@ impl SliceRun {
         facts: &SliceFacts,
         counters: &Counters,
     ) -> Result<Vec<Output>> {
-        let wanted = self.plugins.iter().flat_map(|plugin| plugin.detector.manifest().columns.iter().copied()).collect();
+        let wanted =
+            self.plugins.iter().flat_map(|plugin| plugin.detector.manifest().columns.iter().copied()).collect();
         let rows = Arc::new(ShardRows::new(columns, &self.shared.layout, &wanted, facts));
         let gaps = self.shared.observed.gaps();
         let mut whole = ShardOutcome::default();

@@ -113,7 +113,8 @@ mod tests {
         for minute in seen {
             observed.see((100 + minute) * MINUTE);
         }
-        let gaps: Vec<_> = observed.gaps().iter().map(|gap| (gap.start / MINUTE - 100, gap.end / MINUTE - 100)).collect();
+        let gaps: Vec<_> =
+            observed.gaps().iter().map(|gap| (gap.start / MINUTE - 100, gap.end / MINUTE - 100)).collect();
         assert_eq!(gaps, expected);
     }
 

@@ -32,8 +32,11 @@ impl Groups {
             let mut members = mapped.get(&group.name).cloned().unwrap_or_default();
             for cidr in &group.cidrs {
                 members.cidrs.push(parse_cidr(cidr).ok_or_else(|| {
-                    Error::usage(format!("peer group {} of plugin {} has {cidr:?}, which is no CIDR", group.name, manifest.id))
-                        .remedy("ask the publisher for a corrected plugin")
+                    Error::usage(format!(
+                        "peer group {} of plugin {} has {cidr:?}, which is no CIDR",
+                        group.name, manifest.id
+                    ))
+                    .remedy("ask the publisher for a corrected plugin")
                 })?);
             }
             members.names.extend(group.names.iter().cloned());

@@ -145,7 +145,8 @@ mod tests {
 
     fn check(columns: &[Column], names: bool, expected: &[&str]) {
         let layout = Layout::new(&columns.iter().copied().collect(), names, &[]);
-        let read: Vec<_> = layout.sources().iter().copied().filter(|name| !crate::flow::REQUIRED.contains(name)).collect();
+        let read: Vec<_> =
+            layout.sources().iter().copied().filter(|name| !crate::flow::REQUIRED.contains(name)).collect();
         assert_eq!(read, expected);
     }
 

@@ -11,9 +11,7 @@ use arrow::{
         new_null_array,
     },
     buffer::OffsetBuffer,
-    datatypes::{
-        DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type,
-    },
+    datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type},
 };
 use datafusion::common::{Result, exec_err};
 
@@ -254,7 +252,8 @@ fn states(rows: &RecordBatch) -> Vec<StateRow> {
         flows: rows.column(8).as_primitive::<UInt64Type>().value(row),
         lost: optional(texts(9), row),
     };
-    let key = |row: usize| StateKey { device_id: texts(1).value(row).to_owned(), firmware: texts(2).value(row).to_owned() };
+    let key =
+        |row: usize| StateKey { device_id: texts(1).value(row).to_owned(), firmware: texts(2).value(row).to_owned() };
     let row = |row| StateRow { plugin: texts(0).value(row).to_owned(), key: key(row), state: state(row) };
     (0..rows.num_rows()).map(row).collect()
 }
@@ -293,7 +292,14 @@ fn contacts(rows: &RecordBatch) -> Vec<(String, Contact)> {
 fn coverage_schema() -> Schema {
     let text = |name| Field::new(name, DataType::Utf8, true);
     let number = |name| Field::new(name, DataType::UInt64, false);
-    Schema::new(vec![text("plugin"), text("device_id"), number("devices"), number("flows"), text("status"), text("fault")])
+    Schema::new(vec![
+        text("plugin"),
+        text("device_id"),
+        number("devices"),
+        number("flows"),
+        text("status"),
+        text("fault"),
+    ])
 }
 
 fn coverage_batch(rows: &[ShardCoverage]) -> Result<RecordBatch> {

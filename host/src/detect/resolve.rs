@@ -35,6 +35,9 @@ use crate::{detector::Values, flow, zone::IpScope};
 /// Stands for "no device" and "not recorded".
 pub(super) const NONE: u32 = u32::MAX;
 
+/// RFC 1035, 4.2.
+const DNS_PORT: u16 = 53;
+
 /// Resolves the ends of flows to devices.
 #[derive(Debug)]
 pub struct ResolveExec {
@@ -142,7 +145,7 @@ fn ticks(layout: &Layout) -> Result<RecordBatch> {
 /// Resolves the batches of one partition.
 struct Resolver {
     shared: Arc<Shared>,
-    addresses: HashMap<Box<str>, Option<(u32, Arc<Endpoint>)>, FixedState>,
+    addresses: HashMap<Box<str>, Option<Known>, FixedState>,
     names: HashMap<Box<str>, u32, FixedState>,
     services: HashMap<Box<str>, u32, FixedState>,
     shards: Vec<u8>,
@@ -152,6 +155,9 @@ struct Resolver {
     flows: Count,
     unresolved: Count,
 }
+
+/// The number of an address, and what is known of it.
+type Known = (u32, Arc<Endpoint>);
 
 /// One end of a flow.
 struct End {
@@ -195,8 +201,10 @@ impl Resolver {
         let end = flows.end.value(row);
         let start = flows.start.value(row).min(end);
         self.shared.observed.see(end);
-        counts.one_sided += u64::from(flows.sides.as_ref().is_some_and(|sides| sides.is_valid(row) && sides.value(row) == 1));
-        counts.sampled += u64::from(flows.sampling.as_ref().is_some_and(|rate| rate.is_valid(row) && rate.value(row) > 1));
+        counts.one_sided +=
+            u64::from(flows.sides.as_ref().is_some_and(|sides| sides.is_valid(row) && sides.value(row) == 1));
+        counts.sampled +=
+            u64::from(flows.sampling.as_ref().is_some_and(|rate| rate.is_valid(row) && rate.value(row) > 1));
         let (Some((src, src_end)), Some((dst, dst_end))) =
             (self.endpoint(flows.src_ip.value(row)), self.endpoint(flows.dst_ip.value(row)))
         else {
@@ -214,17 +222,19 @@ impl Resolver {
             is_seen = true;
             let shard = self.shard(device);
             let (name, service) = (self.name(flows, row, direction), self.service(flows, row));
-            rows.push(|carried| flows.number(carried, row, direction).unwrap_or_else(|| match carried {
-                Carried::Shard => u64::from(shard),
-                Carried::Device => u64::from(device),
-                Carried::Peer => u64::from(there.number),
-                Carried::PeerDevice => u64::from(there.device.unwrap_or(NONE)),
-                Carried::Start => start.cast_unsigned(),
-                Carried::End => end.cast_unsigned(),
-                Carried::Name => u64::from(name),
-                Carried::Service => u64::from(service),
-                _ => 0,
-            }));
+            rows.push(|carried| {
+                flows.number(carried, row, direction).unwrap_or_else(|| match carried {
+                    Carried::Shard => u64::from(shard),
+                    Carried::Device => u64::from(device),
+                    Carried::Peer => u64::from(there.number),
+                    Carried::PeerDevice => u64::from(there.device.unwrap_or(NONE)),
+                    Carried::Start => start.cast_unsigned(),
+                    Carried::End => end.cast_unsigned(),
+                    Carried::Name => u64::from(name),
+                    Carried::Service => u64::from(service),
+                    _ => 0,
+                })
+            });
         }
         if !is_seen {
             self.unresolved.add(1);
@@ -245,7 +255,8 @@ impl Resolver {
     /// The device at one end: by address and time, else by MAC address, else the internal address itself.
     fn device(&self, endpoint: &Endpoint, macs: Option<&StringViewArray>, row: usize, at: i64) -> Option<u32> {
         let by_mac = || {
-            let macs = macs.filter(|macs| self.needs_mac && endpoint.scope == IpScope::Internal && macs.is_valid(row))?;
+            let macs =
+                macs.filter(|macs| self.needs_mac && endpoint.scope == IpScope::Internal && macs.is_valid(row))?;
             self.shared.directory.device_of_mac(crate::device::parse_mac(macs.value(row))?, at)
         };
         endpoint.bound(at).or_else(by_mac).or(endpoint.unbound())
@@ -260,9 +271,11 @@ impl Resolver {
         self.shards.get(device).copied().unwrap_or(0)
     }
 
-    /// The number of the responder's name, if the responder is the peer.
+    /// The number of the responder's name, if the responder is the peer. A flow to a name server carries the name that
+    /// was asked for, which is not the server's.
     fn name(&mut self, flows: &Flows, row: usize, direction: Direction) -> u32 {
-        let Some(names) = flows.name.as_ref().filter(|names| direction == Direction::Outbound && names.is_valid(row)) else {
+        let is_peers = direction == Direction::Outbound && flows.dst_port.value(row) != DNS_PORT;
+        let Some(names) = flows.name.as_ref().filter(|names| is_peers && names.is_valid(row)) else {
             return 0;
         };
         let text = names.value(row);
@@ -322,8 +335,11 @@ impl Flows {
                 None => internal_err!("flows without column `{name}`"),
             }
         };
-        let text = |name: &str| Ok::<_, datafusion::error::DataFusionError>(column(name)?.map(|c| c.as_string_view().clone()));
-        let volume = |name: &str| Ok::<_, datafusion::error::DataFusionError>(column(name)?.map(|c| c.as_primitive::<UInt64Type>().clone()));
+        let text =
+            |name: &str| Ok::<_, datafusion::error::DataFusionError>(column(name)?.map(|c| c.as_string_view().clone()));
+        let volume = |name: &str| {
+            Ok::<_, datafusion::error::DataFusionError>(column(name)?.map(|c| c.as_primitive::<UInt64Type>().clone()))
+        };
         Ok(Self {
             start: required("start_time")?.as_primitive::<TimestampMicrosecondType>().clone(),
             end: required("end_time")?.as_primitive::<TimestampMicrosecondType>().clone(),
@@ -351,7 +367,8 @@ impl Flows {
             let column = self.volumes[index].as_ref().filter(|column| column.is_valid(row));
             column.map_or(u64::MAX, |column| column.value(row))
         };
-        let port = |of_source: bool| u64::from(if of_source { self.src_port.value(row) } else { self.dst_port.value(row) });
+        let port =
+            |of_source: bool| u64::from(if of_source { self.src_port.value(row) } else { self.dst_port.value(row) });
         Some(match carried {
             Carried::Direction => direction as u64,
             // ICMP has a type and a code in place of ports, and they are nobody's.

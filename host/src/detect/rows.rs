@@ -3,7 +3,10 @@
 use std::{
     cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr, ops::Range, sync::Arc};
+    net::IpAddr,
+    ops::Range,
+    sync::Arc,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use wardflow_manifest::{Column, PeerScope, name_id};
@@ -124,9 +127,8 @@ impl ShardRows {
         let mut by_endpoint = std::collections::HashMap::<u32, u16, foldhash::fast::FixedState>::default();
         let mut by_name = by_endpoint.clone();
         let code = |row: usize, endpoint: &u32| {
-            let of_ip = *by_endpoint
-                .entry(*endpoint)
-                .or_insert_with(|| groups.of_ip(tables.endpoints[*endpoint as usize].ip));
+            let of_ip =
+                *by_endpoint.entry(*endpoint).or_insert_with(|| groups.of_ip(tables.endpoints[*endpoint as usize].ip));
             let of_name = self.names.as_ref().map_or(u16::MAX, |names| {
                 *by_name.entry(names[row]).or_insert_with(|| groups.of_name(&tables.names[names[row] as usize]))
             });
@@ -202,7 +204,8 @@ fn group<'a>(
     context: &SliceFacts,
 ) -> (Vec<u32>, Vec<DeviceRows>) {
     let devices = as_u32(column(Carried::Device).cloned());
-    let mut present: Vec<u32> = devices.iter().copied().filter(|device| *device != NONE).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut present: Vec<u32> =
+        devices.iter().copied().filter(|device| *device != NONE).collect::<BTreeSet<_>>().into_iter().collect();
     {
         let tables = context.directory.read();
         present.sort_by(|a, b| tables.devices[*a as usize].id.cmp(&tables.devices[*b as usize].id));
@@ -416,16 +419,21 @@ pub(super) struct PluginRows {
 impl PluginRows {
     /// With the columns that are the plugin's own.
     pub(super) fn new(rows: &Arc<ShardRows>, plugin: &PluginRun, context: &SliceFacts) -> Self {
-        let groups = plugin.sees(Column::PeerGroup).then(|| Values::U16(rows.groups(&plugin.groups, &context.directory)));
+        let groups =
+            plugin.sees(Column::PeerGroup).then(|| Values::U16(rows.groups(&plugin.groups, &context.directory)));
         let prevalence = plugin.sees(Column::PeerPrevalence).then(|| {
             let users = rows.devices.iter().flat_map(|device| {
                 let class = context.device(device.device).class;
                 device.rows.clone().map(move |row| (row, class))
             });
-            Values::U32(users.map(|(row, class)| {
-                let contact = rows.contact(row, class, 0);
-                plugin.prevalence.users(class, contact.peer, contact.port)
-            }).collect())
+            Values::U32(
+                users
+                    .map(|(row, class)| {
+                        let contact = rows.contact(row, class, 0);
+                        plugin.prevalence.users(class, contact.peer, contact.port)
+                    })
+                    .collect(),
+            )
         });
         let columns = plugin.detector.manifest().columns.iter().copied().collect();
         Self { rows: Arc::clone(rows), groups, prevalence, columns }

@@ -124,7 +124,8 @@ impl ShardRun<'_> {
         for subject in subjects {
             total.devices += 1;
             total.flows += subject.rows.map_or(0, |rows| rows.rows.len() as u64);
-            if let Some(reason) = subject.kept.and_then(|(_, kept)| kept.lost.clone()) {
+            let lost = subject.kept.and_then(|(_, kept)| kept.lost.clone());
+            if let Some(reason) = lost.filter(|reason| reason.starts_with(&self.signature())) {
                 self.lose(&subject, reason, &mut outcome);
                 continue;
             }
@@ -148,7 +149,7 @@ impl ShardRun<'_> {
                 Err(fault) => {
                     faults += 1;
                     instance = None;
-                    self.lose(&subject, fault.to_string(), &mut outcome);
+                    self.lose(&subject, format!("{}{fault}", self.signature()), &mut outcome);
                 }
             }
             if faults >= SHARED_FAULTS {
@@ -175,7 +176,11 @@ impl ShardRun<'_> {
         }
         let mut live = match instance.take() {
             Some(live) => live,
-            None => self.plugin.detector.instantiate(sessions, self.stop).inspect_err(|fault| self.charge(fault, Duration::ZERO))?,
+            None => self
+                .plugin
+                .detector
+                .instantiate(sessions, self.stop)
+                .inspect_err(|fault| self.charge(fault, Duration::ZERO))?,
         };
         let before = live.cost().cpu;
         match self.session(live.as_mut(), subject, rows) {
@@ -286,7 +291,11 @@ impl ShardRun<'_> {
             }
             if let Some(reason) = self.unsuited(id) {
                 let flows = rows.map_or(0, |rows| rows.rows.len() as u64);
-                outcome.coverage.push(ShardCoverage { devices: 1, flows, ..self.device_coverage(id, Status::Unsuited, reason) });
+                outcome.coverage.push(ShardCoverage {
+                    devices: 1,
+                    flows,
+                    ..self.device_coverage(id, Status::Unsuited, reason)
+                });
                 continue;
             }
             let known = self.context.peer_facts(id);
@@ -319,7 +328,10 @@ impl ShardRun<'_> {
         let shared = world.infrastructure.iter().find(|item| {
             matches!(item.role, PeerRole::Nat | PeerRole::Proxy) && addresses.iter().any(|ip| item.cidr.contains(ip))
         })?;
-        Some(format!("its address lies in {}, which many share (declared as NAT or proxy in [[infrastructure]])", shared.cidr))
+        Some(format!(
+            "its address lies in {}, which many share (declared as NAT or proxy in [[infrastructure]])",
+            shared.cidr
+        ))
     }
 
     fn keep(&self, subject: &Subject<'_>, done: SessionOutcome, rows: &PluginRows, outcome: &mut ShardOutcome) {
@@ -361,7 +373,8 @@ impl ShardRun<'_> {
         let order = rows.order(device);
         let tables = self.context.directory.read();
         let example = |index: &u32| {
-            let row = order.as_ref().map_or(device.rows.start + *index as usize, |order| order[*index as usize] as usize);
+            let row =
+                order.as_ref().map_or(device.rows.start + *index as usize, |order| order[*index as usize] as usize);
             let number = |column| self.rows.column(column).map_or(0, |values| values.get(row));
             Example {
                 start: number(Column::StartTime).cast_signed(),
@@ -381,6 +394,11 @@ impl ShardRun<'_> {
         let blank = || State { since: self.slice.start, last_flow: self.slice.end, ..State::default() };
         let kept = subject.kept.map_or_else(blank, |(_, kept)| kept.clone());
         outcome.states.push(self.state(subject, State { lost: Some(reason), ..kept }));
+    }
+
+    /// What the fault of this version of the plugin begins with. A device that another version lost is tried again.
+    fn signature(&self) -> String {
+        format!("{} {}: ", self.plugin.id(), self.plugin.detector.manifest().version)
     }
 
     fn state(&self, subject: &Subject<'_>, state: State) -> StateRow {
@@ -418,7 +436,9 @@ impl Reports<'_> {
         let most = self.run.plugin.most_findings;
         let asked = self.findings.len() + reports.len();
         if asked > most {
-            let message = format!("findings of a session in a slice: {asked} asked, {most} allowed ([limits] findings in wardflow.toml)");
+            let message = format!(
+                "findings of a session in a slice: {asked} asked, {most} allowed ([limits] findings in wardflow.toml)"
+            );
             return Err(Fault::new(call, FaultKind::Limit, message));
         }
         for report in reports {

@@ -72,7 +72,8 @@ impl DetectTable {
     /// The flows cannot be scanned.
     pub async fn plan(&self, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let table = self.flows.schema();
-        let read: Vec<_> = self.run.shared.layout.sources().iter().filter(|name| table.index_of(name).is_ok()).collect();
+        let read: Vec<_> =
+            self.run.shared.layout.sources().iter().filter(|name| table.index_of(name).is_ok()).collect();
         let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
         let Slice { start, end } = self.run.slice;
         let scan = LogicalPlanBuilder::scan("flows", provider_as_source(Arc::clone(&self.flows)), None)?
@@ -111,12 +112,18 @@ impl TableProvider for DetectTable {
 }
 
 /// Keeps some of a plan's columns.
-pub(crate) fn project(plan: Arc<dyn ExecutionPlan>, projection: &[usize]) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+pub(crate) fn project(
+    plan: Arc<dyn ExecutionPlan>,
+    projection: &[usize],
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
     use datafusion::physical_plan::{expressions::Column, projection::ProjectionExec};
     let schema = plan.schema();
     let columns = projection.iter().map(|index| {
         let name = schema.field(*index).name().clone();
         (Arc::new(Column::new(&name, *index)) as _, name)
     });
-    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<(Arc<dyn datafusion::physical_expr::PhysicalExpr>, String)>>(), plan)?))
+    Ok(Arc::new(ProjectionExec::try_new(
+        columns.collect::<Vec<(Arc<dyn datafusion::physical_expr::PhysicalExpr>, String)>>(),
+        plan,
+    )?))
 }

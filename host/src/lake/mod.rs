@@ -32,8 +32,8 @@ use tokio::sync::Mutex;
 
 pub use self::{
     commit::{CURRENT_FINDINGS, SliceResults},
-    lock::Lock,
     commit_id::run_id,
+    lock::Lock,
     runs::{Run, RunStatus},
     state_store::{StateFile, StateStore},
     states::{State, StateKey, StateSet},

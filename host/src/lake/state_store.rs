@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(store.list(plugin).await.unwrap(), []);
         let digest = store.save(&states).await.unwrap();
         let file = StateFile { slice_end: SLICE, digest };
-        assert_eq!(store.list(plugin).await.unwrap(), [file.clone()]);
+        assert_eq!(store.list(plugin).await.unwrap(), std::slice::from_ref(&file));
         assert_eq!(store.load(plugin, &file).await.unwrap(), Some(states.clone()));
         let other = "vendor-name/x".parse().unwrap();
         assert_eq!(store.load(&other, &file).await.unwrap(), None);

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Group)]
 pub(crate) struct Global {
     /// The workspace: the directory that holds wardflow.toml
-    #[arg(id = "workspace", short = 'C', value_name = "DIR", default_value = ".", global = true, display_order = 100)]
+    #[arg(short = 'C', id = "workspace", value_name = "DIR", default_value = ".", global = true, display_order = 100)]
     pub(crate) dir: PathBuf,
     /// Print JSON for machines: results on stdout, errors and progress as one object a line on stderr
     #[arg(long, global = true, display_order = 101)]

@@ -322,7 +322,9 @@ pub(super) mod tests {
             }
         };
         // The tables do not exist yet, so that their creation is raced as well.
-        tokio::join!(tokio::spawn(each(1)), tokio::spawn(each(2)), tokio::spawn(each(3)));
+        for writer in [1, 2, 3].map(|writer| tokio::spawn(each(writer))) {
+            writer.await.unwrap();
+        }
         let lake = lake(directory.path());
         assert_eq!(query(&lake, &format!("SELECT count(*) FROM ({CURRENT_FINDINGS})")).await, "18");
         assert_eq!(lake.current_coverage().await.unwrap().len(), 18);

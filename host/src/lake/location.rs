@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_location_is_a_path_or_a_url() {
         check("no such lake", Ok("file:///tmp/no%20such%20lake/"));
-        check("/tmp/no-such/../lake", Ok("file:///tmp/lake/"));
+        check("/tmp/no-such/../lake", Err("cannot use /tmp/no-such/../lake as the lake"));
         check("../tmp/no-such-lake", Ok("file:///tmp/no-such-lake/"));
         check("file:///tmp/no-such-lake", Ok("file:///tmp/no-such-lake/"));
         check("s3://bucket/ward/lake", Ok("s3://bucket/ward/lake/"));

@@ -17,8 +17,8 @@ mod commit_id;
 mod coverage_rows;
 mod location;
 mod lock;
-#[cfg(test)]
-mod measure;
+mod log;
+mod result_table;
 mod runs;
 mod state_store;
 mod states;
@@ -39,7 +39,7 @@ pub use self::{
     states::{State, StateKey, StateSet},
     tables::Table,
 };
-use self::{location::Location, tables::ResultTable};
+use self::{location::Location, result_table::ResultTable};
 use crate::error::Result;
 
 /// An open lake. Methods need a tokio runtime.

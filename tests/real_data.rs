@@ -66,7 +66,7 @@ fn rotated_logs() {
 #[test]
 fn truncated_logs() {
     let scratch = ingested("rita/truncated/conn.log");
-    check(&scratch, "SELECT count(*) FROM flows", "57");
+    check(&scratch, "SELECT count(*) FROM flows", "58");
     check(&scratch, "SELECT count(*) FROM rejects", "1");
 }
 

@@ -1,10 +1,14 @@
 //! What SQL promises: `slt/*.slt`, queries with their rows, over a small synthetic hospital.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
-use datafusion::{arrow::datatypes::DataType, error::DataFusionError, prelude::SessionContext};
+use datafusion::{
+    arrow::datatypes::DataType,
+    error::DataFusionError,
+    prelude::{SessionConfig, SessionContext},
+};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner, strict_column_validator};
 use wardflow::{catalog, config::Config, workspace::Workspace};
 
@@ -13,8 +17,8 @@ use crate::support::Demo;
 async fn check(file: &str) {
     let demo = Demo::analysed();
     let config = Config::read(&demo.scratch.path().join("hospital")).unwrap();
-    let workspace = Workspace::open(config, &[]).await.unwrap();
-    let context = catalog::context(&workspace, Default::default()).await.unwrap();
+    let workspace = Arc::new(Workspace::open(config, &[]).await.unwrap());
+    let context = catalog::context(&workspace, None, SessionConfig::new()).await.unwrap();
     let mut runner = Runner::new(|| {
         let context = context.clone();
         async move { Ok(Database(context)) }

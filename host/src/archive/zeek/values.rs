@@ -21,8 +21,8 @@ pub(super) fn micros(text: &[u8]) -> Option<i64> {
     if digits.get(at) == Some(&b'.') {
         let decimals = &digits[at + 1..];
         let length = decimals.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        for place in 0..6 {
-            let digit = if place < length { decimals[place] - b'0' } else { 0 };
+        let digits = decimals[..length].iter().map(|digit| digit - b'0').chain(std::iter::repeat(0));
+        for digit in digits.take(6) {
             fraction = fraction * 10 + i64::from(digit);
         }
         fraction += i64::from(length > 6 && decimals[6] >= b'5');

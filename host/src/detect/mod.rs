@@ -22,6 +22,8 @@ mod resolve;
 mod rows;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use directory::{Directory, World};

@@ -111,6 +111,6 @@ mod tests {
 
     #[tokio::test]
     async fn says_what_is_no_sql() {
-        check("SELECT FROM WHERE", "this is not SQL: Expected: identifier, found: EOF at Line: 1, Column: 13").await;
+        check("SELEC 1", "this is not SQL: Expected: an SQL statement, found: SELEC at Line: 1, Column: 1").await;
     }
 }

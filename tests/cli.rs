@@ -189,7 +189,6 @@ fn sql() {
         "sql",
         &demo.scratch,
         &[
-            "wardflow -C hospital sql 'SHOW TABLES'",
             "wardflow -C hospital sql 'SELECT 1 AS one, NULL AS nothing; VALUES (2)'",
             "wardflow -C hospital sql \"SELECT '=1+1' AS formula, 'a,b' AS comma\" --format csv",
             "wardflow -C hospital --json sql \"SELECT 1 AS one, 'x' AS text\"",

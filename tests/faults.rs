@@ -5,12 +5,7 @@ use crate::support::{Scratch, check_transcript, guest};
 
 /// Takes the plugin through the flows of four devices, of which one has more than 70.
 fn check(name: &str, function: &str, instructions: &str) {
-    let scratch = Scratch::new();
-    scratch.write("logs/conn.log", include_str!("data/zeek/conn.log"));
-    scratch.done(
-        "wardflow init w && rm w/plugins/beacon.wasm w/plugins/infusion-pump.wasm && wardflow -C w -q ingest zeek logs",
-    );
-    scratch.write("w/plugins/faulty.wasm", guest(function, instructions));
+    let scratch = workspace(function, instructions);
     check_transcript(
         name,
         &scratch,
@@ -21,6 +16,17 @@ fn check(name: &str, function: &str, instructions: &str) {
             "wardflow -C w status",
         ],
     );
+}
+
+/// A workspace `w` with the plugin, beside `scan`, and flows of some devices.
+fn workspace(function: &str, instructions: &str) -> Scratch {
+    let scratch = Scratch::new();
+    scratch.write("logs/conn.log", include_str!("data/zeek/conn.log"));
+    scratch.done(
+        "wardflow init w && rm w/plugins/beacon.wasm w/plugins/infusion-pump.wasm && wardflow -C w -q ingest zeek logs",
+    );
+    scratch.write("w/plugins/faulty.wasm", guest(function, instructions));
+    scratch
 }
 
 const BUSY: &str = "(i32.gt_u (call $len (local.get $batch)) (i32.const 70))";
@@ -41,7 +47,16 @@ fn greed_loses_one_device() {
     check("fault_memory", "observe", &format!("(if {BUSY} (then {grow}))"));
 }
 
+/// Which devices come first is nobody's promise, so they are only counted.
 #[test]
-fn a_plugin_that_always_traps_loses_every_device() {
-    check("fault_always", "open", "(unreachable)");
+fn a_plugin_that_always_traps_is_stopped() {
+    let scratch = workspace("open", "(unreachable)");
+    let ran = scratch.run("wardflow -C w analyze");
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let why = "example/faulty did not run in 1 slices (stopped after 20 faults; 20 allowed ([limits] faults in wardflow.toml))";
+    assert!(ran.stdout.lines().last().is_some_and(|verdict| verdict.contains(why)), "{ran:#?}");
+    let count = "SELECT plugin, status, count(device_id) FROM coverage GROUP BY plugin, status ORDER BY plugin, status";
+    let counted = scratch.done(&format!("wardflow -C w sql '{count}' --format csv | tail -n +2"));
+    let lines: Vec<_> = counted.lines().collect();
+    assert_eq!(lines, ["example/faulty,faulted,20", "example/faulty,not_run,0", "wardflow/scan,complete,0"]);
 }

@@ -25,6 +25,7 @@ pub(crate) fn check_transcript(name: &str, scratch: &Scratch, lines: &[&str]) {
         // What differs from run to run, from build to build and from disk to disk.
         filters => [
             (r"(?m)^stderr: (analyze|ingest|write): .* flows/s.*\n", ""),
+            (r"\(Resources exhausted: .*\)", "(...)"),
             (r"\d+\.\d s, [\d,.]+ ?\w*/s", "TIME"),
             (r#""seconds":[\d.e-]+"#, r#""seconds":TIME"#),
             (r"\b[0-9a-f]{64}\b", "DIGEST"),

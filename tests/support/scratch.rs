@@ -14,6 +14,7 @@ pub(crate) struct Scratch(TempDir);
 /// What a command did.
 #[derive(Debug)]
 pub(crate) struct Ran {
+    #[expect(dead_code, reason = "shown where a test fails")]
     pub(crate) line: String,
     /// Absent if a signal ended it.
     pub(crate) code: Option<i32>,

@@ -34,6 +34,8 @@ pub(super) struct Report {
     pub(super) devices_without_plugin: u64,
     /// Whether it was told to stop before its end.
     pub(super) interrupted: bool,
+    /// Whether the archive has no flow at all.
+    pub(super) is_empty: bool,
     /// Files of the archive that cannot be used, and why.
     pub(super) broken_files: Vec<(String, String)>,
     pub(super) workspace: PathBuf,
@@ -105,10 +107,11 @@ impl Report {
         let lacking: Vec<_> = self.plugins.iter().filter(|plugin| plugin.is_lacking()).collect();
         if !lacking.is_empty() {
             let each: Vec<_> = lacking.iter().map(|plugin| plugin.lack()).collect();
-            return format!(
-                "Not everything was covered: {}. See: SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
-                each.join("; ")
-            );
+            let see = match lacking.iter().all(|plugin| plugin.is_kept_out) {
+                true => "wardflow plugin list",
+                false => "SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
+            };
+            return format!("Not everything was covered: {}. See: {see}", each.join("; "));
         }
         if let [(path, reason), ..] = self.broken_files.as_slice() {
             let count = self.broken_files.len();
@@ -130,6 +133,7 @@ impl Report {
             but.push(format!("{unwatched} devices that no plugin watches"));
         }
         match (self.planned, but.as_slice()) {
+            (0, _) if self.is_empty => "There is nothing to analyse yet: `wardflow ingest` brings in flows.".to_owned(),
             (0, _) => "Nothing is new since the last run.".to_owned(),
             (_, []) => "Everything was covered.".to_owned(),
             (_, but) => format!("Everything that could be was covered; not so {}.", but.join(", and ")),
@@ -170,7 +174,7 @@ impl PluginCoverage {
 
 /// Shows what a run did, its verdict last.
 pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
-    if !report.plugins.is_empty() {
+    if report.planned > 0 {
         let row = |plugin: &PluginCoverage| {
             let numbers = [
                 plugin.flows,

@@ -33,6 +33,20 @@ use crate::{
 /// hospital does not spill.
 const MEMORY: u64 = 2 << 30;
 
+/// Refuses settings for an id that is all but one of a plugin's: a typo would leave the plugin as it is. Settings for a
+/// plugin that was taken away may stay.
+fn check_settings(workspace: &Workspace) -> Result<()> {
+    let offered = workspace.plugins.offered.iter();
+    let ids: Vec<_> = offered.filter_map(|offered| Some(offered.manifest.as_ref()?.id.to_string())).collect();
+    for set in workspace.config.plugin.keys().filter(|set| !ids.contains(set)) {
+        if let Some(meant) = ids.iter().find(|id| strsim::normalized_damerau_levenshtein(id, set) > 0.8) {
+            return Err(Error::usage(format!("[plugin.{set:?}] in wardflow.toml is for a plugin that is not there"))
+                .remedy(format!("did you mean {meant:?}?")));
+        }
+    }
+    Ok(())
+}
+
 /// Opens a workspace. Object stores take their settings from the environment, as their own tools do.
 async fn open(config: &Config) -> Result<Workspace> {
     let options: Vec<_> = env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect();
@@ -115,6 +129,7 @@ pub(super) async fn analyze(
 ) -> Result<analyze::Report> {
     let workspace = open(config).await?;
     let wanted = |id: &str| args.plugin.is_empty() || args.plugin.iter().any(|pattern| pattern.matches(id));
+    check_settings(&workspace)?;
     let plugins = workspace.ready(code_cache(), wanted)?;
     let refused: Vec<&Offered> =
         workspace.plugins.offered.iter().filter(|offered| is_kept_out(offered, wanted)).collect();
@@ -208,6 +223,7 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         plugins: plugins.collect(),
         devices_without_plugin: summary.unwatched,
         interrupted: summary.interrupted,
+        is_empty: workspace.listing.files.iter().all(|file| file.rows == 0),
         broken_files: Vec::new(),
         workspace: workspace.config.root.clone(),
     })

@@ -133,6 +133,16 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     }
     let pending: u64 = report.plugins.iter().map(|plugin| plugin.pending).sum();
     let stale: u64 = report.plugins.iter().map(|plugin| plugin.stale).sum();
+    if report.archive.flows == 0 {
+        return printer.line(Look::Plain, "There is nothing to analyse yet: `wardflow ingest` brings in flows.");
+    }
+    let lacking = |status: &str| matches!(status, "faulted" | "not_run");
+    if pending == 0 && report.coverage.iter().any(|(status, _)| lacking(status)) {
+        return printer.line(
+            Look::Bad,
+            "Not everything was covered: SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
+        );
+    }
     match (pending, stale) {
         (0, 0) => printer.line(Look::Good, "Everything was analysed."),
         (_, 0) => printer.line(Look::Bad, "Not everything was analysed: `wardflow analyze` does what is pending."),

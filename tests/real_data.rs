@@ -62,6 +62,26 @@ fn rotated_logs() {
     check(&scratch, "SELECT count(*) > 5000 FROM flows WHERE dst_name IS NOT NULL", "true");
 }
 
+/// Lines in are flows and rejects out, as another program counted them.
+#[cfg_attr(not(real_data), ignore = "no real data: set WARDFLOW_DATA")]
+#[test]
+fn every_line_counts() {
+    for (logs, flows, rejects) in [
+        ("rita/truncated/conn_json.log", 2, 2),
+        ("stratosphere/001-zeek-scenario-malicious/conn.log", 992, 0),
+        ("stratosphere/002-zeek-scenario-port-scanning", 4_504, 0),
+        ("stratosphere/005-zeek-scenario-malicious", 992, 0),
+        ("stratosphere/008-zeek-mixed", 5_663, 0),
+        ("slips/port-scans", 91, 0),
+        ("slips/test9-mixed-zeek-dir", 576, 0),
+        ("slips/test10-mixed-zeek-dir", 141, 0),
+    ] {
+        let scratch = ingested(logs);
+        let counts = "SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM rejects)";
+        check(&scratch, counts, &format!("{flows},{rejects}"));
+    }
+}
+
 #[cfg_attr(not(real_data), ignore = "no real data: set WARDFLOW_DATA")]
 #[test]
 fn truncated_logs() {

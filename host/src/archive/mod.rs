@@ -45,6 +45,4 @@ pub use slices::{SliceInput, slices};
 pub use writer::{ArchiveWriter, BUFFER_BYTES, Written};
 
 #[cfg(test)]
-mod real_data;
-#[cfg(test)]
 mod round_trip;

@@ -77,7 +77,7 @@ fn every_line_counts() {
         ("slips/test10-mixed-zeek-dir", 141, 0),
     ] {
         let scratch = ingested(logs);
-        let counts = "SELECT (SELECT count(*) FROM flows), (SELECT count(*) FROM rejects)";
+        let counts = "SELECT (SELECT count(*) FROM flows) AS flows, (SELECT count(*) FROM rejects) AS rejects";
         check(&scratch, counts, &format!("{flows},{rejects}"));
     }
 }

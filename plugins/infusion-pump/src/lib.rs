@@ -261,7 +261,8 @@ impl InfusionPump {
                 .report("silence-in-use", silence.from, silence.last_flow)
                 .score(1.0 - 0.5 * least as f64 / length as f64)
                 .confidence(if silence.has_ended { 0.7 } else { 0.5 })
-                .flow_count(u64::from(silence.flows))
+                // Flows of an earlier slice do not count in this one.
+                .flow_count(if silence.from >= slice.start { u64::from(silence.flows) } else { 0 })
                 .measured("silence", minutes as f64, "min", ..=(least / MINUTE) as f64)
                 .summary(format_args!("no contact with its servers for {minutes} min in use; {then}"));
         }

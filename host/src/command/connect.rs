@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -49,8 +50,16 @@ fn check_settings(workspace: &Workspace) -> Result<()> {
 
 /// Opens a workspace. Object stores take their settings from the environment, as their own tools do.
 async fn open(config: &Config) -> Result<Workspace> {
-    let options: Vec<_> = env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect();
-    Workspace::open(config.clone(), &options).await
+    Workspace::open(config.clone(), &store_options()).await
+}
+
+/// Variables of the environment such as `AWS_ACCESS_KEY_ID`, as options of an object store.
+fn store_options() -> Vec<(String, String)> {
+    let option = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok().filter(|name| name.starts_with("AWS_"))?;
+        Some((name, value.into_string().ok()?))
+    };
+    env::vars_os().filter_map(option).collect()
 }
 
 /// Where compiled plugins are kept: the user's own cache, if there is one.
@@ -78,7 +87,7 @@ pub(super) async fn context(config: &Config) -> Result<SessionContext> {
 
 /// Brings Zeek's logs into the archive.
 pub(super) async fn ingest_zeek(config: &Config, args: &IngestZeek, progress: Arc<Progress>) -> Result<ingest::Report> {
-    let archive = Archive::open(&config.archive, &config.root)?;
+    let archive = Archive::open_with(&config.archive, &config.root, store_options())?;
     let lock = archive.lock()?;
     let options = IngestOptions {
         sensor: args.sensor.clone(),
@@ -142,7 +151,7 @@ pub(super) async fn analyze(
         from: args.from.map(Timestamp::as_microsecond),
         to: args.to.map(Timestamp::as_microsecond),
         rerun: args.rerun,
-        command: env::args().collect::<Vec<_>>().join(" "),
+        command: env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
     };
     let told = |now: analysis::Progress| progress.at(now.done, now.total, now.flows);
     let summary = analysis::analyze(&workspace, plugins, &session, &options, stop, &told).await?;

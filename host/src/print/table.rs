@@ -81,7 +81,7 @@ impl RowWriter for TableRows {
 
 /// A table of words, to be printed on a stream.
 pub(crate) fn grid(header: &[&str], rows: &[Vec<String>], stream: Stream) -> String {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b",.-%".contains(&b));
+    let is_number = |text: &str| text.replace(',', "").parse::<f64>().is_ok();
     let numeric: Vec<_> = (0..header.len())
         .map(|i| !rows.is_empty() && rows.iter().all(|row| is_number(&row[i]) || row[i] == "-"))
         .collect();
@@ -109,7 +109,7 @@ fn layout<S: AsRef<str>>(
     table.set_header(names.iter().map(|name| Cell::new(visible(name.as_ref())).add_attribute(Attribute::Bold)));
     for row in rows {
         table.add_row(row.iter().zip(names).map(|(text, name)| {
-            let cell = Cell::new(if has_lines { visible_lines(text) } else { visible(text) });
+            let cell = Cell::new(if has_lines { visible_lines(text.trim_end()) } else { visible(text) });
             match color(name.as_ref(), text) {
                 Some(color) => cell.fg(color),
                 None => cell,

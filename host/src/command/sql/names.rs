@@ -1,13 +1,13 @@
 //! The names that a query can use.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use datafusion::{
     arrow::datatypes::{DataType, SchemaRef},
     prelude::SessionContext,
 };
 
-/// Tables with their columns, and functions.
+/// Tables with their columns, and functions. A table outside of the default schema is named with its schema.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
     tables: BTreeMap<String, SchemaRef>,
@@ -18,17 +18,19 @@ impl Names {
     /// Gathers the names of a context. A table that cannot be opened is left out.
     pub(super) async fn load(context: &SessionContext) -> Self {
         let mut names = Self::default();
+        let state = context.state();
+        let default = &state.config_options().catalog.default_schema;
         for catalog in context.catalog_names().iter().filter_map(|name| context.catalog(name)) {
             let schemas = catalog.schema_names().into_iter().filter(|name| name != "information_schema");
-            for schema in schemas.filter_map(|name| catalog.schema(&name)) {
+            for (name, schema) in schemas.filter_map(|name| catalog.schema(&name).map(|schema| (name, schema))) {
                 for table in schema.table_names() {
                     if let Ok(Some(provider)) = schema.table(&table).await {
-                        names.tables.insert(table, Arc::clone(&provider.schema()));
+                        let name = if name == *default { table } else { format!("{name}.{table}") };
+                        names.tables.insert(name, provider.schema());
                     }
                 }
             }
         }
-        let state = context.state();
         names.functions.extend(state.table_functions().keys().cloned());
         names.functions.extend(state.scalar_functions().keys().cloned());
         names.functions.extend(state.aggregate_functions().keys().cloned());
@@ -74,5 +76,35 @@ pub(super) fn type_name(data_type: &DataType) -> String {
         }
         DataType::Dictionary(_, values) => type_name(values),
         other => other.to_string().to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::{
+        catalog::{MemorySchemaProvider, SchemaProvider},
+        prelude::SessionContext,
+    };
+
+    use super::{super::tests::context, Names};
+
+    /// Registers the table `findings`, without its last column, in the schema `lake` too.
+    async fn with_lake() -> SessionContext {
+        let context = context();
+        let raw = context.sql("SELECT device_id, severity FROM findings").await.unwrap().into_view();
+        let lake = MemorySchemaProvider::new();
+        lake.register_table("findings".to_owned(), raw).unwrap();
+        context.catalog("datafusion").unwrap().register_schema("lake", Arc::new(lake)).unwrap();
+        context
+    }
+
+    #[tokio::test]
+    async fn tells_tables_of_other_schemas_apart() {
+        let names = Names::load(&with_lake().await).await;
+        assert_eq!(names.tables(), ["findings", "lake.findings"]);
+        let columns = |table| names.columns(table).map(|schema| schema.fields().len());
+        assert_eq!((columns("findings"), columns("lake.findings")), (Some(3), Some(2)));
     }
 }

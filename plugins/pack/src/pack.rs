@@ -17,6 +17,9 @@ const PACKAGE: &str = "wardflow:detector/";
 /// or is no module at all.
 pub(crate) fn pack(wasm: &[u8], manifest: &Manifest) -> Result<Vec<u8>, PackError> {
     let contract = manifest.contract.to_string();
+    if !wasm.starts_with(b"\0asm") {
+        return Err(PackError::Module("it is not WebAssembly; give the .wasm file that cargo wrote".to_owned()));
+    }
     let mut component = match Parser::is_component(wasm) {
         true => wasm.to_vec(),
         false => encode(wasm, &contract)?,
@@ -151,7 +154,8 @@ mod tests {
             let error = pack(wasm, &manifest()).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}\nlacks {expected:?}");
         };
-        check(b"ELF", "cannot be made a component");
+        check(b"ELF", "it is not WebAssembly; give the .wasm file");
+        check(b"\0asm\x01\0\0\0\xff", "cannot be made a component");
         check(&module(CLOCK), "imports `now` from `wasi:clocks/now@0.2.0`");
         check(&module(CLOCK), "nothing but `wardflow:detector/*@0.1.0`");
         check(&module(&WIT.replace("@0.1.0", "@0.2.0")), "from `wardflow:detector/types@0.2.0`");

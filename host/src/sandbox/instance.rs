@@ -10,7 +10,7 @@ use wasmtime::{
 
 use super::{
     bindings::{self, wardflow::detector::types},
-    fault::{clean, fault},
+    fault::{Stopped, clean, fault},
     host::State,
     plugin::HANDLES,
 };
@@ -49,8 +49,8 @@ impl Running {
         sessions: usize,
     ) -> Result<Self, Fault> {
         let handles = sessions + HANDLES;
-        let (guest, cpu) = timed(&mut store, "instantiate", &limits, handles, |store| plugin.instantiate(store))?;
-        Ok(Self { store, guest, limits, handles, sessions: Vec::with_capacity(sessions), cpu })
+        let (guest, cpu) = timed(&mut store, "instantiate", &limits, handles, |store| plugin.instantiate(store));
+        Ok(Self { guest: guest?, store, limits, handles, sessions: Vec::with_capacity(sessions), cpu })
     }
 
     fn call<R>(
@@ -59,9 +59,9 @@ impl Running {
         run: impl FnOnce(&mut Store<State>, &bindings::Plugin) -> wasmtime::Result<R>,
     ) -> Result<R, Fault> {
         let Self { store, guest, limits, handles, cpu, .. } = self;
-        let (returned, cost) = timed(store, call, limits, *handles, |store| run(store, guest))?;
+        let (returned, cost) = timed(store, call, limits, *handles, |store| run(store, guest));
         *cpu += cost;
-        Ok(returned)
+        returned
     }
 
     fn session(&mut self, call: &'static str, SessionId(number): SessionId) -> Result<&mut Session, Fault> {
@@ -145,23 +145,23 @@ impl Instance for Running {
     }
 }
 
-/// Runs guest code under its deadline.
+/// Runs guest code under its deadline. What it cost counts, whatever became of it.
 fn timed<R>(
     store: &mut Store<State>,
     call: &'static str,
     limits: &Limits,
     handles: usize,
     run: impl FnOnce(&mut Store<State>) -> wasmtime::Result<R>,
-) -> Result<(R, Duration), Fault> {
+) -> (Result<R, Fault>, Duration) {
+    let told = |error: wasmtime::Error| fault(call, &error, limits, handles);
     let deadline = &mut store.data_mut().deadline;
     if deadline.is_stopped() {
-        return Err(fault(call, &super::fault::Stopped.into(), limits, handles));
+        return (Err(told(Stopped.into())), Duration::ZERO);
     }
     deadline.begin(call, limits);
     store.set_epoch_deadline(1);
     let returned = run(store);
-    let cost = store.data().deadline.end();
-    returned.map(|returned| (returned, cost)).map_err(|error| fault(call, &error, limits, handles))
+    (returned.map_err(told), store.data().deadline.end())
 }
 
 fn at_most(

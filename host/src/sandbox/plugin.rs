@@ -117,9 +117,16 @@ fn check_exports(guest: &bindings::PluginPre<State>) -> wasmtime::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::{thread, time::Duration};
+
     use crate::{
         detector::{Cost, Detector, FaultKind, Opened, Saved, Stop},
-        sandbox::testing::{Flows, Guest, device, open, run},
+        limits::Limits,
+        sandbox::{
+            Sandbox,
+            engine::TICK,
+            testing::{Flows, Guest, device, open, run},
+        },
     };
 
     const SPIN: &str = "(loop (br 0))";
@@ -329,13 +336,30 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_ends_what_runs() {
+    fn what_faulted_has_its_cost() {
         let plugin = at("observe", SPIN).load();
-        let stop = Stop::default();
-        let mut instance = plugin.instantiate(1, &stop).unwrap();
+        let mut instance = plugin.instantiate(1, &Stop::default()).unwrap();
         let session = open(&mut *instance).unwrap();
-        stop.stop();
-        let fault = instance.observe(session, Box::new(Flows(vec![7]))).unwrap_err();
-        assert_eq!((fault.kind, fault.to_string().as_str()), (FaultKind::Stopped, "observe: the run was stopped"));
+        instance.observe(session, Box::new(Flows(vec![7]))).unwrap_err();
+        assert!(instance.cost().cpu >= Duration::from_millis(40), "{:?}", instance.cost());
+    }
+
+    #[test]
+    fn a_stop_ends_what_runs() {
+        let bytes = at("observe", SPIN).build();
+        let plugin = Sandbox::new(Limits::default(), None).unwrap().load(&bytes).unwrap();
+        for wait in [Duration::ZERO, TICK * 2] {
+            let stop = Stop::default();
+            let mut instance = plugin.instantiate(1, &stop).unwrap();
+            let session = open(&mut *instance).unwrap();
+            let fault = thread::scope(|scope| {
+                scope.spawn(|| {
+                    thread::sleep(wait);
+                    stop.stop();
+                });
+                instance.observe(session, Box::new(Flows(vec![7]))).unwrap_err()
+            });
+            assert_eq!((fault.kind, fault.to_string().as_str()), (FaultKind::Stopped, "observe: the run was stopped"));
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! grows) and after it, so that the next run goes on from where this one ends.
 
 mod plan;
+mod rows;
 mod step;
 
 use std::{
@@ -16,6 +17,8 @@ use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
 use wardflow_manifest::Severity;
 
+pub use self::rows::KeptOut;
+use self::rows::{blank_row, device_row, missed};
 pub(crate) use self::{
     plan::{Asked, Stage, route, stages},
     step::{Traveller, step},
@@ -24,7 +27,7 @@ use crate::{
     archive,
     catalog::FlowFiles,
     coverage::{Row, Status},
-    detect::{Directory, ShardCoverage},
+    detect::Directory,
     detector::Stop,
     error::{Context, Error, Result},
     lake::{Run, RunStatus, SliceResults, StateStore},
@@ -43,6 +46,8 @@ pub struct Options {
     pub to: Option<i64>,
     /// Analyse again what was analysed, learning anew.
     pub rerun: bool,
+    /// Plugins that lie in the plugin directory and must not run.
+    pub kept_out: Vec<KeptOut>,
     /// The command line, for the table `runs`.
     pub command: String,
 }
@@ -114,15 +119,16 @@ pub async fn analyze(
     stop: &Stop,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Summary> {
-    let run_id = crate::lake::run_id()?;
-    let _lock = workspace.lake.lock(&format!("run {run_id}"))?;
+    let run = Run::begin(&options.command)?;
+    let _lock = workspace.lake.lock(&format!("run {}", run.run_id))?;
     session.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
-    let mut run = AnalysisRun::prepare(workspace, plugins, session, options, run_id).await?;
-    if run.is_idle() {
+    let mut run = AnalysisRun::prepare(workspace, plugins, session, options, run).await?;
+    if run.is_idle() && run.missed.is_empty() {
         return Ok(run.summary);
     }
     workspace.pin(&run.plugins())?;
     run.record(RunStatus::Running, None).await?;
+    run.commit_missed().await?;
     let result = run.go(stop, progress).await;
     run.finish(&result).await?;
     result?;
@@ -132,13 +138,14 @@ pub async fn analyze(
 struct AnalysisRun<'a> {
     workspace: &'a Workspace,
     session: &'a SessionContext,
-    options: &'a Options,
-    states: StateStore,
+    run: Run,
+    states: &'a StateStore,
     directory: Arc<Directory>,
     stages: Vec<Stage>,
     travellers: Vec<(usize, Traveller)>,
+    /// What plugins that were kept out did not look at.
+    missed: Vec<Row>,
     began: Instant,
-    started_at: i64,
     saved: Instant,
     summary: Summary,
 }
@@ -149,17 +156,17 @@ impl<'a> AnalysisRun<'a> {
         plugins: Vec<ReadyPlugin>,
         session: &'a SessionContext,
         options: &'a Options,
-        run_id: String,
+        run: Run,
     ) -> Result<Self> {
-        let states = workspace.lake.states()?;
+        let states = workspace.lake.states();
         let coverage = workspace.lake.current_coverage().await?;
         let mut stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
         stages.retain(|stage| options.to.is_none_or(|to| stage.slice.end <= to));
         let asked = Asked { from: options.from, rerun: options.rerun };
         let mut travellers = Vec::new();
-        let mut summary = Summary { run_id, ..Summary::default() };
+        let mut summary = Summary { run_id: run.run_id.clone(), ..Summary::default() };
         for plugin in plugins {
-            let route = route(&plugin, &stages, &coverage, &states, asked).await?;
+            let route = route(&plugin, &stages, &coverage, states, asked).await?;
             summary.plugins.push(PluginSummary {
                 plugin: plugin.id().to_string(),
                 version: plugin.detector.manifest().version.to_string(),
@@ -167,24 +174,25 @@ impl<'a> AnalysisRun<'a> {
                 ..PluginSummary::default()
             });
             let kept = match &route.states {
-                Some(file) => plan::load(&plugin, &states, file).await?,
+                Some(file) => plan::load(&plugin, states, file).await?,
                 None => None,
             };
             let start = stages.get(route.first).map_or(0, |stage| stage.slice.start);
             travellers.push((route.first, Traveller::new(plugin, kept, start)?));
         }
+        let missed = missed(&run.run_id, &options.kept_out, &stages, &coverage);
         let first = travellers.iter().map(|(first, _)| *first).min().unwrap_or(stages.len());
         summary.planned = (stages.len() - first) as u64;
         Ok(Self {
             workspace,
             session,
-            options,
+            run,
             states,
             directory: Arc::new(Directory::new(Arc::clone(&workspace.world))),
             stages,
             travellers,
+            missed,
             began: Instant::now(),
-            started_at: Timestamp::now().as_microsecond(),
             saved: Instant::now(),
             summary,
         })
@@ -224,6 +232,15 @@ impl<'a> AnalysisRun<'a> {
         self.save_states().await
     }
 
+    async fn commit_missed(&mut self) -> Result<()> {
+        let coverage = std::mem::take(&mut self.missed);
+        if coverage.is_empty() {
+            return Ok(());
+        }
+        let results = SliceResults { coverage, ..SliceResults::default() };
+        self.workspace.lake.commit_slice(results).await.map(drop)
+    }
+
     /// Runs and commits one stage, for the plugins that have come to it.
     async fn stage(&mut self, index: usize, stop: &Stop) -> Result<()> {
         let stage = &self.stages[index];
@@ -231,24 +248,7 @@ impl<'a> AnalysisRun<'a> {
             self.travellers.iter_mut().filter(|(first, _)| *first <= index).map(|(_, traveller)| traveller).collect();
         let before: Vec<String> = here.iter().map(|traveller| traveller.states.digest()).collect();
         let mut results = SliceResults::default();
-        let base = |plugin: Option<String>| Row {
-            run_id: self.summary.run_id.clone(),
-            commit: String::new(),
-            plugin,
-            plugin_version: String::new(),
-            plugin_digest: String::new(),
-            config_digest: String::new(),
-            slice_start: stage.slice.start,
-            slice_end: stage.slice.end,
-            device_id: None,
-            devices: 0,
-            flows: 0,
-            status: Status::Blind,
-            fault: None,
-            input_digest: stage.input_digest.clone(),
-            state_before: String::new(),
-            state_digest: String::new(),
-        };
+        let base = |plugin| blank_row(&self.summary.run_id, plugin, stage);
         let mut outcome = step::SliceOutcome::default();
         if stage.is_skipped {
             for traveller in &mut here {
@@ -326,21 +326,21 @@ impl<'a> AnalysisRun<'a> {
             Ok(()) => (RunStatus::Complete, None),
         };
         let recorded = self.record(status, message).await;
+        if let Err(error) = self.workspace.lake.merge_files().await {
+            tracing::warn!("the lake's small files stay as they are: {}", crate::workspace::describe(&error));
+        }
         if result.is_err() { Ok(()) } else { recorded }
     }
 
     async fn record(&self, status: RunStatus, message: Option<String>) -> Result<()> {
         let run = Run {
-            run_id: self.summary.run_id.clone(),
-            started_at: self.started_at,
             ended_at: (status != RunStatus::Running).then(|| Timestamp::now().as_microsecond()),
-            command: self.options.command.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
             slices: self.summary.slices,
             flows: self.summary.flows,
             findings: self.summary.plugins.iter().map(|plugin| plugin.findings).sum(),
             status,
             message,
+            ..self.run.clone()
         };
         self.workspace.lake.record_run(&run).await.context(|| "the run cannot be recorded".to_owned())
     }
@@ -364,30 +364,18 @@ impl PluginSummary {
     }
 }
 
-/// The coverage of one device, beside that of its slice.
-fn device_row(slice: &Row, single: &ShardCoverage) -> Row {
-    Row {
-        device_id: single.device_id.clone(),
-        devices: single.devices,
-        flows: single.flows,
-        status: single.status,
-        fault: single.fault.clone(),
-        ..slice.clone()
-    }
-}
-
 /// How a workspace's plugins stand to its archive: for each its id, how many slices are new or changed, and how many of
 /// those only `--rerun` reaches.
 ///
 /// # Errors
 /// The lake cannot be read.
 pub async fn pending(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<Vec<(String, u64, u64)>> {
-    let states = workspace.lake.states()?;
+    let states = workspace.lake.states();
     let coverage = workspace.lake.current_coverage().await?;
     let stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
     let mut pending = Vec::new();
     for plugin in plugins {
-        let route = route(plugin, &stages, &coverage, &states, Asked::default()).await?;
+        let route = route(plugin, &stages, &coverage, states, Asked::default()).await?;
         pending.push((plugin.id().to_string(), route.pending as u64, route.stale.len() as u64));
     }
     Ok(pending)

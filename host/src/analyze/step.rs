@@ -253,7 +253,8 @@ fn summarise(rows: Vec<ShardCoverage>, slice_flows: u64) -> PluginOutcome {
         (Status::Complete, None)
     };
     let sum = |value: fn(&ShardCoverage) -> u64| shards.iter().map(value).sum();
-    PluginOutcome { status, fault, devices: sum(|row| row.devices), flows: sum(|row| row.flows), single, findings: 0 }
+    let flows = if status == Status::NotRun { 0 } else { sum(|row| row.flows) };
+    PluginOutcome { status, fault, devices: sum(|row| row.devices), flows, single, findings: 0 }
 }
 
 /// The rows of other plugins than these.

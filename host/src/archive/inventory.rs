@@ -50,7 +50,10 @@ pub const COLUMNS: [&str; 15] = [
 /// The file cannot be read, a column is unknown, or a value is wrong: the error names the line, the value and the rule.
 pub fn read_inventory(path: &Path) -> Result<Vec<Entry>> {
     let read = || -> Result<Vec<Entry>> {
-        let mut file = File::open(path).context(|| "opening it".into())?;
+        let mut file = File::open(path).map_err(|error| {
+            let remedy = "correct `inventory` in wardflow.toml, or take it out to do without";
+            Error::usage("it cannot be opened").because(error).remedy(remedy)
+        })?;
         let mut magic = [0; 4];
         let is_parquet = file.read_exact(&mut magic).is_ok() && &magic == b"PAR1";
         file.rewind().context(|| "reading it".into())?;

@@ -2,35 +2,38 @@
 
 use std::sync::Arc;
 
+use arrow::{
+    array::RecordBatch,
+    datatypes::{Schema, SchemaRef},
+};
+use async_trait::async_trait;
 use datafusion::{
-    catalog::{TableFunctionArgs, TableFunctionImpl, TableProvider},
+    catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider},
     common::{ParamValues, Result as QueryResult, ScalarValue, plan_err},
-    datasource::ViewTable,
-    logical_expr::{Expr, LogicalPlan},
+    logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType, col, lit},
+    physical_plan::{ExecutionPlan, collect},
     prelude::SessionContext,
 };
 
 use crate::error::{Context, Result};
 
-const EVIDENCE: &str = "
-SELECT d.*
-FROM device_flows AS d
-JOIN findings AS f ON d.device_id = f.device_id
-WHERE f.finding_id = $1
-  AND d.start_time >= f.first_seen AND d.end_time <= f.last_seen
-  AND (f.peer_ip IS NULL OR d.peer_ip = f.peer_ip)
-  AND (f.peer_port IS NULL OR d.peer_port = f.peer_port)
-  AND (f.protocol IS NULL OR d.protocol = f.protocol)";
+const FINDING: &str = "
+SELECT first_seen, last_seen, device_id, peer_ip, peer_port, protocol FROM findings WHERE finding_id = $1";
 
+/// The function: its two queries, before it is told which finding.
 #[derive(Debug)]
 struct Evidence {
-    template: LogicalPlan,
+    finding: LogicalPlan,
+    flows: LogicalPlan,
 }
 
 /// Makes the function known to a session that has the views.
 pub(super) async fn register(context: &SessionContext) -> Result<()> {
-    let template = context.state().create_logical_plan(EVIDENCE).await.context(|| "making evidence()".to_owned())?;
-    context.register_udtf("evidence", Arc::new(Evidence { template }));
+    let state = context.state();
+    let doing = || "making evidence()".to_owned();
+    let finding = state.create_logical_plan(FINDING).await.context(doing)?;
+    let flows = state.create_logical_plan("SELECT * FROM device_flows").await.context(doing)?;
+    context.register_udtf("evidence", Arc::new(Evidence { finding, flows }));
     Ok(())
 }
 
@@ -38,9 +41,73 @@ impl TableFunctionImpl for Evidence {
     fn call_with_args(&self, arguments: TableFunctionArgs<'_, '_>) -> QueryResult<Arc<dyn TableProvider>> {
         let id = text_argument("evidence", "a finding's id", arguments.exprs())?;
         let values = ParamValues::from(vec![ScalarValue::from(id)]);
-        let plan = self.template.clone().replace_params_with_values(&values)?;
-        Ok(Arc::new(ViewTable::new(plan, None)))
+        let schema = Schema::clone(self.flows.schema().as_arrow());
+        Ok(Arc::new(EvidenceTable {
+            id: id.to_owned(),
+            finding: self.finding.clone().replace_params_with_values(&values)?,
+            flows: self.flows.clone(),
+            schema: Arc::new(schema),
+        }))
     }
+}
+
+/// The flows behind one finding.
+#[derive(Debug)]
+struct EvidenceTable {
+    id: String,
+    finding: LogicalPlan,
+    flows: LogicalPlan,
+    schema: SchemaRef,
+}
+
+#[async_trait]
+impl TableProvider for EvidenceTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Temporary
+    }
+
+    /// Looks the finding up first: its times and peer, as values in the query, spare reading the rest of the archive.
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
+    ) -> QueryResult<Arc<dyn ExecutionPlan>> {
+        let plan = session.create_physical_plan(&self.finding).await?;
+        let found = collect(plan, session.task_ctx()).await?;
+        let Some(finding) = found.iter().find(|batch| batch.num_rows() > 0) else {
+            return plan_err!("no finding has the id {:?}: SELECT finding_id, title FROM findings lists them", self.id);
+        };
+        let mut flows = LogicalPlanBuilder::from(self.flows.clone());
+        for condition in conditions(finding)? {
+            flows = flows.filter(condition)?;
+        }
+        if let Some(columns) = projection {
+            flows = flows.select(columns.iter().copied())?;
+        }
+        session.create_physical_plan(&flows.build()?).await
+    }
+}
+
+/// What holds of the flows of the first row's finding.
+fn conditions(finding: &RecordBatch) -> QueryResult<Vec<Expr>> {
+    let mut conditions = Vec::new();
+    for (field, values) in finding.schema().fields().iter().zip(finding.columns()) {
+        let value = ScalarValue::try_from_array(values, 0)?;
+        if !value.is_null() {
+            conditions.push(match field.name().as_str() {
+                "first_seen" => col("start_time").gt_eq(lit(value)),
+                "last_seen" => col("end_time").lt_eq(lit(value)),
+                same => col(same).eq(lit(value)),
+            });
+        }
+    }
+    Ok(conditions)
 }
 
 /// The one text that a table function takes.

@@ -8,7 +8,7 @@ use arrow::{
     datatypes::{DataType, TimestampMicrosecondType},
 };
 use datafusion::{
-    common::{Result, exec_err},
+    common::{Result, plan_err},
     logical_expr::{ColumnarValue, ScalarFunctionImplementation, Volatility, create_udf},
     prelude::SessionContext,
 };
@@ -72,7 +72,7 @@ fn cidr_match(ips: &ArrayRef, cidrs: &ArrayRef) -> Result<ArrayRef> {
             _ => match cidr.parse::<IpNet>().or_else(|_| cidr.parse::<IpAddr>().map(IpNet::from)) {
                 Ok(net) => net,
                 Err(_) => {
-                    return exec_err!("cidr_match: {cidr:?} is no CIDR; write one such as '10.0.0.0/8' or 'fd00::/8'");
+                    return plan_err!("cidr_match: {cidr:?} is no CIDR; write one such as '10.0.0.0/8' or 'fd00::/8'");
                 }
             },
         };

@@ -25,7 +25,6 @@ pub use files::FlowFiles;
 use crate::{
     archive,
     error::{Context, Result},
-    lake::Table,
     workspace::Workspace,
 };
 
@@ -55,8 +54,7 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     add("address_bindings", inventory::address_bindings(workspace)?)?;
     add("plugins", plugins::table(workspace)?)?;
     let lake = Arc::new(MemorySchemaProvider::new());
-    for table in Table::ALL {
-        let provider = workspace.lake.table(table).await?;
+    for (table, provider) in workspace.lake.all_tables().await? {
         lake.register_table(table.name().to_owned(), provider)
             .context(|| format!("registering the table lake.{}", table.name()))?;
     }

@@ -12,7 +12,7 @@ use wardflow::{
 use super::{Outcome, connect, interrupt::stop_on_interrupt};
 use crate::{
     args::Analyze,
-    print::{Look, Printer, Progress, Task, count, rate},
+    print::{Look, Printer, Progress, Task, count, counted, rate},
 };
 
 /// What a run did.
@@ -102,7 +102,10 @@ impl Report {
     fn verdict(&self) -> String {
         if self.interrupted {
             let (slices, planned) = (self.slices, self.planned);
-            return format!("Stopped after {slices} of {planned} slices: `wardflow analyze` goes on from there.");
+            return format!(
+                "Stopped after {slices} of {}: `wardflow analyze` goes on from there.",
+                counted(planned, "slice")
+            );
         }
         let lacking: Vec<_> = self.plugins.iter().filter(|plugin| plugin.is_lacking()).collect();
         if !lacking.is_empty() {
@@ -114,9 +117,9 @@ impl Report {
             return format!("Not everything was covered: {}. See: {see}", each.join("; "));
         }
         if let [(path, reason), ..] = self.broken_files.as_slice() {
-            let count = self.broken_files.len();
+            let files = counted(self.broken_files.len() as u64, "file");
             return format!(
-                "Not everything was covered: {count} files of the archive cannot be read, first {path}: {reason}"
+                "Not everything was covered: {files} of the archive cannot be read, first {path}: {reason}"
             );
         }
         let blind: u64 = self.plugins.iter().map(|plugin| plugin.blind).sum();
@@ -124,13 +127,13 @@ impl Report {
         let unwatched = self.devices_without_plugin;
         let mut but = Vec::new();
         if blind > 0 {
-            but.push(format!("{blind} slices in which sensors were down or lossy"));
+            but.push(format!("{} in which sensors were down or lossy", counted(blind, "slice")));
         }
         if unsuited > 0 {
-            but.push(format!("{unsuited} slices whose records lack what a plugin needs"));
+            but.push(format!("{} whose records lack what a plugin needs", counted(unsuited, "slice")));
         }
         if unwatched > 0 {
-            but.push(format!("{unwatched} devices that no plugin watches"));
+            but.push(format!("{} that no plugin watches", counted(unwatched, "device")));
         }
         match (self.planned, but.as_slice()) {
             (0, _) if self.is_empty => "There is nothing to analyse yet: `wardflow ingest` brings in flows.".to_owned(),
@@ -162,10 +165,10 @@ impl PluginCoverage {
             parts.push("was not let run".to_owned());
         }
         if self.faulted > 0 {
-            parts.push(format!("lost {} devices in {} slices", self.devices_lost, self.faulted));
+            parts.push(format!("lost {} in {}", counted(self.devices_lost, "device"), counted(self.faulted, "slice")));
         }
         if self.not_run > 0 {
-            parts.push(format!("did not run in {} slices", self.not_run));
+            parts.push(format!("did not run in {}", counted(self.not_run, "slice")));
         }
         let reason = self.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         format!("{} {}{reason}", self.plugin, parts.join(" and "))
@@ -198,12 +201,12 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
         let time = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
         let found: Vec<_> = report.findings.iter().map(|(severity, n)| format!("{} {severity}", count(*n))).collect();
         let found = if found.is_empty() { "no findings".to_owned() } else { format!("findings: {}", found.join(", ")) };
-        let slices = report.slices;
+        let slices = counted(report.slices, "slice");
         printer.line(
             Look::Plain,
             &format!(
-                "{slices} slices, {} flows in {:.1} s, {}; {found}",
-                count(report.flows),
+                "{slices}, {} in {:.1} s, {}; {found}",
+                counted(report.flows, "flow"),
                 report.seconds,
                 rate(report.flows, time)
             ),
@@ -233,7 +236,7 @@ mod tests {
         check(
             report(PluginCoverage { unsuited: 1, ..PluginCoverage::default() }),
             Outcome::Done,
-            "Everything that could be was covered; not so 1 slices whose records lack what a plugin needs.",
+            "Everything that could be was covered; not so 1 slice whose records lack what a plugin needs.",
         );
         check(
             report(PluginCoverage {
@@ -243,7 +246,7 @@ mod tests {
                 ..PluginCoverage::default()
             }),
             Outcome::Incomplete,
-            "Not everything was covered: acme/pump lost 2 devices in 1 slices (observe: trap). See: SELECT * FROM \
+            "Not everything was covered: acme/pump lost 2 devices in 1 slice (observe: trap). See: SELECT * FROM \
              coverage WHERE status IN ('faulted', 'not_run')",
         );
         check(

@@ -151,6 +151,7 @@ pub(super) async fn analyze(
         from: args.from.map(Timestamp::as_microsecond),
         to: args.to.map(Timestamp::as_microsecond),
         rerun: args.rerun,
+        kept_out: refused.iter().filter_map(|offered| not_run(offered)).collect(),
         command: env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
     };
     let told = |now: analysis::Progress| progress.at(now.done, now.total, now.flows);
@@ -189,6 +190,17 @@ fn kept_out(offered: &Offered) -> analyze::PluginCoverage {
         reason: offered.reason.clone(),
         ..analyze::PluginCoverage::default()
     }
+}
+
+/// A plugin that is kept out, for coverage; absent if the file does not even say which plugin it is.
+fn not_run(offered: &Offered) -> Option<analysis::KeptOut> {
+    let manifest = offered.manifest.as_ref()?;
+    Some(analysis::KeptOut {
+        id: manifest.id.to_string(),
+        version: manifest.version.to_string(),
+        digest: offered.digest.clone().unwrap_or_default(),
+        reason: offered.reason.clone().unwrap_or_default(),
+    })
 }
 
 fn nothing_to_run(workspace: &Workspace, args: &Analyze) -> Error {

@@ -11,7 +11,7 @@ use wardflow::{
 use super::{Outcome, connect};
 use crate::{
     args::IngestZeek,
-    print::{BYTES, Look, Printer, Progress, Task, count},
+    print::{BYTES, Look, Printer, Progress, Task, count, counted},
 };
 
 /// What became of every source.
@@ -59,10 +59,6 @@ pub(super) async fn run(config: &Config, args: IngestZeek, printer: &Printer) ->
         let progress = Arc::new(Progress::new(printer, Task { name: "ingest", unit: BYTES }));
         connect::ingest_zeek(config, &args, progress).await?
     };
-    if printer.json {
-        printer.object(&report)?;
-        return Ok(report.outcome());
-    }
     if let [Source { name, status: Status::Refused { reason, remedy }, .. }] = report.sources.as_slice() {
         let error = Error::usage(format!("cannot ingest {name}: {reason}"));
         return Err(match remedy {
@@ -70,7 +66,7 @@ pub(super) async fn run(config: &Config, args: IngestZeek, printer: &Printer) ->
             None => error,
         });
     }
-    show(&report, printer)?;
+    if printer.json { printer.object(&report) } else { show(&report, printer) }?;
     Ok(report.outcome())
 }
 
@@ -104,10 +100,10 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     let added = || report.sources.iter().filter(|source| matches!(source.status, Status::Added));
     let flows: u64 = added().map(|source| source.flows).sum();
     let rejects: u64 = added().map(|source| source.rejects).sum();
-    let sources = added().count();
-    printer.line(Look::Heading, &format!("{} flows added from {sources} sources", count(flows)))?;
+    let sources = counted(added().count() as u64, "source");
+    printer.line(Look::Heading, &format!("{} added from {sources}", counted(flows, "flow")))?;
     if rejects > 0 {
-        printer.note(&format!("{} lines could not be read: wardflow sql 'SELECT * FROM rejects'", count(rejects)));
+        printer.note(&format!("{} could not be read: wardflow sql 'SELECT * FROM rejects'", counted(rejects, "line")));
     }
     Ok(())
 }

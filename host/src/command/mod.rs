@@ -12,6 +12,8 @@ mod sql;
 mod status;
 mod synthetic;
 
+use std::path::Path;
+
 use wardflow::{config::Config, error::Result};
 
 use crate::{
@@ -38,9 +40,10 @@ pub(crate) enum Outcome {
 /// Those of the command.
 pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Outcome> {
     let dir = args.global.dir;
+    let inside = |path: &Path| if dir == Path::new(".") { path.to_owned() } else { dir.join(path) };
     match args.command {
-        Command::Demo(demo) => demo::run(&dir.join(&demo.dir), demo, printer).await,
-        Command::Init(init) => init::run(&dir.join(init.dir), printer),
+        Command::Demo(demo) => demo::run(&inside(&demo.dir), demo, printer).await,
+        Command::Init(init) => init::run(&inside(&init.dir), printer),
         Command::Ingest(Ingest::Zeek(zeek)) => ingest::run(&Config::read(&dir)?, zeek, printer).await,
         Command::Analyze(analyze) => analyze::run(&Config::read(&dir)?, analyze, printer).await,
         Command::Sql(sql) => sql::run(&Config::read(&dir)?, sql, printer).await,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use wardflow::{config::Config, error::Result};
 
 use super::{Outcome, connect};
-use crate::print::{Look, Printer, count, size};
+use crate::print::{Look, Printer, count, counted, size};
 
 /// How a workspace stands.
 #[derive(Debug, Serialize)]
@@ -85,11 +85,12 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     printer.line(Look::Heading, &format!("Archive {place}"))?;
     match (first, last) {
         (Some(first), Some(last)) => plain(format!(
-            "  {} flows from {} to {}, {slices} slices, {} files of {}",
-            count(*flows),
+            "  {} from {} to {}, {}, {} of {}",
+            counted(*flows, "flow"),
             minute(*first),
             minute(*last),
-            count(*files),
+            counted(*slices, "slice"),
+            counted(*files, "file"),
             size(*bytes)
         ))?,
         _ => plain("  empty: `wardflow ingest zeek` brings in flows".to_owned())?,
@@ -100,7 +101,7 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     match &report.inventory {
         Some(Inventory { place, devices }) => {
             printer.line(Look::Heading, &format!("Inventory {place}"))?;
-            plain(format!("  {} devices", count(*devices)))?;
+            plain(format!("  {}", counted(*devices, "device")))?;
         }
         None => plain("No inventory: every internal address is a device of class unknown".to_owned())?,
     }
@@ -117,10 +118,11 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         printer.line(Look::Heading, &format!("Last run {run_id}"))?;
         let ended = ended.map_or_else(|| "not ended".to_owned(), |ended| format!("ended {}", minute(ended)));
         plain(format!(
-            "  {status}, began {}, {ended}, {slices} slices, {} flows, {} findings",
+            "  {status}, began {}, {ended}, {}, {}, {}",
             minute(*started),
-            count(*flows),
-            count(*findings)
+            counted(*slices, "slice"),
+            counted(*flows, "flow"),
+            counted(*findings, "finding")
         ))?;
     }
     if !report.coverage.is_empty() {
@@ -129,7 +131,7 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         plain(format!("  {}", parts.join(", ")))?;
     }
     if report.devices_without_plugin > 0 {
-        plain(format!("  {} devices that no plugin watches", count(report.devices_without_plugin)))?;
+        plain(format!("  {} that no plugin watches", counted(report.devices_without_plugin, "device")))?;
     }
     let pending: u64 = report.plugins.iter().map(|plugin| plugin.pending).sum();
     let stale: u64 = report.plugins.iter().map(|plugin| plugin.stale).sum();

@@ -201,7 +201,7 @@ impl SliceRun {
         drop(input);
         let facts = Arc::new(SliceFacts::new(&self.shared.directory, self.slice));
         let memory = self.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
-        let _guest_memory = buffers.reserve(memory).map_err(|error| self.too_little_memory(memory, &error))?;
+        let _guest_memory = buffers.reserve(memory).map_err(|_| self.too_little_memory(memory))?;
         for shard in buffers.shards() {
             let (columns, reservation) = buffers.take(shard).await?;
             let (run, facts, counters) = (Arc::clone(&self), Arc::clone(&facts), counters.clone());
@@ -297,10 +297,10 @@ impl SliceRun {
         })
     }
 
-    fn too_little_memory(&self, memory: usize, error: &DataFusionError) -> DataFusionError {
+    fn too_little_memory(&self, memory: usize) -> DataFusionError {
         let mib = memory.div_ceil(1024 * 1024);
         DataFusionError::ResourcesExhausted(format!(
-            "a plugin may grow to {mib} MiB, which must be free for each thread; give more with --memory or fewer --threads ({error})"
+            "a plugin may grow to {mib} MiB, which must be free for each thread; give more with --memory or fewer --threads"
         ))
     }
 }

@@ -22,14 +22,6 @@ pub(super) fn after(last: Option<&str>, now: Timestamp) -> Result<String> {
     Ok(format!("{time}-{random:016x}"))
 }
 
-/// An id for a run that begins now.
-///
-/// # Errors
-/// The operating system gives no random numbers.
-pub fn run_id() -> Result<String> {
-    after(None, Timestamp::now())
-}
-
 /// The time of an id, a microsecond later.
 fn successor(id: &str) -> Result<String> {
     let doing = || format!("{id:?} in the table coverage is no commit id");

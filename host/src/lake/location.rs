@@ -38,6 +38,8 @@ impl Location {
         let mut url = Url::parse(location).map_err(|error| wrong("is no URL").because(error))?;
         match scheme {
             "file" => Self::local(&url.to_file_path().map_err(|()| wrong("names no local path"))?),
+            // A lake in memory is gone with its process, so that only tests have use for it.
+            "memory" if !cfg!(test) => Err(wrong("begins with memory://, which is not supported")),
             "s3" | "s3a" | "memory" => {
                 url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
                 let options = options.iter().map(|(key, value)| (key.to_ascii_lowercase(), value.clone()));
@@ -51,7 +53,7 @@ impl Location {
 
     fn local(path: &Path) -> Result<Self> {
         let named = || format!("cannot use {} as the lake", path.display());
-        let directory = canonical(path).context(named)?;
+        let directory = std::path::absolute(path).and_then(|path| canonical(&path)).context(named)?;
         let url = Url::from_directory_path(&directory).map_err(|()| Error::usage(named()))?;
         let (_, path) = ObjectStoreScheme::parse(&url).context(named)?;
         Ok(Self { url, store: Arc::new(DurableStore::default()), path, directory: Some(directory) })
@@ -70,15 +72,13 @@ impl Location {
     }
 }
 
-/// The path without links or dots, though its end may not exist yet.
+/// An absolute path without links or dots, though its end may not exist yet.
 fn canonical(path: &Path) -> io::Result<PathBuf> {
-    match path.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match (path.parent(), path.file_name()) {
-            (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => Ok(canonical(parent)?.join(name)),
-            (_, Some(name)) => Ok(std::env::current_dir()?.join(name)),
-            _ => Err(error),
-        },
-        found => found,
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(canonical(parent)?.join(name))
+        }
+        (found, ..) => found,
     }
 }
 

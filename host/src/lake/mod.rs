@@ -7,8 +7,8 @@
 //!   .lock                                       held by the run that analyses
 //! ```
 //!
-//! Each commit of a slice makes one small file a table. Reading stays quick for years of slices, since the log is
-//! checkpointed every fifty commits; merging the small files is not done here.
+//! Each commit of a slice makes one small file a table. Opening stays quick because the log is checkpointed every fifty
+//! commits, reading because [`Lake::merge_files`] merges the files when there are many.
 //!
 //! The lake does not know what an archive, a detector or a plugin file is, nor which slices there should be.
 
@@ -18,6 +18,7 @@ mod coverage_rows;
 mod location;
 mod lock;
 mod log;
+mod merge;
 mod result_table;
 mod runs;
 mod state_store;
@@ -32,7 +33,6 @@ use tokio::sync::Mutex;
 
 pub use self::{
     commit::{CURRENT_FINDINGS, SliceResults},
-    commit_id::run_id,
     lock::Lock,
     runs::{Run, RunStatus},
     state_store::{StateFile, StateStore},
@@ -42,11 +42,15 @@ pub use self::{
 use self::{location::Location, result_table::ResultTable};
 use crate::error::Result;
 
+/// So many small files are merged: reading them costs some tens of milliseconds.
+const MANY: usize = 64;
+
 /// An open lake. Methods need a tokio runtime.
 #[derive(Debug)]
 pub struct Lake {
     location: Location,
     tables: Vec<ResultTable>,
+    states: StateStore,
     /// The greatest commit id that is known; absent until the first commit.
     last_commit: Mutex<Option<String>>,
 }
@@ -62,11 +66,14 @@ impl Lake {
     pub fn open(location: &str, root: &Path, options: &[(String, String)]) -> Result<Self> {
         let location = Location::resolve(location, root, options)?;
         let tables = Table::ALL.iter().map(|table| ResultTable::new(*table, &location)).collect::<Result<_>>()?;
-        Ok(Self { location, tables, last_commit: Mutex::new(None) })
+        let states = StateStore::new(location.child("states")?);
+        Ok(Self { location, tables, states, last_commit: Mutex::new(None) })
     }
 
     /// A table as it is now: every row, also those that do not count (see [`CURRENT_FINDINGS`]). Text columns are
     /// `Utf8View`. A table that was never written is empty.
+    ///
+    /// Whoever joins tables uses [`Lake::all_tables`].
     ///
     /// # Errors
     /// The table cannot be read, or an older Wardflow made it and it lacks a column.
@@ -74,12 +81,34 @@ impl Lake {
         self.result_table(table).provider().await
     }
 
-    /// The states between slices.
+    /// Every table as it is now, seen in an order that makes joins whole: coverage first, so that whatever it makes
+    /// visible was written before the other tables are looked at.
     ///
     /// # Errors
-    /// None that a usable location allows.
-    pub fn states(&self) -> Result<StateStore> {
-        Ok(StateStore::new(self.location.child("states")?))
+    /// See [`Lake::table`].
+    pub async fn all_tables(&self) -> Result<Vec<(Table, Arc<dyn TableProvider>)>> {
+        let mut tables = Vec::new();
+        for table in [Table::Coverage, Table::Findings, Table::Observations, Table::Runs] {
+            tables.push((table, self.table(table).await?));
+        }
+        Ok(tables)
+    }
+
+    /// The states between slices.
+    pub const fn states(&self) -> &StateStore {
+        &self.states
+    }
+
+    /// Merges the small files of tables that have many; for the end of a run. Returns how many files were replaced.
+    ///
+    /// # Errors
+    /// A table cannot be read or written, or another process merged it at once. No row is lost by it.
+    pub async fn merge_files(&self) -> Result<u64> {
+        let mut replaced = 0;
+        for table in &self.tables {
+            replaced += table.merge_files(MANY).await?;
+        }
+        Ok(replaced)
     }
 
     /// Keeps other runs from analysing into this lake; `holder` is what they are told, such as the command line.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::{
     array::{RecordBatch, new_null_array},
-    compute::cast,
+    compute::{CastOptions, cast_with_options},
     datatypes::{DataType, Field, Fields, Schema, SchemaRef},
 };
 use datafusion::{catalog::TableProvider, datasource::empty::EmptyTable};
@@ -29,7 +29,7 @@ use deltalake_core::{
 use object_store::prefix::PrefixStore;
 use tokio::sync::Mutex;
 
-use super::{location::Location, log, tables::Table};
+use super::{location::Location, log, merge, tables::Table};
 use crate::error::{Context, Error, Result};
 
 /// One of the tables in one lake.
@@ -101,6 +101,14 @@ impl ResultTable {
             tracing::warn!("no checkpoint of {}, so that opening it takes longer: {error}", self.location.name());
         }
         Ok(())
+    }
+
+    /// Merges small files if there are at least this many, and returns how many were replaced.
+    pub(super) async fn merge_files(&self, many: usize) -> Result<u64> {
+        match self.exists().await? {
+            true => merge::merge(&self.log, many).await.context(|| self.cannot("merge the files of")),
+            false => Ok(0),
+        }
     }
 
     async fn open_or_create(&self) -> Result<Appender> {
@@ -182,8 +190,12 @@ impl ResultTable {
         {
             return Err(Error::failed(format!("rows for {} have a column {}", self.table.name(), stranger.name())));
         }
+        // Not "safe": that would turn what does not fit into null.
+        let strict = CastOptions { safe: false, ..CastOptions::default() };
         let arrays = columns.fields().iter().map(|field| match batch.column_by_name(field.name()) {
-            Some(array) => cast(array, field.data_type()).context(|| format!("column {}", field.name())),
+            Some(array) => {
+                cast_with_options(array, field.data_type(), &strict).context(|| format!("column {}", field.name()))
+            }
             None if known.field_with_name(field.name()).is_err() => {
                 Ok(new_null_array(field.data_type(), batch.num_rows()))
             }
@@ -236,22 +248,11 @@ mod tests {
     use crate::lake::{
         Table,
         commit::tests::{lake, slice},
-        runs::{Run, RunStatus},
+        runs::Run,
     };
 
     fn run() -> Run {
-        Run {
-            run_id: "1".into(),
-            started_at: 1,
-            ended_at: None,
-            command: "analyze".into(),
-            version: "0.1.0".into(),
-            slices: 2,
-            flows: 3,
-            findings: 4,
-            status: RunStatus::Running,
-            message: None,
-        }
+        Run { slices: 2, flows: 3, findings: 4, ..Run::begin("analyze").unwrap() }
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -267,13 +268,14 @@ mod tests {
         };
         let before = read().await;
         lake.commit_slice(slice(1, &[("pump", "loud")])).await.unwrap();
-        lake.record_run(&run()).await.unwrap();
+        let run = run();
+        lake.record_run(&run).await.unwrap();
         assert_eq!(before, read().await);
         assert_eq!(before[0].field_with_name("kind").unwrap().data_type(), &DataType::Utf8View);
 
         let runs = SessionContext::new().read_table(lake.table(Table::Runs).await.unwrap()).unwrap();
         let batches = runs.collect().await.unwrap();
-        let expected = run().to_batch().unwrap();
+        let expected = run.to_batch().unwrap();
         for (name, to) in
             [("run_id", DataType::Utf8), ("slices", DataType::Int64), ("ended_at", crate::flow::time_type())]
         {

@@ -7,7 +7,9 @@ use arrow::{
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 
-use super::coverage_rows::column;
+use jiff::Timestamp;
+
+use super::{commit_id, coverage_rows::column};
 use crate::{
     error::{Context, Result},
     flow::time_type,
@@ -17,7 +19,7 @@ use crate::{
 /// run without one was killed or still goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// What coverage calls it; made by [`run_id`](super::run_id).
+    /// What coverage calls it; sorts by time as text.
     pub run_id: String,
     /// Microseconds UTC.
     pub started_at: i64,
@@ -97,6 +99,26 @@ impl RunStatus {
 }
 
 impl Run {
+    /// A run that begins now.
+    ///
+    /// # Errors
+    /// The operating system gives no random numbers.
+    pub fn begin(command: impl Into<String>) -> Result<Self> {
+        let now = Timestamp::now();
+        Ok(Self {
+            run_id: commit_id::after(None, now)?,
+            started_at: now.as_microsecond(),
+            ended_at: None,
+            command: command.into(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            slices: 0,
+            flows: 0,
+            findings: 0,
+            status: RunStatus::Running,
+            message: None,
+        })
+    }
+
     /// The runs of a batch of the table.
     pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<Self>> {
         let text = |name: &str| column::<StringArray>(batch, name, &DataType::Utf8);

@@ -202,13 +202,14 @@ mod tests {
     #[tokio::test]
     async fn states_come_back_from_a_directory_and_an_object_store() {
         let directory = tempfile::tempdir().unwrap();
-        check_round_trip(&Lake::open("lake", directory.path(), &[]).unwrap().states().unwrap()).await;
-        check_round_trip(&Lake::open("memory:///lake", Path::new("/"), &[]).unwrap().states().unwrap()).await;
+        check_round_trip(Lake::open("lake", directory.path(), &[]).unwrap().states()).await;
+        check_round_trip(Lake::open("memory:///lake", Path::new("/"), &[]).unwrap().states()).await;
     }
 
     async fn check_damage(damage: impl Fn(&mut Vec<u8>), expected: &str) {
         let directory = tempfile::tempdir().unwrap();
-        let store = Lake::open("lake", directory.path(), &[]).unwrap().states().unwrap();
+        let lake = Lake::open("lake", directory.path(), &[]).unwrap();
+        let store = lake.states();
         let states = set(SLICE, &[("a", 1), ("b", 2)]);
         let file = StateFile { slice_end: SLICE, digest: store.save(&states).await.unwrap() };
         let path = directory.path().join(format!("lake/states/vendor/name/{SLICE}-{}.zst", file.digest));

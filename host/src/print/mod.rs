@@ -28,7 +28,7 @@ use crate::args::{Color, Format, Global};
 
 pub(crate) use failure::exit_code;
 pub(crate) use progress::{BYTES, Progress, Task};
-pub(crate) use quantity::{count, rate, size};
+pub(crate) use quantity::{count, counted, rate, size};
 pub(crate) use rows::Rows;
 use table::grid;
 

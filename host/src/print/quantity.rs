@@ -18,6 +18,12 @@ pub(crate) fn count(number: u64) -> String {
     head.into_iter().chain(groups).collect::<Vec<_>>().join(",")
 }
 
+/// So many of a thing whose plural ends in s.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{ending}", count(number))
+}
+
 /// Bytes in the largest unit that leaves at least one.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -30,7 +36,7 @@ pub(crate) fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, size};
+    use super::{count, counted, size};
 
     #[test]
     fn counts() {
@@ -39,6 +45,7 @@ mod tests {
         {
             assert_eq!(count(number), expected);
         }
+        assert_eq!([0, 1, 1_000].map(|n| counted(n, "slice")), ["0 slices", "1 slice", "1,000 slices"]);
     }
 
     #[test]

@@ -234,7 +234,7 @@ fn plugin() {
             r"printf '\0\2\1x' >> w/plugins/scan.wasm; wardflow -C w plugin list",
             "wardflow -C w -q ingest zeek logs",
             "wardflow -C w analyze",
-            "wardflow -C w sql 'SELECT plugin, status, fault FROM coverage GROUP BY ALL ORDER BY ALL'",
+            "wardflow -C w sql 'SELECT plugin, status, fault FROM coverage GROUP BY ALL ORDER BY 1, 2'",
             "wardflow -C w plugin approve wardflow/scan",
             "wardflow -C w analyze",
             "wardflow -C w plugin list",

@@ -345,13 +345,13 @@ pub(super) mod tests {
             let name = format!("d{step}");
             writer.commit_slice(slice(step, &[(&name, "x"), ("pump", "y")])).await.unwrap();
         }
-        let before = query(&writer, "SELECT finding_id, commit, slice_start FROM findings ORDER BY ALL").await;
+        let before = query(&writer, "SELECT finding_id, commit, slice_start FROM findings ORDER BY 1, 2").await;
         assert_eq!(writer.merge_files().await.unwrap(), 0, "five files are not many");
         for table in Table::ALL {
             let replaced = writer.result_table(table).merge_files(5).await.unwrap();
             assert_eq!(replaced, if table == Table::Runs { 0 } else { 5 }, "{}", table.name());
         }
-        let after = query(&writer, "SELECT finding_id, commit, slice_start FROM findings ORDER BY ALL").await;
+        let after = query(&writer, "SELECT finding_id, commit, slice_start FROM findings ORDER BY 1, 2").await;
         assert_eq!(before, after);
         writer.commit_slice(slice(9, &[("late", "z")])).await.unwrap();
         assert_eq!(lake(directory.path()).current_coverage().await.unwrap().len(), 6);

@@ -59,15 +59,14 @@ impl ShardBuffers {
         }
         let position = self.layout.position(Carried::Shard).unwrap_or(0);
         let shards = batch.column(position).as_primitive::<UInt8Type>();
-        let mut rows_of = BTreeMap::<u8, Vec<u32>>::new();
-        for (row, shard) in (0..).zip(shards.values()) {
-            rows_of.entry(*shard).or_default().push(row);
-        }
-        for (shard, rows) in rows_of {
-            let buffer = self.shards.entry(shard).or_insert_with(|| ShardBuffer::new(&self.schema));
+        // Rows come in the order of their shards, so that these are few runs.
+        let mut row = 0;
+        for run in shards.values().chunk_by(|a, b| a == b) {
+            let buffer = self.shards.entry(run[0]).or_insert_with(|| ShardBuffer::new(&self.schema));
             for (column, array) in buffer.columns.iter_mut().zip(batch.columns()) {
-                column.append(array, &rows)?;
+                column.append(array, row..row + run.len())?;
             }
+            row += run.len();
         }
         Ok(())
     }
@@ -116,9 +115,8 @@ impl ShardBuffers {
                     return Err(short);
                 }
             }
-            let rows: Vec<u32> = (0..).take(batch.num_rows()).collect();
             for (column, array) in columns.iter_mut().zip(batch.columns()) {
-                column.append(array, &rows)?;
+                column.append(array, 0..batch.num_rows())?;
             }
         }
         Ok(())

@@ -91,6 +91,15 @@ impl Endpoint {
         self.unbound
     }
 
+    /// The device, or none, that the inventory has behind the address at all times; absent if it depends on the time.
+    pub(super) fn always(&self) -> Option<Option<u32>> {
+        match self.bindings.as_slice() {
+            [] => Some(self.unbound),
+            [Binding { from: i64::MIN, to: i64::MAX, device }] => Some(Some(*device)),
+            _ => None,
+        }
+    }
+
     /// What the hospital declared the address to be at a minute of the local week.
     pub(super) fn role(&self, minute: u16) -> PeerRole {
         let holds = |hours: &Option<Hours>| hours.is_none_or(|hours| hours.contain(minute));

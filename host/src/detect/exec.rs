@@ -26,12 +26,13 @@ use super::{
     buffer::ShardBuffers,
     output,
     resolve::Shared,
-    rows::{ShardRows, SliceFacts},
+    rows::ShardRows,
     session::{ShardOutcome, ShardRun},
+    slice_facts::SliceFacts,
 };
 use crate::{
     coverage::Status,
-    detector::{Fault, FaultKind, Stop},
+    detector::{Fault, FaultKind, Stop, Values},
 };
 
 /// Runs plugins over the resolved flows of a slice.
@@ -208,7 +209,7 @@ impl SliceRun {
             let mut guard = StopOnDrop(Some(self.stop.clone()));
             let outputs = tokio::task::spawn_blocking(move || {
                 let _held = reservation;
-                run.run_shard(shard, &columns, &facts, &counters)
+                run.run_shard(shard, columns, &facts, &counters)
             });
             let outputs = outputs.await.map_err(|error| DataFusionError::External(Box::new(error)))??;
             guard.0 = None;
@@ -224,13 +225,11 @@ impl SliceRun {
     fn run_shard(
         &self,
         shard: u8,
-        columns: &[crate::detector::Values],
-        facts: &SliceFacts,
+        columns: Vec<Values>,
+        facts: &Arc<SliceFacts>,
         counters: &Counters,
     ) -> Result<Vec<Output>> {
-        let wanted =
-            self.plugins.iter().flat_map(|plugin| plugin.detector.manifest().columns.iter().copied()).collect();
-        let rows = Arc::new(ShardRows::new(columns, &self.shared.layout, &wanted, facts));
+        let rows = Arc::new(ShardRows::new(columns, &self.shared.layout, facts));
         let gaps = self.shared.observed.gaps();
         let mut whole = ShardOutcome::default();
         for plugin in &self.plugins {

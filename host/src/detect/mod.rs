@@ -13,17 +13,22 @@ mod buffer;
 mod directory;
 mod exec;
 mod gaps;
+mod group;
 mod groups;
+mod incoming;
 mod layout;
 mod output;
 mod plugin;
 mod prevalence;
 mod resolve;
+mod resolver;
 mod rows;
 mod session;
+mod slice_facts;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text_numbers;
 mod values;
 
 pub use directory::{Directory, World};

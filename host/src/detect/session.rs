@@ -3,7 +3,7 @@
 //! A device is lost only if it breaks an instance of its own, so that no device answers for another; the others go on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -11,13 +11,16 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::FixedState;
 use wardflow_manifest::{Column, PeerRole, Requirement};
 
 use super::{
     PluginRun, ShardCoverage, Slice, StateRow,
+    group::DeviceRows,
     output::{Example, Found},
     prevalence::Contact,
-    rows::{Batch, DeviceRows, PluginRows, ShardRows, SliceFacts},
+    rows::{Batch, PluginRows, ShardRows},
+    slice_facts::SliceFacts,
 };
 use crate::{
     coverage::Status,
@@ -114,7 +117,7 @@ impl ShardRun<'_> {
     /// # Errors
     /// The run is being stopped, or the plugin cannot run at all. A fault on a device is no error but coverage.
     pub(super) fn run(&self) -> Result<ShardOutcome, Fault> {
-        let rows = Arc::new(PluginRows::new(self.rows, self.plugin, self.context));
+        let rows = Arc::new(PluginRows::new(self.rows, self.plugin));
         let mut outcome = ShardOutcome::default();
         let mut total = self.coverage(Status::Complete);
         let mut instance: Option<Box<dyn Instance>> = None;
@@ -362,11 +365,10 @@ impl ShardRun<'_> {
     fn contacts(&self, subject: &Subject<'_>) -> Vec<(String, Contact)> {
         let known = self.context.peer_facts(subject.id);
         let rows = subject.rows.map_or(0..0, |device| device.rows.clone());
-        let contacts: BTreeSet<_> = rows
-            .map(|row| self.rows.contact(row, known.class, known.pseudonym))
-            .filter(|contact| self.plugin.prevalence.is_new(contact))
-            .collect();
-        contacts.into_iter().map(|contact| (self.plugin.id().to_owned(), contact)).collect()
+        let contacts: HashSet<_, FixedState> =
+            rows.map(|row| self.rows.contact(row, known.class, known.pseudonym)).collect();
+        let new = contacts.into_iter().filter(|contact| self.plugin.prevalence.is_new(contact));
+        new.map(|contact| (self.plugin.id().to_owned(), contact)).collect()
     }
 
     fn examples(&self, finding: &Finding, device: &DeviceRows, rows: &PluginRows) -> Vec<Example> {

@@ -1,6 +1,6 @@
 //! Growing typed columns: between Arrow's arrays, which do not grow, and the contract's lists.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, PrimitiveArray},
@@ -35,6 +35,31 @@ impl Values {
         }
     }
 
+    /// The values, if they are of this type.
+    pub(super) fn as_i64(&self) -> Option<&[i64]> {
+        if let Self::I64(values) = self { Some(values) } else { None }
+    }
+
+    /// The values, if they are of this type.
+    pub(super) fn as_u64(&self) -> Option<&[u64]> {
+        if let Self::U64(values) = self { Some(values) } else { None }
+    }
+
+    /// The values, if they are of this type.
+    pub(super) fn as_u32(&self) -> Option<&[u32]> {
+        if let Self::U32(values) = self { Some(values) } else { None }
+    }
+
+    /// The values, if they are of this type.
+    pub(super) fn as_u16(&self) -> Option<&[u16]> {
+        if let Self::U16(values) = self { Some(values) } else { None }
+    }
+
+    /// The values, if they are of this type.
+    pub(super) fn as_u8(&self) -> Option<&[u8]> {
+        if let Self::U8(values) = self { Some(values) } else { None }
+    }
+
     /// Number of values.
     pub fn len(&self) -> usize {
         each!(self, vector => vector.len())
@@ -50,18 +75,6 @@ impl Values {
         each!(self, vector => std::mem::size_of_val(vector.as_slice()))
     }
 
-    /// Appends a number, which the column's type can hold.
-    #[expect(clippy::cast_possible_truncation, reason = "the layout gives each number the type that holds it")]
-    pub(super) fn push(&mut self, number: u64) {
-        match self {
-            Self::I64(vector) => vector.push(number.cast_signed()),
-            Self::U64(vector) => vector.push(number),
-            Self::U32(vector) => vector.push(number as u32),
-            Self::U16(vector) => vector.push(number as u16),
-            Self::U8(vector) => vector.push(number as u8),
-        }
-    }
-
     /// The number in a row.
     pub(super) fn get(&self, row: usize) -> u64 {
         match self {
@@ -73,8 +86,8 @@ impl Values {
         }
     }
 
-    /// Appends the chosen rows of an array of the same type.
-    pub(super) fn append(&mut self, array: &dyn Array, rows: &[u32]) -> Result<()> {
+    /// Appends a range of rows of an array of the same type.
+    pub(super) fn append(&mut self, array: &dyn Array, rows: Range<usize>) -> Result<()> {
         match self {
             Self::I64(vector) => append::<Int64Type>(vector, array, rows),
             Self::U64(vector) => append::<UInt64Type>(vector, array, rows),
@@ -110,7 +123,7 @@ impl Values {
     }
 
     /// The values of a range of rows.
-    pub(super) fn slice(&self, rows: std::ops::Range<usize>) -> Self {
+    pub(super) fn slice(&self, rows: Range<usize>) -> Self {
         match self {
             Self::I64(vector) => Self::I64(vector[rows].to_vec()),
             Self::U64(vector) => Self::U64(vector[rows].to_vec()),
@@ -126,15 +139,14 @@ impl Values {
     }
 }
 
-fn append<T: ArrowPrimitiveType>(vector: &mut Vec<T::Native>, array: &dyn Array, rows: &[u32]) -> Result<()> {
+fn append<T: ArrowPrimitiveType>(vector: &mut Vec<T::Native>, array: &dyn Array, rows: Range<usize>) -> Result<()> {
     let Some(array) = array.as_primitive_opt::<T>() else {
         return exec_err!("a resolved column is {} instead of {}", array.data_type(), T::DATA_TYPE);
     };
-    let values = array.values();
-    vector.extend(rows.iter().map(|&row| values[row as usize]));
+    vector.extend_from_slice(&array.values()[rows]);
     Ok(())
 }
 
 fn array<T: ArrowPrimitiveType>(vector: &mut Vec<T::Native>) -> ArrayRef {
-    Arc::new(PrimitiveArray::<T>::from_iter_values(std::mem::take(vector)))
+    Arc::new(PrimitiveArray::<T>::new(std::mem::take(vector).into(), None))
 }

@@ -1,0 +1,138 @@
+//! What is true in a slice of devices and their peers.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+use jiff::{Timestamp, tz::TimeZone};
+use wardflow_manifest::name_id;
+
+use super::{Directory, SHARDS, Slice};
+use crate::device::UNKNOWN_CLASS;
+
+/// A device as its peers' sessions see it in this slice.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeerFacts {
+    pub(super) pseudonym: u64,
+    pub(super) class: u32,
+    pub(super) zone: u32,
+}
+
+/// What is true in a slice of every device in the directory.
+#[derive(Debug)]
+pub(super) struct SliceFacts {
+    pub(super) directory: Arc<Directory>,
+    devices: Vec<PeerFacts>,
+    /// Whether the inventory has the device of this number.
+    is_known: Vec<bool>,
+    /// Pseudonyms of addresses, by the number of the endpoint.
+    endpoints: Vec<u64>,
+    ids: Vec<String>,
+    numbers: BTreeMap<String, u32>,
+    /// By shard, ids of the devices that the inventory has in this slice.
+    present: Vec<Vec<String>>,
+    offsets: Vec<(i64, i64)>,
+}
+
+impl SliceFacts {
+    /// As of the slice's start. The directory must be complete: every flow resolved.
+    pub(super) fn new(directory: &Arc<Directory>, slice: Slice) -> Self {
+        let world = directory.world();
+        let facts = |device: &super::directory::Device| {
+            let facts = directory.facts(&device.id, slice.start);
+            let zone = if facts.zone.is_empty() { 0 } else { world.key.zone(&facts.zone) };
+            PeerFacts { pseudonym: device.pseudonym, class: name_id(&facts.class), zone }
+        };
+        let tables = directory.read();
+        let devices = tables.devices.iter().map(facts).collect();
+        let is_known = tables.devices.iter().map(|device| device.is_known).collect();
+        let endpoints = tables.endpoints.iter().map(|endpoint| endpoint.pseudonym).collect();
+        let ids: Vec<_> = tables.devices.iter().map(|device| device.id.clone()).collect();
+        let mut present = vec![Vec::new(); usize::from(SHARDS)];
+        for device in tables.devices.iter().filter(|device| device.is_known) {
+            if world.inventory.is_present(&device.id, slice.start, slice.end) {
+                present[usize::from(device.shard)].push(device.id.clone());
+            }
+        }
+        drop(tables);
+        let numbers = (0..).zip(&ids).map(|(number, id)| (id.clone(), number)).collect();
+        let offsets = offsets(&world.timezone, slice);
+        Self { devices, is_known, endpoints, ids, numbers, present, offsets, directory: Arc::clone(directory) }
+    }
+
+    /// By number.
+    pub(super) fn device(&self, device: u32) -> PeerFacts {
+        self.devices[device as usize]
+    }
+
+    /// Number of devices, met or in the inventory.
+    pub(super) fn device_count(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// A peer, by the number of its endpoint and of the device behind it, which is `NONE` for none.
+    pub(super) fn peer(&self, endpoint: u32, device: u32) -> PeerFacts {
+        let device = device as usize;
+        match self.is_known.get(device) {
+            Some(true) => self.devices[device],
+            _ => PeerFacts { pseudonym: self.endpoints[endpoint as usize], class: 0, zone: 0 },
+        }
+    }
+
+    /// The id of a device.
+    pub(super) fn id(&self, device: u32) -> &str {
+        &self.ids[device as usize]
+    }
+
+    /// By id; of a device that was not met in this run, from its id.
+    pub(super) fn peer_facts(&self, id: &str) -> PeerFacts {
+        match self.numbers.get(id) {
+            Some(number) => self.device(*number),
+            None => PeerFacts { pseudonym: self.directory.pseudonym(id), class: name_id(UNKNOWN_CLASS), zone: 0 },
+        }
+    }
+
+    /// Ids of a shard's devices that the inventory has in this slice.
+    pub(super) fn present(&self, shard: u8) -> &[String] {
+        &self.present[usize::from(shard)]
+    }
+
+    /// The addresses of a device at a time, by the inventory; of a device outside of it, its id.
+    pub(super) fn addresses(&self, id: &str, at: i64) -> Vec<IpAddr> {
+        let inventory = &self.directory.world().inventory;
+        match id.parse() {
+            Ok(ip) if !inventory.has(id) => vec![ip],
+            _ => inventory.addresses(id, at),
+        }
+    }
+
+    /// Minutes of the local week, from Monday 00:00.
+    pub(super) fn minutes(&self, starts: &[i64]) -> Vec<u16> {
+        let minute = |start: &i64| {
+            let passed = self.offsets.partition_point(|(from, _)| from <= start);
+            let offset = self.offsets[passed.saturating_sub(1)].1;
+            // 1970-01-01 was a Thursday, the fourth day of the week.
+            let minutes = (start + offset).div_euclid(60_000_000) + 3 * 1_440;
+            u16::try_from(minutes.rem_euclid(7 * 1_440)).unwrap_or(0)
+        };
+        starts.iter().map(minute).collect()
+    }
+}
+
+/// Offsets of local time from UTC in microseconds, each with the time from which it holds, for flows that end in the
+/// slice. Flows that began earlier than a week before get the first.
+fn offsets(timezone: &TimeZone, slice: Slice) -> Vec<(i64, i64)> {
+    let offset = |at: i64| {
+        let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+        i64::from(timezone.to_offset(at).seconds()) * 1_000_000
+    };
+    let first = slice.start - 7 * 86_400_000_000;
+    let mut offsets = vec![(i64::MIN, offset(first))];
+    let transitions = Timestamp::from_microsecond(first).map(|first| timezone.following(first));
+    for transition in transitions.into_iter().flatten() {
+        let at = transition.timestamp().as_microsecond();
+        if at >= slice.end {
+            break;
+        }
+        offsets.push((at, offset(at)));
+    }
+    offsets
+}

@@ -2,7 +2,11 @@
 //!
 //! It reads its whole input, keeping rows by shard, and then runs every plugin over one shard after the other.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arrow::array::RecordBatch;
 use datafusion::{
@@ -51,6 +55,8 @@ pub(super) struct SliceRun {
     pub(super) plugins: Vec<PluginRun>,
     pub(super) shared: Arc<Shared>,
     pub(super) stop: Stop,
+    /// Made once every flow of the slice is resolved.
+    pub(super) facts: OnceLock<Arc<SliceFacts>>,
 }
 
 impl DetectExec {
@@ -200,7 +206,7 @@ impl SliceRun {
             buffers.append(&batch)?;
         }
         drop(input);
-        let facts = Arc::new(SliceFacts::new(&self.shared.directory, self.slice));
+        let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(&self.shared.directory, self.slice))).clone();
         let memory = self.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
         let _guest_memory = buffers.reserve(memory).map_err(|_| self.too_little_memory(memory))?;
         for shard in buffers.shards() {

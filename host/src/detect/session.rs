@@ -460,7 +460,7 @@ impl Reports<'_> {
     /// The address behind a pseudonym among this session's flows: the last one, if a known device moved. Two addresses
     /// whose own pseudonyms are equal cannot be told apart, and neither is named.
     fn address(&self, pseudonym: u64) -> Option<std::net::IpAddr> {
-        let Some(Values::U64(peers)) = self.rows.rows.column(Column::Peer) else { return None };
+        let peers = self.rows.rows.column(Column::Peer).and_then(Values::as_u64)?;
         let rows = self.subject.rows?.rows.clone();
         let tables = self.run.context.directory.read();
         let endpoints: Vec<_> = rows

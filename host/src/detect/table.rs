@@ -1,6 +1,6 @@
 //! The operator as a table: planning it makes the tree from scan to `DetectExec`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -58,7 +58,7 @@ impl DetectTable {
         let layout = Layout::new(&declared(&plugins), names, &further);
         let observed = Arc::new(Observed::new(slice));
         let shared = Arc::new(Shared { directory, observed: Arc::clone(&observed), layout, only });
-        Self { flows, observed, run: Arc::new(SliceRun { slice, plugins, shared, stop }) }
+        Self { flows, observed, run: Arc::new(SliceRun { slice, plugins, shared, stop, facts: OnceLock::new() }) }
     }
 
     /// What the slice's flows were, once the table was read.

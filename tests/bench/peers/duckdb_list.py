@@ -1,0 +1,48 @@
+"""The stateful detector in DuckDB, with sorted lists. Arguments: directory of Parquet, threads."""
+
+import json
+import resource
+import sys
+import time
+
+import duckdb
+
+directory, threads = sys.argv[1], int(sys.argv[2])
+connection = duckdb.connect()
+connection.execute(f"SET threads = {threads}")
+connection.execute("SET preserve_insertion_order = false")
+flows = f"read_parquet('{directory}/**/*.parquet', hive_partitioning = false)"
+began = time.perf_counter()
+rows = connection.execute(
+    f"""
+    SELECT device, peer, port, count, list_avg(gaps), list_var_pop(gaps), ratio
+    FROM (
+      SELECT device, peer, port, count, ratio,
+             list_transform(range(2, count + 1), lambda place: (ends[place] - ends[place - 1]) / 1e6) AS gaps
+      FROM (
+        SELECT src_ip AS device, dst_ip AS peer, dst_port AS port, count(*) AS count,
+               list_sort(list(epoch_us(end_time))) AS ends,
+               sum(src_bytes) / (sum(dst_bytes) + 1.0) AS ratio
+        FROM {flows}
+        WHERE starts_with(src_ip, '10.') OR starts_with(src_ip, 'fd')
+        GROUP BY device, peer, port
+        HAVING count(*) >= 500 AND sum(src_bytes) >= 100000
+      )
+    )
+    """
+).fetchall()
+seconds = time.perf_counter() - began
+names = ("flows", "mean-interval", "interval-variance", "byte-ratio")
+print(
+    json.dumps(
+        {
+            "seconds": seconds,
+            "flows": connection.execute(f"SELECT count(*) FROM {flows}").fetchone()[0],
+            "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "found": [
+                {"device": row[0], "peer": row[1], "port": row[2], "measured": dict(zip(names, map(float, row[3:])))}
+                for row in rows
+            ],
+        }
+    )
+)

@@ -1,0 +1,138 @@
+//! The arms: what is compared.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Instant};
+
+use clap::ValueEnum;
+use datafusion::{
+    execution::{memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder},
+    prelude::{SessionConfig, SessionContext},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Result,
+    data::Layout,
+    engine::{Engine, native, sandboxed},
+    sql,
+};
+
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Arm {
+    /// DataFusion reads the columns that the null plugin's six are made of.
+    Scan,
+    /// The plugin that pulls six columns and does nothing.
+    Null,
+    /// The same, linked natively.
+    NullNative,
+    /// The stateful plugin, sandboxed.
+    Rhythm,
+    /// The same source, linked natively.
+    RhythmNative,
+    /// Ten of the stateful plugin, under ten ids.
+    TenRhythms,
+    /// The stateful detector in DataFusion SQL.
+    Datafusion,
+    /// The stateful detector in DuckDB, with a window function.
+    DuckdbWindow,
+    /// The stateful detector in DuckDB, with lists.
+    DuckdbList,
+    /// The stateful detector in Polars.
+    Polars,
+}
+
+/// The columns of the archive that `bench/null` needs.
+const SIX: [&str; 9] =
+    ["start_time", "end_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "src_bytes", "dst_bytes"];
+
+/// What one run measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    pub(crate) seconds: f64,
+    pub(crate) flows: u64,
+    /// Peak resident memory of the process in MiB.
+    pub(crate) peak_mib: f64,
+    /// What was found, to be compared.
+    pub(crate) found: Vec<Found>,
+}
+
+/// A service that a device uses often.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Found {
+    pub(crate) device: String,
+    pub(crate) peer: String,
+    pub(crate) port: i32,
+    #[serde(default)]
+    pub(crate) slice: i64,
+    /// By name of the observation.
+    pub(crate) measured: BTreeMap<String, f64>,
+}
+
+impl Arm {
+    /// The name on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// The Python program of a peer.
+    pub(crate) const fn script(self) -> Option<&'static str> {
+        match self {
+            Self::DuckdbWindow => Some(include_str!("../peers/duckdb_window.py")),
+            Self::DuckdbList => Some(include_str!("../peers/duckdb_list.py")),
+            Self::Polars => Some(include_str!("../peers/polars_groups.py")),
+            _ => None,
+        }
+    }
+}
+
+/// Runs an arm of this program.
+pub(crate) fn run(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: &Path) -> Result<Measured> {
+    bind(threads)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    runtime.block_on(measure(arm, layout, threads, out, plugins))
+}
+
+async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: &Path) -> Result<Measured> {
+    let pool = Arc::new(FairSpillPool::new(2 << 30));
+    let memory = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc()?;
+    let config = SessionConfig::new().with_target_partitions(threads);
+    let session = SessionContext::new_with_config_rt(config, memory);
+    let directory = out.join(layout.directory());
+    let one = |name: &str| sandboxed(plugins, name, &[name.replacen('-', "/", 1)]);
+    let detectors = match arm {
+        Arm::Null => one("bench-null")?,
+        Arm::NullNative => vec![native(wardflow_bench_null::plugin)?],
+        Arm::Rhythm => one("bench-rhythm")?,
+        Arm::RhythmNative => vec![native(wardflow_bench_rhythm::plugin)?],
+        Arm::TenRhythms => {
+            let ids: Vec<_> = (0..10).map(|number| format!("bench/rhythm-{number}")).collect();
+            sandboxed(plugins, "bench-rhythm", &ids)?
+        }
+        _ => Vec::new(),
+    };
+    let began = Instant::now();
+    let (flows, found) = match arm {
+        Arm::Scan => (Engine::open(&directory, session).await?.scan(&SIX).await?, Vec::new()),
+        Arm::Datafusion => sql::run(&session, &directory).await?,
+        _ => {
+            let ran = Engine::open(&directory, session).await?.detect(&detectors).await?;
+            (ran.flows, ran.found.into_values().collect())
+        }
+    };
+    Ok(Measured { seconds: began.elapsed().as_secs_f64(), flows, peak_mib: peak_mib(), found })
+}
+
+/// Binds this process to its first cores.
+fn bind(threads: usize) -> Result<()> {
+    let mut cores = rustix::thread::CpuSet::new();
+    (0..threads).for_each(|core| cores.set(core));
+    Ok(rustix::thread::sched_setaffinity(None, &cores)?)
+}
+
+fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
+}

@@ -1,0 +1,100 @@
+//! What Wardflow costs, beside what a user would take instead.
+//!
+//! Every arm runs in a process of its own, bound to as many cores as it may use, on the same files. Rounds are
+//! interleaved, forwards and backwards in turn, so that whatever else the machine does meets all arms alike. What is
+//! reported are ratios of medians with their spread.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
+
+mod arm;
+mod data;
+mod engine;
+#[path = "../../native/linked.rs"]
+mod linked;
+mod micro;
+mod report;
+mod rounds;
+mod sql;
+
+use std::{error::Error, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use arm::Arm;
+use data::Layout;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// What a plugin's crate exports, for the detector that is linked natively.
+type Export = fn() -> std::result::Result<wardflow_sdk::native::Plugin, wardflow_manifest::ManifestError>;
+
+/// Benchmarks of Wardflow. Without a command: all of them.
+#[derive(Parser)]
+struct Args {
+    /// Where data and results go.
+    #[arg(long, default_value = "bench", global = true)]
+    out: PathBuf,
+    /// Directory of the benchmark's plugins.
+    #[arg(long, default_value = "plugins/dist/bench", global = true)]
+    plugins: PathBuf,
+    /// Python with duckdb and polars; their arms are left out without.
+    #[arg(long, global = true)]
+    python: Option<PathBuf>,
+    /// Flows of the data.
+    #[arg(long, default_value_t = 20_000_000, global = true)]
+    flows: u64,
+    /// Rounds over all arms.
+    #[arg(long, default_value_t = 9, global = true)]
+    rounds: usize,
+    /// Only arms whose name contains this.
+    #[arg(long, global = true)]
+    only: Vec<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs one arm in this process and prints what it measured, as JSON.
+    Arm {
+        #[arg(value_enum)]
+        arm: Arm,
+        #[arg(value_enum)]
+        layout: Layout,
+        /// Cores it may use.
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
+    /// Makes the data and nothing else.
+    Data,
+    /// Measures the boundary alone.
+    Micro,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    match args.command {
+        Some(Command::Arm { arm, layout, threads }) => {
+            let measured = arm::run(arm, layout, threads, &args.out, &args.plugins)?;
+            println!("{}", serde_json::to_string(&measured)?);
+            Ok(())
+        }
+        Some(Command::Data) => data::make(&args.out, args.flows),
+        Some(Command::Micro) => micro::run(&args.plugins),
+        None => {
+            data::make(&args.out, args.flows)?;
+            let rounds = rounds::Rounds {
+                out: &args.out,
+                plugins: &args.plugins,
+                python: args.python.as_deref(),
+                rounds: args.rounds,
+                only: &args.only,
+            };
+            report::write(&rounds.run()?, args.flows, &args.out)?;
+            micro::run(&args.plugins)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The stateful detector in DataFusion SQL.
+
+use std::path::Path;
+
+use arrow::{
+    array::AsArray,
+    compute::cast,
+    datatypes::{DataType, Float64Type, Int64Type},
+};
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
+
+use crate::{Result, arm::Found};
+
+/// What `bench/rhythm` computes, with its thresholds. `device` is the flow's initiator, if it is internal.
+const RHYTHM: &str = "
+SELECT device, peer, port, count(*) AS flows, avg(gap) AS mean, var_pop(gap) AS variance,
+       sum(sent) / (sum(received) + 1.0) AS ratio
+FROM (
+  SELECT src_ip AS device, dst_ip AS peer, dst_port AS port, src_bytes AS sent, dst_bytes AS received,
+         (end_us - lag(end_us) OVER (PARTITION BY src_ip, dst_ip, dst_port ORDER BY end_us)) / 1e6 AS gap
+  FROM (SELECT *, arrow_cast(end_time, 'Int64') AS end_us FROM flows)
+  WHERE src_ip LIKE '10.%' OR src_ip LIKE 'fd%'
+)
+GROUP BY device, peer, port
+HAVING count(*) >= 500 AND sum(sent) >= 100000";
+
+/// Runs it. Returns the number of flows and what was found.
+pub(crate) async fn run(session: &SessionContext, directory: &Path) -> Result<(u64, Vec<Found>)> {
+    let options = ParquetReadOptions::default();
+    session.register_parquet("flows", directory.display().to_string(), options).await?;
+    let mut found = Vec::new();
+    for batch in session.sql(RHYTHM).await?.collect().await? {
+        let text = |index: usize| cast(batch.column(index), &DataType::Utf8);
+        let number = |index: usize| cast(batch.column(index), &DataType::Float64);
+        let (devices, peers) = (text(0)?, text(1)?);
+        let ports = cast(batch.column(2), &DataType::Int64)?;
+        let names = ["flows", "mean-interval", "interval-variance", "byte-ratio"];
+        let numbers = (3..7).map(number).collect::<std::result::Result<Vec<_>, _>>()?;
+        for row in 0..batch.num_rows() {
+            let measured = names
+                .iter()
+                .zip(&numbers)
+                .map(|(name, values)| ((*name).to_owned(), values.as_primitive::<Float64Type>().value(row)));
+            found.push(Found {
+                device: devices.as_string::<i32>().value(row).to_owned(),
+                peer: peers.as_string::<i32>().value(row).to_owned(),
+                port: i32::try_from(ports.as_primitive::<Int64Type>().value(row))?,
+                slice: 0,
+                measured: measured.collect(),
+            });
+        }
+    }
+    let count = session.sql("SELECT count(*) FROM flows").await?.collect().await?;
+    let flows = count.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0));
+    Ok((flows.cast_unsigned(), found))
+}

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup plugins host fmt clippy doc nextest test-plugins dist clean
+.PHONY: help demo test bench setup plugins host fmt clippy doc nextest test-plugins dist clean
 
 export CARGO_TERM_COLOR ?= auto
 # Cargo's own choice, made explicit for the paths below.
@@ -12,6 +12,7 @@ plugins_target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR)/plugins,$(CURDIR)
 # One profile for everything, and always the whole workspace: else features differ, and dependencies are compiled twice.
 all := --release --workspace --locked
 wardflow := $(target)/release/wardflow
+python := $(target)/bench-python/bin/python
 nextest := $(shell command -v cargo-nextest)
 run_tests := $(if $(nextest),nextest run,test)
 # nextest runs no documentation tests; `cargo test` runs them with the others.
@@ -25,6 +26,11 @@ demo: host ## Write a synthetic hospital to ./demo, analyse it, and show what wa
 	$(wardflow) demo demo
 
 test: fmt plugins clippy doc host nextest test-plugins dist ## Check everything: formatting, clippy, documentation, all tests, the tarball
+
+bench: host ## Measure Wardflow beside DuckDB, Polars and DataFusion SQL: an hour, and 5 GB in ./bench
+	test -x $(python) || python3 -m venv $(dir $(python)).. || { echo "error: python3 has no venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	$(python) -m pip install --quiet --disable-pip-version-check duckdb==2.0.0 polars==2.1.0
+	$(target)/release/wardflow-bench --python $(python)
 
 plugins: setup ## Build the bundled plugins into plugins/dist
 	plugins/build
@@ -57,7 +63,7 @@ dist: host ## Make dist/wardflow-VERSION-TARGET.tar.gz and try it as an ordinary
 clean: ## Remove what was built here, and ./demo
 	cargo clean
 	cargo clean --manifest-path plugins/Cargo.toml --target-dir $(plugins_target)
-	rm -rf plugins/dist dist demo
+	rm -rf bench plugins/bench plugins/dist dist demo
 
 # Crates with C code, and the linker, need a C compiler.
 setup:

@@ -8,11 +8,12 @@ use datafusion::{
     prelude::{SessionConfig, SessionContext},
 };
 use serde::{Deserialize, Serialize};
+use wardflow_manifest::Column;
 
 use crate::{
     Result,
     data::Layout,
-    engine::{Engine, native, sandboxed},
+    engine::{Engine, narrowed, native, sandboxed},
     sql,
 };
 
@@ -26,6 +27,8 @@ pub(crate) enum Arm {
     Null,
     /// The same, linked natively.
     NullNative,
+    /// The null plugin, declaring and pulling two columns.
+    NullTwo,
     /// The stateful plugin, sandboxed.
     Rhythm,
     /// The same source, linked natively.
@@ -51,6 +54,15 @@ const SIX: [&str; 9] =
 pub(crate) struct Measured {
     pub(crate) seconds: f64,
     pub(crate) flows: u64,
+    /// CPU time in guests and at their boundary.
+    #[serde(default)]
+    pub(crate) guest_seconds: f64,
+    /// Bytes of columns that went into guests.
+    #[serde(default)]
+    pub(crate) bytes_crossed: u64,
+    /// Bytes of Parquet that were read.
+    #[serde(default)]
+    pub(crate) bytes_read: u64,
     /// Peak resident memory of the process in MiB.
     pub(crate) peak_mib: f64,
     /// What was found, to be compared.
@@ -102,6 +114,7 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
     let one = |name: &str| sandboxed(plugins, name, &[name.replacen('-', "/", 1)]);
     let detectors = match arm {
         Arm::Null => one("bench-null")?,
+        Arm::NullTwo => vec![narrowed(plugins, "bench-null", &[Column::EndTime, Column::BytesSent])?],
         Arm::NullNative => vec![native(wardflow_bench_null::plugin)?],
         Arm::Rhythm => one("bench-rhythm")?,
         Arm::RhythmNative => vec![native(wardflow_bench_rhythm::plugin)?],
@@ -112,19 +125,24 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
         _ => Vec::new(),
     };
     let began = Instant::now();
-    let (flows, found) = match arm {
-        Arm::Scan => (Engine::open(&directory, session).await?.scan(&SIX).await?, Vec::new()),
+    let ran = match arm {
+        Arm::Scan => Engine::open(&directory, session).await?.scan(&SIX).await?,
         Arm::Datafusion => sql::run(&session, &directory).await?,
-        _ => {
-            let ran = Engine::open(&directory, session).await?.detect(&detectors).await?;
-            (ran.flows, ran.found.into_values().collect())
-        }
+        _ => Engine::open(&directory, session).await?.detect(&detectors).await?,
     };
-    Ok(Measured { seconds: began.elapsed().as_secs_f64(), flows, peak_mib: peak_mib(), found })
+    Ok(Measured {
+        seconds: began.elapsed().as_secs_f64(),
+        flows: ran.flows,
+        guest_seconds: ran.guest_seconds,
+        bytes_crossed: ran.bytes_crossed,
+        bytes_read: ran.bytes_read,
+        peak_mib: peak_mib(),
+        found: ran.found.into_values().collect(),
+    })
 }
 
 /// Binds this process to its first cores.
-fn bind(threads: usize) -> Result<()> {
+pub(crate) fn bind(threads: usize) -> Result<()> {
     let mut cores = rustix::thread::CpuSet::new();
     (0..threads).for_each(|core| cores.set(core));
     Ok(rustix::thread::sched_setaffinity(None, &cores)?)

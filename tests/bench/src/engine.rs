@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType};
-use datafusion::{physical_plan::execute_stream, prelude::SessionContext};
+use datafusion::{
+    physical_plan::{ExecutionPlan, execute_stream},
+    prelude::SessionContext,
+};
 use futures::StreamExt;
 use wardflow::{
     archive::{Archive, ArchiveFile, slices},
@@ -18,7 +21,7 @@ use wardflow::{
     sandbox::Sandbox,
     zone::AddressSpace,
 };
-use wardflow_manifest::Manifest;
+use wardflow_manifest::{Column, Manifest};
 
 use crate::{Export, Result, arm::Found, linked::Linked};
 
@@ -36,6 +39,9 @@ pub(crate) struct Engine {
 #[derive(Default)]
 pub(crate) struct Ran {
     pub(crate) flows: u64,
+    pub(crate) guest_seconds: f64,
+    pub(crate) bytes_crossed: u64,
+    pub(crate) bytes_read: u64,
     /// The last finding of each cause, with its observations.
     pub(crate) found: BTreeMap<String, Found>,
 }
@@ -48,16 +54,18 @@ impl Engine {
         Ok(Self { session, archive, files })
     }
 
-    /// Reads columns and drops them. Returns the number of flows.
-    pub(crate) async fn scan(&self, columns: &[&str]) -> Result<u64> {
+    /// Reads columns and drops them.
+    pub(crate) async fn scan(&self, columns: &[&str]) -> Result<Ran> {
         let flows = FlowFiles::new(&self.archive, self.files.clone())?;
         let frame = self.session.read_table(Arc::new(flows))?.select_columns(columns)?;
-        let mut stream = frame.execute_stream().await?;
-        let mut rows = 0;
+        let plan = frame.create_physical_plan().await?;
+        let mut stream = execute_stream(Arc::clone(&plan), self.session.task_ctx())?;
+        let mut ran = Ran::default();
         while let Some(batch) = stream.next().await {
-            rows += batch?.num_rows() as u64;
+            ran.flows += batch?.num_rows() as u64;
         }
-        Ok(rows)
+        ran.count(&plan);
+        Ok(ran)
     }
 
     /// Runs detectors over every slice.
@@ -79,17 +87,29 @@ impl Engine {
             let table = DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), None, Stop::default());
             let observed = Arc::clone(table.observed());
             let plan = table.plan(&self.session.state()).await?;
-            let mut stream = execute_stream(plan, self.session.task_ctx())?;
+            let mut stream = execute_stream(Arc::clone(&plan), self.session.task_ctx())?;
             while let Some(batch) = stream.next().await {
                 ran.take(Output::from_batch(&batch?)?, &mut plugins)?;
             }
             ran.flows += observed.flows();
+            ran.count(&plan);
         }
         Ok(ran)
     }
 }
 
 impl Ran {
+    /// Adds what a plan's operators counted.
+    fn count(&mut self, plan: &Arc<dyn ExecutionPlan>) {
+        let metrics = plan.metrics().map(|metrics| metrics.aggregate_by_name());
+        let of =
+            |name: &str| metrics.as_ref().and_then(|metrics| metrics.sum_by_name(name)).map_or(0, |m| m.as_usize());
+        self.guest_seconds += of("time_in_guest") as f64 / 1e9;
+        self.bytes_crossed += of("bytes_crossed") as u64;
+        self.bytes_read += of("bytes_scanned") as u64;
+        plan.children().into_iter().for_each(|child| self.count(child));
+    }
+
     fn take(&mut self, output: Output, plugins: &mut [PluginRun]) -> Result<()> {
         match output {
             Output::Findings(batch) => self.findings(&batch),
@@ -151,6 +171,18 @@ pub(crate) fn sandboxed(plugins: &Path, name: &str, ids: &[String]) -> Result<Ve
     let sandbox = Sandbox::new(Limits::default(), Some(plugins.join("code")))?;
     let plugin: Arc<dyn Detector> = Arc::new(sandbox.load_file(&plugins.join(format!("{name}.wasm")))?);
     Ok(ids.iter().map(|id| Arc::new(Renamed::new(Arc::clone(&plugin), id)) as _).collect())
+}
+
+/// A plugin's component that declares and pulls only these columns.
+pub(crate) fn narrowed(plugins: &Path, name: &str, columns: &[Column]) -> Result<Arc<dyn Detector>> {
+    let [plugin] = sandboxed(plugins, name, &[name.replacen('-', "/", 1)])?
+        .try_into()
+        .map_err(|_| format!("{name} is one plugin"))?;
+    let mut manifest = plugin.manifest().clone();
+    manifest.columns = columns.iter().copied().collect();
+    let names: Vec<_> = columns.iter().map(|column| column.name()).collect();
+    manifest.parameters["properties"]["pull"]["default"] = serde_json::json!(names);
+    Ok(Arc::new(Renamed { detector: plugin, manifest }))
 }
 
 /// A plugin's source, linked into this program.

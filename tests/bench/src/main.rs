@@ -38,7 +38,7 @@ struct Args {
     #[arg(long, default_value = "bench", global = true)]
     out: PathBuf,
     /// Directory of the benchmark's plugins.
-    #[arg(long, default_value = "plugins/dist/bench", global = true)]
+    #[arg(long, default_value = "plugins/bench", global = true)]
     plugins: PathBuf,
     /// Python with duckdb and polars; their arms are left out without.
     #[arg(long, global = true)]
@@ -83,7 +83,7 @@ fn main() -> Result<()> {
             Ok(())
         }
         Some(Command::Data) => data::make(&args.out, args.flows),
-        Some(Command::Micro) => micro::run(&args.plugins),
+        Some(Command::Micro) => micro::run(&args.plugins).map(drop),
         None => {
             data::make(&args.out, args.flows)?;
             let rounds = rounds::Rounds {
@@ -94,7 +94,7 @@ fn main() -> Result<()> {
                 only: &args.only,
             };
             report::write(&rounds.run()?, args.flows, &args.out)?;
-            micro::run(&args.plugins)
+            micro::run(&args.plugins).map(drop)
         }
     }
 }

@@ -66,6 +66,7 @@ impl Rounds<'_> {
             Arm::Scan,
             Arm::Null,
             Arm::NullNative,
+            Arm::NullTwo,
             Arm::Rhythm,
             Arm::RhythmNative,
             Arm::TenRhythms,
@@ -108,15 +109,19 @@ impl Rounds<'_> {
     }
 }
 
+/// What was found, by device, peer and port.
+type ByService = BTreeMap<(String, String, i32), Found>;
+
 /// Whether all arms that find something found the same.
 fn check(results: &Results) -> Result<()> {
-    let finders = results.iter().filter(|((arm, ..), _)| !matches!(arm, Arm::Scan | Arm::Null | Arm::NullNative));
-    let mut first: Option<(String, BTreeMap<(String, String, i32), Found>)> = None;
+    let finders =
+        results.iter().filter(|((arm, ..), _)| !matches!(arm, Arm::Scan | Arm::Null | Arm::NullNative | Arm::NullTwo));
+    let mut first: Option<(String, ByService)> = None;
     for ((arm, layout, threads), rounds) in finders {
         let name = format!("{} {} {threads}", arm.name(), layout.directory());
         let key = |found: &Found| (found.device.clone(), found.peer.clone(), found.port);
         for measured in rounds {
-            let found: BTreeMap<_, _> = measured.found.iter().map(|found| (key(found), found.clone())).collect();
+            let found: ByService = measured.found.iter().map(|found| (key(found), found.clone())).collect();
             if found.is_empty() {
                 return Err(format!("{name} found nothing").into());
             }
@@ -129,12 +134,7 @@ fn check(results: &Results) -> Result<()> {
     Ok(())
 }
 
-fn compare<K: Ord + std::fmt::Debug>(
-    other: &str,
-    expected: &BTreeMap<K, Found>,
-    name: &str,
-    found: &BTreeMap<K, Found>,
-) -> Result<()> {
+fn compare(other: &str, expected: &ByService, name: &str, found: &ByService) -> Result<()> {
     if let Some(lacking) = expected.keys().find(|key| !found.contains_key(key)) {
         return Err(format!("{other} found {lacking:?}, and {name} did not").into());
     }

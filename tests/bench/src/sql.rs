@@ -9,7 +9,7 @@ use arrow::{
 };
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 
-use crate::{Result, arm::Found};
+use crate::{Result, arm::Found, engine::Ran};
 
 /// What `bench/rhythm` computes, with its thresholds. `device` is the flow's initiator, if it is internal.
 const RHYTHM: &str = "
@@ -24,11 +24,11 @@ FROM (
 GROUP BY device, peer, port
 HAVING count(*) >= 500 AND sum(sent) >= 100000";
 
-/// Runs it. Returns the number of flows and what was found.
-pub(crate) async fn run(session: &SessionContext, directory: &Path) -> Result<(u64, Vec<Found>)> {
+/// Runs it.
+pub(crate) async fn run(session: &SessionContext, directory: &Path) -> Result<Ran> {
     let options = ParquetReadOptions::default();
     session.register_parquet("flows", directory.display().to_string(), options).await?;
-    let mut found = Vec::new();
+    let mut ran = Ran::default();
     for batch in session.sql(RHYTHM).await?.collect().await? {
         let text = |index: usize| cast(batch.column(index), &DataType::Utf8);
         let number = |index: usize| cast(batch.column(index), &DataType::Float64);
@@ -41,16 +41,18 @@ pub(crate) async fn run(session: &SessionContext, directory: &Path) -> Result<(u
                 .iter()
                 .zip(&numbers)
                 .map(|(name, values)| ((*name).to_owned(), values.as_primitive::<Float64Type>().value(row)));
-            found.push(Found {
+            let found = Found {
                 device: devices.as_string::<i32>().value(row).to_owned(),
                 peer: peers.as_string::<i32>().value(row).to_owned(),
                 port: i32::try_from(ports.as_primitive::<Int64Type>().value(row))?,
                 slice: 0,
                 measured: measured.collect(),
-            });
+            };
+            ran.found.insert(format!("{} {} {}", found.device, found.peer, found.port), found);
         }
     }
     let count = session.sql("SELECT count(*) FROM flows").await?.collect().await?;
     let flows = count.first().map_or(0, |batch| batch.column(0).as_primitive::<Int64Type>().value(0));
-    Ok((flows.cast_unsigned(), found))
+    ran.flows = flows.cast_unsigned();
+    Ok(ran)
 }

@@ -1,6 +1,10 @@
 //! What can be asked of the command.
 
-use std::{num::NonZeroUsize, path::PathBuf, str::FromStr};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use jiff::{Timestamp, civil, tz::TimeZone};
@@ -69,7 +73,9 @@ Examples:
   wardflow demo ./demo
   wardflow demo ./demo --devices 300 --days 7 --seed 42
   wardflow demo ./quiet --incident none
-  wardflow demo ./beacon --incident beacon --flows 100000")]
+  wardflow demo ./beacon --incident beacon --flows 100000
+
+What really happened is in truth.csv, in the directory that is made.")]
 pub(crate) struct Demo {
     /// Directory to make; it must not be a workspace yet
     pub(crate) dir: PathBuf,
@@ -85,8 +91,8 @@ pub(crate) struct Demo {
     /// Flows to aim at [default: the hospital's natural pace]
     #[arg(long, value_name = "N")]
     pub(crate) flows: Option<u64>,
-    /// Incidents to include, or `none` [default: all]; can be given several times
-    #[arg(long, value_name = "NAME", num_args = 1..)]
+    /// Incident to include, or `none` [default: all]; can be given several times
+    #[arg(long, value_name = "NAME")]
     pub(crate) incident: Vec<String>,
 }
 
@@ -163,7 +169,7 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<Size>,
     /// Threads to use [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 
@@ -173,8 +179,10 @@ pub(crate) struct Analyze {
 /// Statements only read: SELECT, WITH, VALUES, EXPLAIN, SHOW, DESCRIBE.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
-Tables: flows, device_flows, devices, address_bindings, findings, observations, coverage, runs, plugins, rejects
-Functions: detect('vendor/name'), evidence('finding id'), cidr_match(ip, '10.0.0.0/8'), ip_scope(ip)
+Tables: flows, device_flows, devices, address_bindings, findings, finding_slices, observations, coverage, runs,
+        plugins, rejects
+Functions: detect('vendor/name'), evidence('finding id'), cidr_match(ip, '10.0.0.0/8'), ip_scope(ip),
+           device_of(ip, mac, time)
 
 Formats:
   table    for people; at most 1,000 rows, and a last line that says so
@@ -185,12 +193,12 @@ Formats:
 Examples:
   wardflow sql
   wardflow sql 'SELECT device_id, title, severity FROM findings ORDER BY severity_id DESC LIMIT 20'
-  wardflow sql 'SELECT * FROM findings' --format csv -o findings.csv
+  wardflow sql 'SELECT * FROM findings' -o findings.csv
   wardflow sql < queries.sql")]
 pub(crate) struct Sql {
     /// Statements, separated by `;`
     pub(crate) query: Option<String>,
-    /// How to write rows [default: table, or json with --json]
+    /// How to write rows [default: as FILE ends, else table, or json with --json]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Write to a file, which appears when it is complete
@@ -207,13 +215,25 @@ pub(crate) enum Format {
     Parquet,
 }
 
+impl Format {
+    /// What the end of a file's name says.
+    pub(crate) fn of_file(file: &Path) -> Option<Self> {
+        match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv),
+            "json" | "jsonl" | "ndjson" => Some(Self::Json),
+            "parquet" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Plugin {
     /// Every plugin of the workspace: what it is, and whether it will run
     List,
     /// What a plugin is, sees, expects and reports
     Inspect {
-        /// A component
+        /// A component; its path may be relative to the workspace
         file: PathBuf,
     },
     /// Pin a plugin's present bytes in plugins.lock
@@ -229,7 +249,7 @@ A first finding:
   cd ./hospital
   wardflow ingest zeek /var/log/zeek    bring in flows
   wardflow analyze                      run the plugins
-  wardflow sql 'SELECT * FROM findings'
+  wardflow sql 'SELECT severity, device_id, title, summary FROM findings'
 
 Or, with a synthetic hospital:
   wardflow demo ./demo
@@ -292,9 +312,12 @@ fn time(text: &str) -> Result<Timestamp, String> {
     match text.parse::<civil::Date>() {
         Ok(date) if is_date => midnight(date).map_err(|error| error.to_string()),
         _ if text.parse::<civil::DateTime>().is_ok() => Err(format!("it has no offset: did you mean {text}Z?")),
-        Err(error) if is_date => Err(format!("no date or time such as 2026-03-02 or 2026-03-02T14:00:00Z ({error})")),
         _ => Err("no date or time such as 2026-03-02 or 2026-03-02T14:00:00Z".to_owned()),
     }
+}
+
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "it must be a whole number, 1 or more".to_owned())
 }
 
 fn plugin_glob(text: &str) -> Result<glob::Pattern, String> {

@@ -72,8 +72,10 @@ pub struct Row {
     pub plugin_version: String,
     /// The plugin's digest.
     pub plugin_digest: String,
-    /// Digest of parameters, peer groups and whatever else of the configuration the results depend on.
+    /// Digest of the plugin's parameters and peer groups.
     pub config_digest: String,
+    /// Digest of the rest of the configuration and of the device list.
+    pub world_digest: String,
     /// Start of the slice, microseconds UTC.
     pub slice_start: i64,
     /// End of the slice, exclusive.
@@ -106,6 +108,7 @@ pub fn schema() -> SchemaRef {
         text("plugin_version"),
         text("plugin_digest"),
         text("config_digest"),
+        text("world_digest"),
         Field::new("slice_start", time_type(), true),
         Field::new("slice_end", time_type(), true),
         text("device_id"),

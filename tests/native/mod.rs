@@ -36,7 +36,7 @@ async fn check(export: Export) {
     let session = SessionContext::new();
     let summary =
         analyze(&workspace, vec![plugin], &session, &Options::default(), &Stop::default(), &|_| {}).await.unwrap();
-    assert!(summary.plugins.iter().map(|plugin| plugin.findings).sum::<u64>() > 0, "{id} has findings");
+    assert!(summary.plugins.iter().any(|plugin| !plugin.findings.is_empty()), "{id} has findings");
     assert_eq!(native.results(), sandboxed.results(), "{id}");
 }
 

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use wardflow_manifest::Severity;
 
 pub use self::rows::KeptOut;
-use self::rows::{blank_row, device_row, missed};
+use self::rows::{blank_row, device_row, missed, unwatched};
 pub(crate) use self::{
     plan::{Asked, Stage, route, stages},
     step::{Traveller, step},
@@ -78,10 +78,10 @@ pub struct Summary {
     pub time: Duration,
     /// What became of each plugin.
     pub plugins: Vec<PluginSummary>,
-    /// Findings by severity, one a slice and cause.
-    pub severities: BTreeMap<Severity, u64>,
     /// Most devices of a slice that are in no plugin's scope.
     pub unwatched: u64,
+    /// Flows of which no device is an end.
+    pub unresolved: u64,
     /// Whether it was told to stop.
     pub interrupted: bool,
 }
@@ -95,8 +95,10 @@ pub struct PluginSummary {
     pub version: String,
     /// Flows given to its sessions.
     pub flows: u64,
-    /// Findings, one a slice and cause.
-    pub findings: u64,
+    /// Findings by their id, with the highest severity of any slice.
+    pub findings: BTreeMap<String, Severity>,
+    /// Most devices in scope in a slice.
+    pub devices: u64,
     /// Slices by what became of them.
     pub slices: BTreeMap<Status, u64>,
     /// Devices that were lost.
@@ -139,6 +141,7 @@ struct AnalysisRun<'a> {
     workspace: &'a Workspace,
     session: &'a SessionContext,
     run: Run,
+    world_digest: String,
     states: &'a StateStore,
     directory: Arc<Directory>,
     stages: Vec<Stage>,
@@ -187,6 +190,7 @@ impl<'a> AnalysisRun<'a> {
             workspace,
             session,
             run,
+            world_digest: workspace.world.digest(),
             states,
             directory: Arc::new(Directory::new(Arc::clone(&workspace.world))),
             stages,
@@ -265,15 +269,20 @@ impl<'a> AnalysisRun<'a> {
                 plugin_version: manifest.version.to_string(),
                 plugin_digest: traveller.plugin.detector.digest().to_owned(),
                 config_digest: traveller.plugin.config_digest.clone(),
+                world_digest: self.world_digest.clone(),
                 state_before: before,
                 state_digest: traveller.states.digest(),
                 ..base(Some(manifest.id.to_string()))
             };
             let summary = self.summary.plugins.iter_mut().find(|summary| summary.plugin == manifest.id.as_str());
             match outcome.plugins.remove(manifest.id.as_str()) {
-                None => results
-                    .coverage
-                    .push(Row { fault: Some("the sensors delivered no flow for days: passed over".to_owned()), ..row }),
+                None => {
+                    if let Some(summary) = summary {
+                        *summary.slices.entry(Status::Blind).or_default() += 1;
+                    }
+                    let fault = Some("the sensors delivered no flow for days: passed over".to_owned());
+                    results.coverage.push(Row { fault, ..row });
+                }
                 Some(plugin) => {
                     if let Some(summary) = summary {
                         summary.add(&plugin);
@@ -289,20 +298,14 @@ impl<'a> AnalysisRun<'a> {
                 }
             }
         }
-        let (devices, flows) = outcome.unwatched;
-        if devices > 0 {
-            let fault = Some("in no plugin's scope".to_owned());
-            results.coverage.push(Row { devices, flows, status: Status::NotRun, fault, ..base(None) });
-        }
-        for (severity, count) in outcome.severities {
-            *self.summary.severities.entry(severity).or_default() += count;
-        }
+        results.coverage.extend(unwatched(base(None), outcome.unwatched, outcome.unresolved));
         results.findings = outcome.findings;
         results.observations = outcome.observations;
         self.workspace.lake.commit_slice(results).await?;
         self.summary.slices += 1;
         self.summary.flows += outcome.flows;
-        self.summary.unwatched = self.summary.unwatched.max(devices);
+        self.summary.unwatched = self.summary.unwatched.max(outcome.unwatched.0);
+        self.summary.unresolved += outcome.unresolved;
         Ok(())
     }
 
@@ -337,12 +340,23 @@ impl<'a> AnalysisRun<'a> {
             ended_at: (status != RunStatus::Running).then(|| Timestamp::now().as_microsecond()),
             slices: self.summary.slices,
             flows: self.summary.flows,
-            findings: self.summary.plugins.iter().map(|plugin| plugin.findings).sum(),
+            findings: self.summary.plugins.iter().map(|plugin| plugin.findings.len() as u64).sum(),
             status,
             message,
             ..self.run.clone()
         };
         self.workspace.lake.record_run(&run).await.context(|| "the run cannot be recorded".to_owned())
+    }
+}
+
+impl Summary {
+    /// Findings by severity.
+    pub fn severities(&self) -> BTreeMap<Severity, u64> {
+        let mut severities = BTreeMap::new();
+        for severity in self.plugins.iter().flat_map(|plugin| plugin.findings.values()) {
+            *severities.entry(*severity).or_default() += 1;
+        }
+        severities
     }
 }
 
@@ -354,7 +368,11 @@ impl PluginSummary {
 
     fn add(&mut self, outcome: &step::PluginOutcome) {
         self.flows += outcome.flows;
-        self.findings += outcome.findings;
+        for (id, severity) in &outcome.findings {
+            let highest = self.findings.entry(id.clone()).or_insert(*severity);
+            *highest = (*severity).max(*highest);
+        }
+        self.devices = self.devices.max(outcome.devices);
         *self.slices.entry(outcome.status).or_default() += 1;
         let lost = outcome.single.iter().filter(|single| single.status == Status::Faulted);
         self.lost.extend(lost.filter_map(|single| single.device_id.clone()));
@@ -364,21 +382,46 @@ impl PluginSummary {
     }
 }
 
-/// How a workspace's plugins stand to its archive: for each its id, how many slices are new or changed, and how many of
-/// those only `--rerun` reaches.
+/// How a plugin stands to a workspace's archive, in slices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The plugin's id.
+    pub plugin: String,
+    /// New or changed.
+    pub pending: u64,
+    /// Of those the ones that only `--rerun` reaches.
+    pub stale: u64,
+    /// Analysed with other bytes of the plugin, under another configuration, or with another device list.
+    pub outdated: u64,
+}
+
+/// How a workspace's plugins stand to its archive.
 ///
 /// # Errors
 /// The lake cannot be read.
-pub async fn pending(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<Vec<(String, u64, u64)>> {
+pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<Vec<Standing>> {
     let states = workspace.lake.states();
     let coverage = workspace.lake.current_coverage().await?;
     let stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
-    let mut pending = Vec::new();
+    let world_digest = workspace.world.digest();
+    let mut standings = Vec::new();
     for plugin in plugins {
         let route = route(plugin, &stages, &coverage, states, Asked::default()).await?;
-        pending.push((plugin.id().to_string(), route.pending as u64, route.stale.len() as u64));
+        let is_outdated = |row: &&Row| {
+            row.world_digest != world_digest
+                || row.config_digest != plugin.config_digest
+                || row.plugin_digest != plugin.detector.digest()
+        };
+        let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin.id().as_str()));
+        let analysed = own.filter(|row| row.device_id.is_none() && row.status != Status::NotRun && row.flows > 0);
+        standings.push(Standing {
+            plugin: plugin.id().to_string(),
+            pending: route.pending as u64,
+            stale: route.stale.len() as u64,
+            outdated: analysed.filter(is_outdated).count() as u64,
+        });
     }
-    Ok(pending)
+    Ok(standings)
 }
 
 /// That no plugin can run.

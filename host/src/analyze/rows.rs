@@ -34,6 +34,19 @@ pub(super) fn missed(run_id: &str, kept_out: &[KeptOut], stages: &[Stage], cover
     pairs.filter(is_new).map(|(plugin, stage)| row(plugin, stage)).collect()
 }
 
+/// The row of what no plugin looked at, if there is something: devices with their flows, and flows of no device.
+pub(super) fn unwatched(base: Row, (devices, flows): (u64, u64), unresolved: u64) -> Option<Row> {
+    let mut reasons = Vec::new();
+    if devices > 0 {
+        reasons.push(format!("{devices} devices are in no plugin's scope"));
+    }
+    if unresolved > 0 {
+        reasons.push(format!("{unresolved} flows have no end that is a device: neither address is internal"));
+    }
+    let fault = (!reasons.is_empty()).then(|| reasons.join("; "))?;
+    Some(Row { devices, flows: flows + unresolved, status: Status::NotRun, fault: Some(fault), ..base })
+}
+
 /// A row of a stage that says nothing yet.
 pub(super) fn blank_row(run_id: &str, plugin: Option<String>, stage: &Stage) -> Row {
     Row {
@@ -43,6 +56,7 @@ pub(super) fn blank_row(run_id: &str, plugin: Option<String>, stage: &Stage) -> 
         plugin_version: String::new(),
         plugin_digest: String::new(),
         config_digest: String::new(),
+        world_digest: String::new(),
         slice_start: stage.slice.start,
         slice_end: stage.slice.end,
         device_id: None,

@@ -16,7 +16,10 @@ use wardflow_manifest::Severity;
 
 use crate::{
     coverage::Status,
-    detect::{Budget, Contact, DetectTable, Directory, Output, PluginRun, Prevalence, ShardCoverage, Slice, StateRow},
+    detect::{
+        Budget, Contact, DetectTable, Directory, Observed, Output, PluginRun, Prevalence, ShardCoverage, Slice,
+        StateRow,
+    },
     detector::Stop,
     error::{Context, Error, Result},
     lake::StateSet,
@@ -45,8 +48,8 @@ pub(crate) struct SliceOutcome {
     pub(crate) unwatched: (u64, u64),
     /// Flows of the slice.
     pub(crate) flows: u64,
-    /// Findings by severity.
-    pub(crate) severities: BTreeMap<Severity, u64>,
+    /// Flows of the slice of which no device is an end.
+    pub(crate) unresolved: u64,
 }
 
 /// What became of a plugin in a slice.
@@ -58,7 +61,8 @@ pub(crate) struct PluginOutcome {
     pub(crate) flows: u64,
     /// Devices of which there is something to say.
     pub(crate) single: Vec<ShardCoverage>,
-    pub(crate) findings: u64,
+    /// Findings by their id.
+    pub(crate) findings: BTreeMap<String, Severity>,
 }
 
 impl Traveller {
@@ -161,7 +165,7 @@ pub(crate) async fn step(
     if stop.is_stopped() {
         return Err(Error::failed(doing()).because("the run was stopped"));
     }
-    gathered.finish(slice, observed.flows(), travellers)
+    gathered.finish(slice, &observed, travellers)
 }
 
 /// The operator's rows, as they come.
@@ -197,13 +201,15 @@ impl Gathered {
         }
     }
 
-    fn finish(mut self, slice: Slice, flows: u64, travellers: &mut [&mut Traveller]) -> Result<SliceOutcome> {
+    fn finish(mut self, slice: Slice, observed: &Observed, travellers: &mut [&mut Traveller]) -> Result<SliceOutcome> {
+        let flows = observed.flows();
         let unwatched = self.coverage.remove(&None).unwrap_or_default();
         let mut outcome = SliceOutcome {
             unwatched: unwatched
                 .iter()
                 .fold((0, 0), |(devices, flows), row| (devices + row.devices, flows + row.flows)),
             flows,
+            unresolved: observed.unresolved(),
             ..SliceOutcome::default()
         };
         let mut discarded = BTreeSet::new();
@@ -222,13 +228,10 @@ impl Gathered {
         outcome.findings = keep_rows(self.findings, &discarded)?;
         outcome.observations = keep_rows(self.observations, &discarded)?;
         for batch in &outcome.findings {
-            for plugin in plugins_of(batch).into_iter().flatten() {
-                if let Some(plugin) = outcome.plugins.get_mut(plugin) {
-                    plugin.findings += 1;
+            for ((plugin, id), severity) in plugins_of(batch).into_iter().zip(ids_of(batch)).zip(severities_of(batch)) {
+                if let Some(plugin) = plugin.and_then(|plugin| outcome.plugins.get_mut(plugin)) {
+                    plugin.findings.insert(id.to_owned(), severity);
                 }
-            }
-            for severity in severities_of(batch) {
-                *outcome.severities.entry(severity).or_default() += 1;
             }
         }
         Ok(outcome)
@@ -254,7 +257,7 @@ fn summarise(rows: Vec<ShardCoverage>, slice_flows: u64) -> PluginOutcome {
     };
     let sum = |value: fn(&ShardCoverage) -> u64| shards.iter().map(value).sum();
     let flows = if status == Status::NotRun { 0 } else { sum(|row| row.flows) };
-    PluginOutcome { status, fault, devices: sum(|row| row.devices), flows, single, findings: 0 }
+    PluginOutcome { status, fault, devices: sum(|row| row.devices), flows, single, findings: BTreeMap::new() }
 }
 
 /// The rows of other plugins than these.
@@ -271,11 +274,13 @@ fn keep_rows(batches: Vec<RecordBatch>, without: &BTreeSet<String>) -> Result<Ve
 }
 
 fn plugins_of(batch: &RecordBatch) -> Vec<Option<&str>> {
-    batch
-        .column_by_name("plugin")
-        .and_then(|column| column.as_string_opt::<i32>())
-        .map(|ids| ids.iter().collect())
-        .unwrap_or_default()
+    let ids = batch.column_by_name("plugin").and_then(|column| column.as_string_opt::<i32>());
+    ids.map(|ids| ids.iter().collect()).unwrap_or_default()
+}
+
+fn ids_of(batch: &RecordBatch) -> Vec<&str> {
+    let ids = batch.column_by_name("finding_id").and_then(|column| column.as_string_opt::<i32>());
+    ids.map(|ids| ids.iter().flatten().collect()).unwrap_or_default()
 }
 
 fn severities_of(batch: &RecordBatch) -> Vec<Severity> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, io::Read, sync::Arc};
 use object_store::path::Path as StorePath;
 
 use super::{
-    input,
+    input::{self, Beginning, Identity},
     ledger::SourceEntry,
     location::Archive,
     lock::ArchiveLock,
@@ -61,11 +61,11 @@ pub struct IngestReport {
 pub struct SourceReport {
     /// Its path, or `-`.
     pub name: String,
-    /// BLAKE3 of its bytes as they lie on disk, in hex; empty if they could not be read.
+    /// BLAKE3 of its content, decompressed, in hex; empty if it could not be read.
     pub digest: String,
-    /// Lines that are no headers: flows and rejects.
+    /// Its lines that are no headers.
     pub lines: u64,
-    /// Flows.
+    /// Flows that were added.
     pub flows: u64,
     /// Lines that could not be read; they are in the table `rejects`.
     pub rejects: u64,
@@ -99,7 +99,8 @@ impl fmt::Debug for IngestOptions {
 }
 
 /// Ingests Zeek logs: files, directories, and `-` for what `standard_input` gives. A source that cannot be read is
-/// refused and the others go on. A source whose bytes were ingested before is not read again.
+/// refused and the others go on. A source whose content was ingested before, compressed or not, is not read again; of one
+/// that begins with the content of another, a log that has grown, only what is new is added.
 ///
 /// Whenever the process is killed, ingesting the same sources again leaves the same flow files as if it had not been: a
 /// source's files appear when it is read to its end, and those that a killed run left are replaced.
@@ -123,13 +124,17 @@ pub async fn ingest_zeek(
     };
     let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, spooled.as_deref())).collect();
     let left_over = archive.files_by_source().await?;
+    let mut known = BTreeMap::<u64, Vec<String>>::new();
+    for entry in archive.sources().await? {
+        known.entry(entry.bytes).or_default().push(entry.digest);
+    }
     let mut report = IngestReport::default();
     let count = sources.len();
     for (index, source) in sources.into_iter().enumerate() {
         let mut done = SourceReport { name: source.name.clone(), ..SourceReport::default() };
         let progress =
             Progress { source: source.name.clone(), index, sources: count, bytes_read: 0, bytes: 0, flows: 0 };
-        match add(lock, source, progress, options, &left_over, &mut done).await {
+        match add(lock, source, progress, options, &left_over, &mut known, &mut done).await {
             Ok(status) => done.status = status,
             Err(Failure::Source(error)) => done.status = SourceStatus::Refused(error),
             Err(Failure::Archive(error)) => return Err(error),
@@ -145,26 +150,36 @@ async fn add(
     mut progress: Progress,
     options: &IngestOptions,
     left_over: &BTreeMap<String, Vec<StorePath>>,
+    known: &mut BTreeMap<u64, Vec<String>>,
     report: &mut SourceReport,
 ) -> Result<SourceStatus, Failure> {
     let archive = lock.archive();
     let path = source.path.map_err(Failure::Source)?;
-    let hashed = path.clone();
-    let digested = blocking(move || input::digest(&hashed)).await?;
-    let (digest, bytes) = digested.context(|| "it cannot be read".into()).map_err(Failure::Source)?;
+    let (read, lengths) = (path.clone(), known.clone());
+    let identity = blocking(move || input::identify(&read, &lengths)).await?;
+    let Identity { digest, content, file, begins_with } =
+        identity.context(|| "it cannot be read".into()).map_err(Failure::Source)?;
     report.digest.clone_from(&digest);
     if let Some(entry) = archive.source(&digest).await? {
         report.take_counts(&entry);
         return Ok(SourceStatus::AlreadyThere);
     }
 
+    let mut skip = 0;
+    if let Some(Beginning { digest, is_cut }) = &begins_with
+        && let Some(entry) = archive.source(digest).await?
+    {
+        skip = entry.lines.saturating_sub(u64::from(*is_cut));
+        report.notes.push(format!("its first {skip} lines are there already, from {}", entry.name));
+    }
     let short = SourceEntry::short(&digest).to_owned();
     let ingested_at = jiff::Timestamp::now().as_microsecond();
     let scratch = archive.scratch()?;
-    progress.bytes = bytes;
+    progress.bytes = file;
     let reading = Reading {
         path,
-        bytes,
+        bytes: file,
+        skip,
         sensor: options.sensor.clone(),
         writer: ArchiveWriter::new(lock, &short, options.space.clone())?,
         rejects: RejectsWriter::new(&scratch.path().join("rejects"), &source.name, ingested_at),
@@ -173,19 +188,21 @@ async fn add(
     };
     let outcome = blocking(|| reading.run()).await??;
     let Outcome { staged, rejects, counts } = outcome;
-    report.notes = counts.notes;
-    (report.lines, report.flows) = (counts.flows + counts.rejects, counts.flows);
+    report.notes.extend(counts.notes);
+    (report.lines, report.flows) = (counts.lines, counts.flows);
     (report.rejects, report.names_joined) = (counts.rejects, counts.names_joined);
     let written = staged.publish().await?;
     if let Some(rejects) = rejects {
         archive.publish(&rejects, &format!("{}/{short}.parquet", rejects::directory())).await?;
     }
     clear(archive, left_over.get(&short), &written).await?;
+    known.entry(content).or_default().push(digest.clone());
     let entry = SourceEntry {
         digest,
         name: source.name,
-        bytes,
+        bytes: content,
         lines: report.lines,
+        continues: begins_with.map(|beginning| beginning.digest),
         flows: report.flows,
         rejects: report.rejects,
         names_joined: report.names_joined,

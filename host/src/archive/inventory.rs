@@ -57,9 +57,28 @@ pub fn read_inventory(path: &Path) -> Result<Vec<Entry>> {
         let mut magic = [0; 4];
         let is_parquet = file.read_exact(&mut magic).is_ok() && &magic == b"PAR1";
         file.rewind().context(|| "reading it".into())?;
-        if is_parquet { read_parquet(file) } else { read_csv(BufReader::new(file)) }
+        let entries = if is_parquet { read_parquet(file) } else { read_csv(BufReader::new(file)) }?;
+        check_addresses(&entries)?;
+        Ok(entries)
     };
     read().context(|| format!("reading the inventory {}", path.display()))
+}
+
+/// An address is one device at a time.
+fn check_addresses(entries: &[Entry]) -> Result<()> {
+    let mut bound: Vec<_> = entries.iter().filter_map(|entry| Some((entry.ip?, entry))).collect();
+    bound.sort_by_key(|(ip, entry)| (*ip, entry.valid_from));
+    for pair in bound.windows(2) {
+        let [(ip, first), (other, second)] = pair else { continue };
+        if ip == other && second.valid_from < first.valid_to && first.device_id != second.device_id {
+            return Err(Error::usage(format!(
+                "{ip} is {} and {} at one time; an address is one device at a time",
+                first.device_id, second.device_id
+            ))
+            .remedy("give valid_from and valid_to where an address passes from one device to another"));
+        }
+    }
+    Ok(())
 }
 
 /// Writes an inventory as CSV, which [`read_inventory`] reads as the same rows.
@@ -108,7 +127,10 @@ fn read_csv(mut input: impl BufRead) -> Result<Vec<Entry>> {
     let columns = Columns::find(names.iter())?;
     let mut entries = Vec::new();
     for record in reader.records() {
-        let record = record.context(|| "reading its rows".into())?;
+        let record = record.map_err(|error| {
+            let remedy = "give every line as many values as the first has names; a value with a comma goes in quotes";
+            Error::usage("a row cannot be read").because(error).remedy(remedy)
+        })?;
         let line = record.position().map_or(0, csv::Position::line);
         let entry = columns.entry(|column| record.get(column));
         entries.push(entry.map_err(|error| error.at(&format!("line {line}")))?);
@@ -174,6 +196,9 @@ impl Columns {
         }
         let ip = optional(1, get(1), "must be an IPv4 or IPv6 address", |text| text.parse().ok())?;
         let mac = optional(2, get(2), "must be a MAC address such as 00:1a:2b:3c:4d:5e", mac)?;
+        if ip.is_none() && mac.is_none() {
+            return Err(Wrong::new(1, "", "must be given where there is no mac"));
+        }
         let time_rule = "must be a time such as 2024-05-01, 2024-05-01 07:30 or 2024-05-01T07:30:00+02:00";
         let valid_from = optional(3, get(3), time_rule, time)?.unwrap_or(i64::MIN);
         let valid_to = optional(4, get(4), time_rule, time)?.unwrap_or(i64::MAX);

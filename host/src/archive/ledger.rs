@@ -13,15 +13,17 @@ use crate::error::{Context, Result};
 /// that a source without one is ingested again, over what may be there of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
-    /// BLAKE3 of the source's bytes as they lay on disk, in hex.
+    /// BLAKE3 of the source's content, decompressed, in hex.
     pub digest: String,
     /// Its path when it was ingested.
     pub name: String,
-    /// Its size.
+    /// Bytes of its content.
     pub bytes: u64,
-    /// Lines that are no headers: flows and rejects.
+    /// Its lines that are no headers.
     pub lines: u64,
-    /// Flows.
+    /// The source that it goes on from, whose lines were not added again: a log that has grown.
+    pub continues: Option<String>,
+    /// Flows that were added.
     pub flows: u64,
     /// Lines that could not be read.
     pub rejects: u64,

@@ -263,6 +263,26 @@ async fn a_source_is_ingested_once() {
 }
 
 #[tokio::test]
+async fn of_a_log_that_grew_only_what_is_new_is_added() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    let end = |line: &str| CONN.find(line).unwrap() + line.len();
+    let mut rows = 0;
+    // To the end of a line, into the middle of one, to the whole, and packed.
+    for (until, flows, rejects) in [(end("ShADadFf\n"), 1, 0), (end("C2\t"), 0, 1), (CONN.len(), 1, 1)] {
+        fs::write(&log, &CONN[..until]).unwrap();
+        let added = ingest(&archive, &log).await;
+        assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
+        assert_eq!((added.flows, added.rejects), (flows, rejects), "{added:?}");
+        rows += flows;
+    }
+    fs::write(&log, zstd::encode_all(CONN.as_bytes(), 1).unwrap()).unwrap();
+    assert!(matches!(ingest(&archive, &log).await.status, SourceStatus::AlreadyThere));
+    let held = archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>();
+    assert_eq!((held, rows), (2, 2));
+}
+
+#[tokio::test]
 async fn a_killed_ingest_is_made_good() {
     let (directory, archive) = empty_archive();
     let log = directory.path().join("conn.log");

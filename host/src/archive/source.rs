@@ -42,6 +42,8 @@ impl From<Error> for Failure {
 pub(super) struct Reading {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
+    /// Lines at its beginning that are in the archive already.
+    pub(super) skip: u64,
     pub(super) sensor: Option<String>,
     pub(super) writer: ArchiveWriter,
     pub(super) rejects: RejectsWriter,
@@ -58,6 +60,8 @@ pub(super) struct Outcome {
 
 #[derive(Debug, Default)]
 pub(super) struct Counts {
+    /// Lines that are no headers, those that were skipped too.
+    pub(super) lines: u64,
     pub(super) flows: u64,
     pub(super) rejects: u64,
     pub(super) names_joined: u64,
@@ -108,7 +112,9 @@ impl Reading {
         let mut first_reason = None;
         let mut told = Instant::now();
         while let Some(line) = log.next_line().map_err(Failure::Source)? {
+            counts.lines += 1;
             match line {
+                _ if counts.lines <= self.skip => {}
                 ConnLine::Flow(flow) => {
                     counts.flows += 1;
                     counts.names_joined += u64::from(flow.dst_name.is_some());
@@ -120,12 +126,12 @@ impl Reading {
                     first_reason.get_or_insert(reject.reason);
                 }
             }
-            if (counts.flows + counts.rejects).is_multiple_of(4_096) && told.elapsed() >= PROGRESS_EVERY {
+            if counts.lines.is_multiple_of(4_096) && told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();
                 self.tell(input.bytes_read.load(Ordering::Relaxed), counts.flows);
             }
         }
-        if let (0, Some(reason)) = (counts.flows, first_reason) {
+        if let (0, 0, Some(reason)) = (self.skip, counts.flows, first_reason) {
             return Err(Failure::Source(
                 Error::usage(format!("none of its {} lines is a flow; the first: {reason}", counts.rejects))
                     .remedy("give Zeek's conn.log"),

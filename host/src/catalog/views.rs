@@ -10,8 +10,8 @@ use crate::{
 
 /// Coverage that counts: of each plugin and slice the last commit, with the devices that it says something of.
 const COVERAGE: &str = "
-SELECT run_id, commit, plugin, plugin_version, plugin_digest, config_digest, slice_start, slice_end, device_id, devices,
-       flows, status, fault, input_digest, state_before, state_digest
+SELECT run_id, commit, plugin, plugin_version, plugin_digest, config_digest, world_digest, slice_start, slice_end,
+       device_id, devices, flows, status, fault, input_digest, state_before, state_digest
 FROM (
   SELECT *, max(CASE WHEN device_id IS NULL THEN commit END) OVER (PARTITION BY plugin, slice_start) AS newest
   FROM lake.coverage
@@ -42,7 +42,7 @@ SELECT finding_id,
        last_value(protocol ORDER BY slice_start) AS protocol,
        sum(flow_count) AS flow_count,
        count(*) AS slices,
-       last_value(summary ORDER BY slice_start) AS summary,
+       last_value(summary ORDER BY severity_id, slice_start) AS summary,
        last_value(techniques ORDER BY slice_start) AS techniques,
        last_value(cause_key ORDER BY slice_start) AS cause_key,
        last_value(examples ORDER BY slice_start) AS examples

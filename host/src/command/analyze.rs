@@ -32,6 +32,10 @@ pub(super) struct Report {
     pub(super) plugins: Vec<PluginCoverage>,
     /// Devices that are in no plugin's scope.
     pub(super) devices_without_plugin: u64,
+    /// Flows of which neither end is internal.
+    pub(super) flows_without_device: u64,
+    /// Where nothing was new: slices of all plugins that were analysed under another configuration.
+    pub(super) outdated: u64,
     /// Whether it was told to stop before its end.
     pub(super) interrupted: bool,
     /// Whether the archive has no flow at all.
@@ -47,6 +51,8 @@ pub(super) struct PluginCoverage {
     pub(super) plugin: String,
     pub(super) version: String,
     pub(super) flows: u64,
+    /// Most devices in its scope in a slice.
+    pub(super) devices: u64,
     pub(super) findings: u64,
     /// Slices by what became of them.
     pub(super) complete: u64,
@@ -135,13 +141,34 @@ impl Report {
         if unwatched > 0 {
             but.push(format!("{} that no plugin watches", counted(unwatched, "device")));
         }
+        if self.flows_without_device > 0 {
+            let flows = counted(self.flows_without_device, "flow");
+            but.push(format!(
+                "{flows} with no internal end (`internal` in wardflow.toml says which addresses are yours)"
+            ));
+        }
+        let is_idle = |plugin: &&PluginCoverage| self.planned > 0 && plugin.devices == 0 && plugin.complete > 0;
+        let idle: Vec<_> = self.plugins.iter().filter(is_idle).map(|plugin| plugin.plugin.as_str()).collect();
+        if !idle.is_empty() {
+            but.push(format!("{}, in whose scope no device is", idle.join(", ")));
+        }
         match (self.planned, but.as_slice()) {
             (0, _) if self.is_empty => "There is nothing to analyse yet: `wardflow ingest` brings in flows.".to_owned(),
+            (0, _) if self.outdated > 0 => format!("Nothing is new since the last run. {}", outdated(self.outdated)),
             (0, _) => "Nothing is new since the last run.".to_owned(),
             (_, []) => "Everything was covered.".to_owned(),
             (_, but) => format!("Everything that could be was covered; not so {}.", but.join(", and ")),
         }
     }
+}
+
+/// Says that results are there which the present configuration would perhaps not give.
+pub(super) fn outdated(slices: u64) -> String {
+    let slices = counted(slices, "slice");
+    format!(
+        "{slices} were analysed with other bytes of a plugin, another configuration or another device list: `wardflow \
+         analyze --rerun` does them again."
+    )
 }
 
 impl PluginCoverage {

@@ -155,8 +155,11 @@ pub(super) async fn analyze(
         command: env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
     };
     let told = |now: analysis::Progress| progress.at(now.done, now.total, now.flows);
-    let summary = analysis::analyze(&workspace, plugins, &session, &options, stop, &told).await?;
+    let summary = analysis::analyze(&workspace, plugins.clone(), &session, &options, stop, &told).await?;
     let mut report = report(&workspace, summary).await?;
+    if report.planned == 0 {
+        report.outdated = analysis::standing(&workspace, &plugins).await?.iter().map(|plugin| plugin.outdated).sum();
+    }
     report.plugins.extend(refused.into_iter().map(kept_out));
     for broken in &workspace.listing.broken {
         report.broken_files.push((broken.path.clone(), broken.reason.clone()));
@@ -218,7 +221,8 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         plugin: plugin.plugin.clone(),
         version: plugin.version.clone(),
         flows: plugin.flows,
-        findings: plugin.findings,
+        findings: plugin.findings.len() as u64,
+        devices: plugin.devices,
         complete: of(plugin, Status::Complete),
         faulted: of(plugin, Status::Faulted),
         not_run: of(plugin, Status::NotRun),
@@ -236,13 +240,15 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         flows: summary.flows,
         seconds: summary.time.as_secs_f64(),
         findings: summary
-            .severities
+            .severities()
             .iter()
             .rev()
             .map(|(severity, count)| (severity.name().to_owned(), *count))
             .collect(),
         plugins: plugins.collect(),
         devices_without_plugin: summary.unwatched,
+        flows_without_device: summary.unresolved,
+        outdated: 0,
         interrupted: summary.interrupted,
         is_empty: workspace.listing.files.iter().all(|file| file.rows == 0),
         broken_files: Vec::new(),
@@ -314,7 +320,7 @@ pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
 pub(super) async fn status(config: &Config) -> Result<status::Report> {
     let workspace = open(config).await?;
     let ready: Vec<ReadyPlugin> = workspace.ready(code_cache(), |_| true)?;
-    let pending = analysis::pending(&workspace, &ready).await?;
+    let standings = analysis::standing(&workspace, &ready).await?;
     let coverage = workspace.lake.current_coverage().await?;
     let whole = || coverage.iter().filter(|row| row.device_id.is_none());
     let time = |at: i64| Timestamp::from_microsecond(at).ok();
@@ -330,8 +336,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
     statuses.sort();
     let plugin = |offered: &Offered| {
         let id = offered.manifest.as_ref().map_or_else(|| offered.file.display().to_string(), |m| m.id.to_string());
-        let (pending, stale) =
-            pending.iter().find(|(plugin, ..)| *plugin == id).map_or((0, 0), |(_, pending, stale)| (*pending, *stale));
+        let standing = standings.iter().find(|standing| standing.plugin == id).cloned().unwrap_or_default();
         status::Plugin {
             version: offered.manifest.as_ref().map(|m| m.version.to_string()).unwrap_or_default(),
             status: offered.status.name().to_owned(),
@@ -340,8 +345,9 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
                 .map(|row| row.slice_end)
                 .max()
                 .and_then(time),
-            pending,
-            stale,
+            pending: standing.pending,
+            stale: standing.stale,
+            outdated: standing.outdated,
             id,
         }
     };

@@ -55,7 +55,7 @@ pub(super) fn run(dir: &Path, printer: &Printer) -> Result<Outcome> {
     }
     printer.note(&format!(
         "Next: say in {shown}/{FILE} which networks are yours, then\n  wardflow -C {shown} ingest zeek \
-         /path/to/zeek/logs\n  wardflow -C {shown} analyze\n  wardflow -C {shown} sql 'SELECT * FROM findings'"
+         /path/to/zeek/logs\n  wardflow -C {shown} analyze\n  wardflow -C {shown} sql 'SELECT severity, device_id, title, summary FROM findings'"
     ));
     Ok(Outcome::Done)
 }

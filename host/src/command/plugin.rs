@@ -54,7 +54,8 @@ pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Resul
     match command {
         Plugin::List => list(&Config::read(dir)?, printer).await,
         Plugin::Inspect { file } => {
-            let inspected = connect::inspect(&file)?;
+            let inside = dir.join(&file);
+            let inspected = connect::inspect(if !file.exists() && inside.exists() { &inside } else { &file })?;
             if printer.json { printer.object(&inspected) } else { show(&inspected, printer) }?;
             Ok(Outcome::Done)
         }
@@ -152,8 +153,9 @@ fn show(inspected: &Inspected, printer: &Printer) -> Result<()> {
         printer.line(Look::Heading, "Parameters")?;
         for (name, schema) in parameters.as_object().into_iter().flatten() {
             let default = schema.get("default").map(|default| format!(" = {default}")).unwrap_or_default();
-            let text = schema.get("description").and_then(|text| text.as_str()).unwrap_or_default();
-            plain(format!("  {name}{default}  {text}"))?;
+            let text = ["description", "title"].iter().find_map(|key| schema.get(key)?.as_str());
+            let text = text.map(|text| format!("  {text}")).unwrap_or_default();
+            plain(format!("  {name}{default}{text}"))?;
         }
     }
     Ok(())

@@ -55,6 +55,8 @@ pub(super) struct Plugin {
     pub(super) pending: u64,
     /// Slices that changed and that no kept state reaches back to: `--rerun` does them.
     pub(super) stale: u64,
+    /// Slices that were analysed with other bytes of the plugin, under another configuration or with another device list.
+    pub(super) outdated: u64,
 }
 
 /// The last run.
@@ -145,10 +147,18 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
             "Not everything was covered: SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
         );
     }
-    match (pending, stale) {
+    let outdated: u64 = report.plugins.iter().map(|plugin| plugin.outdated).sum();
+    if outdated > 0 {
+        printer.line(Look::Plain, &super::analyze::outdated(outdated))?;
+    }
+    match (pending - stale, stale) {
         (0, 0) => printer.line(Look::Good, "Everything was analysed."),
         (_, 0) => printer.line(Look::Bad, "Not everything was analysed: `wardflow analyze` does what is pending."),
-        _ => printer.line(Look::Bad, "Some slices went stale: `wardflow analyze --rerun` does them again."),
+        (0, _) => printer.line(Look::Bad, "Some slices went stale: `wardflow analyze --rerun` does them again."),
+        _ => printer.line(
+            Look::Bad,
+            "Not everything was analysed: `wardflow analyze` does what is pending, `--rerun` also what went stale.",
+        ),
     }
 }
 

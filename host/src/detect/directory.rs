@@ -30,6 +30,16 @@ pub struct World {
     pub key: Key,
 }
 
+impl World {
+    /// Tells worlds apart: 32 hex digits of BLAKE3.
+    pub fn digest(&self) -> String {
+        let Self { inventory, space, infrastructure, timezone, key } = self;
+        let entries = inventory.entries();
+        let all = format!("{entries:?}\n{space:?}\n{infrastructure:?}\n{:?}\n{}", timezone.iana_name(), key.device(""));
+        blake3::hash(all.as_bytes()).to_hex()[..32].to_owned()
+    }
+}
+
 /// Addresses, devices and names as numbers.
 #[derive(Debug)]
 pub struct Directory {

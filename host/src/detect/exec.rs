@@ -203,7 +203,7 @@ impl SliceRun {
         while let Some(batch) = input.next().await {
             let batch = batch?;
             counters.rows_in.add(batch.num_rows());
-            buffers.append(&batch)?;
+            buffers.append(batch)?;
         }
         drop(input);
         let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(&self.shared.directory, self.slice))).clone();

@@ -20,6 +20,7 @@ const LACKING_PERCENT: u64 = 1;
 pub struct Observed {
     slice: Slice,
     flows: AtomicU64,
+    unresolved: AtomicU64,
     one_sided: AtomicU64,
     sampled: AtomicU64,
     minutes: Vec<AtomicU64>,
@@ -29,6 +30,7 @@ pub struct Observed {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) flows: u64,
+    pub(super) unresolved: u64,
     pub(super) one_sided: u64,
     pub(super) sampled: u64,
 }
@@ -40,6 +42,7 @@ impl Observed {
         Self {
             slice,
             flows: AtomicU64::new(0),
+            unresolved: AtomicU64::new(0),
             one_sided: AtomicU64::new(0),
             sampled: AtomicU64::new(0),
             minutes: (0..minutes).map(|_| AtomicU64::new(0)).collect(),
@@ -51,8 +54,14 @@ impl Observed {
         self.flows.load(Relaxed)
     }
 
+    /// Flows of the slice of which no device is an end.
+    pub fn unresolved(&self) -> u64 {
+        self.unresolved.load(Relaxed)
+    }
+
     pub(super) fn add(&self, counts: &Counts) {
         self.flows.fetch_add(counts.flows, Relaxed);
+        self.unresolved.fetch_add(counts.unresolved, Relaxed);
         self.one_sided.fetch_add(counts.one_sided, Relaxed);
         self.sampled.fetch_add(counts.sampled, Relaxed);
     }
@@ -130,7 +139,7 @@ mod tests {
     #[test]
     fn a_few_records_may_lack_what_is_required() {
         let observed = Observed::new(Slice { start: 0, end: MINUTE });
-        observed.add(&Counts { flows: 100, one_sided: 1, sampled: 2 });
+        observed.add(&Counts { flows: 100, unresolved: 0, one_sided: 1, sampled: 2 });
         assert_eq!(observed.lacks(Requirement::BothSides), None);
         assert!(observed.lacks(Requirement::Unsampled).unwrap().starts_with("2 of 100 flows"));
     }

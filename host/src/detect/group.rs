@@ -19,7 +19,7 @@ pub(super) struct DeviceRows {
 }
 
 /// Orders a shard's rows: by device id, then end, start, peer, ports and protocol. A counting sort by device; the rows of
-/// one device are sorted only if they are out of order, which they are not if they came in order of time.
+/// one device are sorted by time only if they are out of order, and further only where times are equal.
 pub(super) fn group(columns: &[Values], layout: &Layout, facts: &SliceFacts) -> (Vec<u32>, Vec<DeviceRows>) {
     let keys = Keys::new(columns, layout, facts);
     let mut counts = vec![0_u32; facts.device_count()];
@@ -50,11 +50,7 @@ pub(super) fn group(columns: &[Values], layout: &Layout, facts: &SliceFacts) -> 
         }
     }
     for device in &mut devices {
-        let rows = &mut order[device.rows.clone()];
-        if !rows.is_sorted_by(|a, b| keys.compare(*a, *b).is_le()) {
-            rows.sort_unstable_by(|a, b| keys.compare(*a, *b));
-        }
-        device.ties = ties(rows, device.rows.start, &keys);
+        device.ties = keys.sort(&mut order[device.rows.clone()], device.rows.start);
     }
     (order, devices)
 }
@@ -88,16 +84,33 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn compare(&self, a: u32, b: u32) -> Ordering {
-        let (a, b) = (a as usize, b as usize);
-        match self.end[a].cmp(&self.end[b]) {
-            Ordering::Equal => self.compare_simultaneous(a, b),
-            order => order,
+    /// Sorts the rows of a device. Returns the runs of rows that compare equal, counted from `first`.
+    fn sort(&self, rows: &mut [u32], first: usize) -> Vec<Range<usize>> {
+        let end = |row: &u32| self.end[*row as usize];
+        if !rows.is_sorted_by_key(end) {
+            // Rows come in a few runs that are in order, which a stable sort merges.
+            rows.sort_by_key(end);
         }
+        let mut ties = Vec::new();
+        let mut from = 0;
+        for simultaneous in rows.chunk_by_mut(|a, b| end(a) == end(b)) {
+            if simultaneous.len() > 1 {
+                simultaneous.sort_unstable_by(|a, b| self.compare_simultaneous(*a, *b));
+                let mut at = first + from;
+                for same in simultaneous.chunk_by(|a, b| self.compare_simultaneous(*a, *b).is_eq()) {
+                    if same.len() > 1 {
+                        ties.push(at..at + same.len());
+                    }
+                    at += same.len();
+                }
+            }
+            from += simultaneous.len();
+        }
+        ties
     }
 
-    #[cold]
-    fn compare_simultaneous(&self, a: usize, b: usize) -> Ordering {
+    fn compare_simultaneous(&self, a: u32, b: u32) -> Ordering {
+        let (a, b) = (a as usize, b as usize);
         let pseudonym = |row: usize| self.facts.peer(self.peer[row], self.peer_device[row]).pseudonym;
         let ports = |row: usize| (self.local_port[row], self.peer_port[row], self.protocol[row]);
         self.start[a]
@@ -105,19 +118,4 @@ impl<'a> Keys<'a> {
             .then_with(|| pseudonym(a).cmp(&pseudonym(b)))
             .then_with(|| ports(a).cmp(&ports(b)))
     }
-}
-
-/// Runs of rows that compare equal; positions count from `first`.
-fn ties(rows: &[u32], first: usize, keys: &Keys<'_>) -> Vec<Range<usize>> {
-    let mut ties = Vec::new();
-    let mut from = 0;
-    for row in 1..=rows.len() {
-        if row == rows.len() || keys.compare(rows[row - 1], rows[row]).is_ne() {
-            if row - from > 1 {
-                ties.push(first + from..first + row);
-            }
-            from = row;
-        }
-    }
-    ties
 }

@@ -107,16 +107,16 @@ impl Resolver {
 
     pub(super) fn resolve(&mut self, batch: &RecordBatch) -> Result<Resolved> {
         let flows = Flows::new(batch)?;
-        self.observe(&flows);
         let src = self.ends(&flows.src_ip, flows.src_mac.as_ref(), &flows);
         let dst = self.ends(&flows.dst_ip, flows.dst_mac.as_ref(), &flows);
         let (sightings, shards, unresolved) = self.sightings(&src, &dst);
+        self.observe(&flows, unresolved);
         let columns = self.columns(&flows, &src, &dst, &sightings, shards);
         Ok(Resolved { rows: RecordBatch::try_new(Arc::clone(&self.schema), columns)?, unresolved })
     }
 
     /// What the sensors delivered, whoever it was for.
-    fn observe(&self, flows: &Flows) {
+    fn observe(&self, flows: &Flows, unresolved: usize) {
         let observed = &self.shared.observed;
         for end in flows.end.values() {
             observed.see(*end);
@@ -124,7 +124,8 @@ impl Resolver {
         let sides = flows.sides.iter().flatten().flatten().filter(|sides| *sides == 1);
         let rates = flows.sampling.iter().flatten().flatten().filter(|rate| *rate > 1);
         let (one_sided, sampled) = (sides.count() as u64, rates.count() as u64);
-        observed.add(&Counts { flows: flows.len() as u64, one_sided, sampled });
+        let (flows, unresolved) = (flows.len() as u64, unresolved as u64);
+        observed.add(&Counts { flows, unresolved, one_sided, sampled });
     }
 
     fn ends(&mut self, addresses: &StringViewArray, macs: Option<&StringViewArray>, flows: &Flows) -> Ends {

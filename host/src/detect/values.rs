@@ -24,14 +24,14 @@ macro_rules! each {
 }
 
 impl Values {
-    /// An empty column of an Arrow type, which must be one of the five.
-    pub(super) fn empty(data_type: &DataType) -> Self {
+    /// An empty column of an Arrow type, which must be one of the five, with room for so many values.
+    pub(super) fn with_capacity(data_type: &DataType, rows: usize) -> Self {
         match data_type {
-            DataType::Int64 => Self::I64(Vec::new()),
-            DataType::UInt64 => Self::U64(Vec::new()),
-            DataType::UInt32 => Self::U32(Vec::new()),
-            DataType::UInt16 => Self::U16(Vec::new()),
-            _ => Self::U8(Vec::new()),
+            DataType::Int64 => Self::I64(Vec::with_capacity(rows)),
+            DataType::UInt64 => Self::U64(Vec::with_capacity(rows)),
+            DataType::UInt32 => Self::U32(Vec::with_capacity(rows)),
+            DataType::UInt16 => Self::U16(Vec::with_capacity(rows)),
+            _ => Self::U8(Vec::with_capacity(rows)),
         }
     }
 
@@ -68,11 +68,6 @@ impl Values {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Bytes that the values take.
-    pub(super) fn bytes(&self) -> usize {
-        each!(self, vector => std::mem::size_of_val(vector.as_slice()))
     }
 
     /// The number in a row.

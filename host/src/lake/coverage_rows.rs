@@ -33,6 +33,7 @@ pub(super) fn to_batch(rows: &[Row]) -> Result<RecordBatch> {
         text(|row| &row.plugin_version),
         text(|row| &row.plugin_digest),
         text(|row| &row.config_digest),
+        text(|row| &row.world_digest),
         time(|row| row.slice_start),
         time(|row| row.slice_end),
         optional(|row| row.device_id.as_deref()),
@@ -54,7 +55,8 @@ pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<Row>> {
     let count = |name| column::<Int64Array>(batch, name, &DataType::Int64);
     let (run_id, commit, plugin) = (text("run_id")?, text("commit")?, text("plugin")?);
     let (plugin_version, plugin_digest) = (text("plugin_version")?, text("plugin_digest")?);
-    let (config_digest, device_id) = (text("config_digest")?, text("device_id")?);
+    let (config_digest, world_digest) = (text("config_digest")?, text("world_digest")?);
+    let device_id = text("device_id")?;
     let (slice_start, slice_end) = (time("slice_start")?, time("slice_end")?);
     let (devices, flows) = (count("devices")?, count("flows")?);
     let (status, fault, input_digest) = (text("status")?, text("fault")?, text("input_digest")?);
@@ -70,6 +72,7 @@ pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<Row>> {
             plugin_version: plugin_version.value(row).to_owned(),
             plugin_digest: plugin_digest.value(row).to_owned(),
             config_digest: config_digest.value(row).to_owned(),
+            world_digest: world_digest.value(row).to_owned(),
             slice_start: slice_start.value(row),
             slice_end: slice_end.value(row),
             device_id: optional(&device_id, row),
@@ -125,6 +128,7 @@ pub(super) mod tests {
             plugin_version: "1.0.0".into(),
             plugin_digest: "d".into(),
             config_digest: "c".into(),
+            world_digest: "w".into(),
             slice_start: slice * 100,
             slice_end: slice * 100 + 100,
             device_id: device.map(Into::into),

@@ -1,13 +1,17 @@
 //! What a slice shows of contacts and transfers that may be reported.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use wardflow_sdk::{ConnState, Draft, Findings, Flows, Severity, UNKNOWN};
 
 use crate::peers::{Service, Standing, TCP};
 
-/// Causes of one kind that are reported a slice; the rest is reported as one.
+/// Causes of one kind that are reported a slice, those with most flows; the rest is reported as one.
 const MOST_CAUSES: usize = 16;
+/// Causes of one kind that are told apart. When another comes, the one with fewest flows joins the rest, so that what is
+/// busy stays though it came late (the idea of Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k
+/// elements in data streams", ICDT 2005).
+const KEPT_CAUSES: usize = 128;
 /// Ports of the pump that public advisories warn of: FTP and Telnet (ICSMA-17-250-02A, ICSMA-20-170-04).
 const WARNED_OF: [u16; 2] = [21, 23];
 
@@ -61,6 +65,18 @@ impl Shown {
         if self.examples.len() < 5 {
             self.examples.push(flows.position(row));
         }
+    }
+
+    /// Takes over what another cause shows.
+    fn merge(&mut self, other: Self) {
+        self.flows += other.flows;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.received += other.received;
+        self.has_more_services |= other.has_more_services || other.service != self.service;
+        self.is_established |= other.is_established;
+        self.examples.extend(other.examples);
+        self.examples.truncate(5);
     }
 
     /// Fills in what all findings have.
@@ -129,13 +145,27 @@ impl Shown {
     }
 }
 
-impl<K: Ord> Causes<K> {
+impl<K: Ord + Clone> Causes<K> {
     pub(crate) fn add(&mut self, key: K, flows: &Flows<'_>, row: usize, standing: Standing, service: Service) {
-        let is_full = self.by_key.len() >= MOST_CAUSES && !self.by_key.contains_key(&key);
+        if self.by_key.len() >= KEPT_CAUSES && !self.by_key.contains_key(&key) {
+            let least = self.by_key.iter().min_by_key(|(_, shown)| shown.flows).map(|(key, _)| key.clone());
+            if let Some(shown) = least.and_then(|key| self.by_key.remove(&key)) {
+                join(&mut self.further, shown);
+            }
+        }
         let begin = || Shown::new(flows, row, standing, service);
-        let shown =
-            if is_full { self.further.get_or_insert_with(begin) } else { self.by_key.entry(key).or_insert_with(begin) };
-        shown.add(flows, row, service);
+        self.by_key.entry(key).or_insert_with(begin).add(flows, row, service);
+    }
+
+    /// The causes with most flows, and all others together. What came about goes before what was only tried.
+    fn ranked(&self) -> (Vec<(&K, &Shown)>, Option<Shown>) {
+        let mut ranked: Vec<_> = self.by_key.iter().collect();
+        ranked.sort_by_key(|(_, shown)| Reverse((shown.is_established, shown.flows)));
+        let mut further = self.further.clone();
+        for (_, shown) in ranked.drain(ranked.len().min(MOST_CAUSES)..) {
+            join(&mut further, shown.clone());
+        }
+        (ranked, further)
     }
 }
 
@@ -148,16 +178,25 @@ impl<K> Default for Causes<K> {
 impl Causes<(u64, bool)> {
     /// Reports contact with peers outside the groups.
     pub(crate) fn report_contacts(&self, findings: &mut Findings) {
-        self.by_key.iter().for_each(|((peer, _), shown)| shown.report_contact(findings, Some(*peer)));
-        self.further.iter().for_each(|shown| shown.report_contact(findings, None));
+        let (ranked, further) = self.ranked();
+        ranked.iter().for_each(|((peer, _), shown)| shown.report_contact(findings, Some(*peer)));
+        further.iter().for_each(|shown| shown.report_contact(findings, None));
     }
 }
 
 impl Causes<(u64, Service)> {
     /// Reports services that are new.
     pub(crate) fn report_services(&self, findings: &mut Findings) {
-        self.by_key.iter().for_each(|((peer, _), shown)| shown.report_service(findings, Some(*peer)));
-        self.further.iter().for_each(|shown| shown.report_service(findings, None));
+        let (ranked, further) = self.ranked();
+        ranked.iter().for_each(|((peer, _), shown)| shown.report_service(findings, Some(*peer)));
+        further.iter().for_each(|shown| shown.report_service(findings, None));
+    }
+}
+
+fn join(further: &mut Option<Shown>, shown: Shown) {
+    match further {
+        Some(further) => further.merge(shown),
+        none => *none = Some(shown),
     }
 }
 

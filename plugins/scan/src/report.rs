@@ -136,7 +136,7 @@ impl Shown {
             .measured("failed-share", count / contacts, "1", ..=normal)
             .measured("failed-rate", tally.failed as f64 / minutes, "/min", ..)
             .examples(tally.examples)
-            .summary(format_args!("{}: {failed} of {} first contacts failed", cause.what, failed + answered));
+            .summary(format_args!("{}: {failed} of {} tries failed", cause.what, failed + answered));
         if let Some(peer) = cause.peer {
             draft = draft.peer(peer);
         }

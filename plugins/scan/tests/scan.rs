@@ -140,7 +140,7 @@ fn a_finding_says_what_the_flows_show() {
         if number % 10 == 9 { flow } else { rejected(flow) }
     }));
     let finding = &run.findings[0].finding;
-    assert_eq!(finding.summary, "tried many peers on TCP port 22: 164 of 182 first contacts failed");
+    assert_eq!(finding.summary, "tried many peers on TCP port 22: 164 of 182 tries failed");
     assert_eq!((finding.first_time, finding.last_time, finding.flow_count), (0, 181 * SECOND, 164));
     assert_eq!(finding.examples[..3], [0, 1, 2]);
     assert!(finding.score > 0.9 && finding.confidence > 0.8, "{finding:?}");

@@ -1,6 +1,6 @@
-//! The prompt's own commands, which begin with a backslash.
+//! The prompt's own commands, which begin with a backslash, and the words that people try first.
 
-/// What a line that begins with a backslash asks for.
+/// What such a line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Meta {
     /// `\d`
@@ -29,14 +29,20 @@ A statement ends with ;  Tab completes names.  Ctrl-C stops a query.";
 impl Meta {
     /// What a line asks for; nothing if it is no command of the prompt.
     pub(super) fn parse(line: &str) -> Option<Self> {
-        let words: Vec<_> = line.trim().strip_prefix('\\')?.trim_end_matches(';').split_whitespace().collect();
+        let line = line.trim();
+        match line.trim_end_matches(';').to_ascii_lowercase().as_str() {
+            "help" => return Some(Self::Help),
+            "quit" | "exit" => return Some(Self::Quit),
+            _ => {}
+        }
+        let words: Vec<_> = line.strip_prefix('\\')?.trim_end_matches(';').split_whitespace().collect();
         Some(match words.as_slice() {
             ["d" | "dt"] => Self::Tables,
             ["d", table] => Self::Table((*table).to_owned()),
             ["timing"] => Self::Timing,
             ["?" | "h" | "help"] => Self::Help,
             ["q" | "quit"] => Self::Quit,
-            _ => Self::Unknown(line.trim().to_owned()),
+            _ => Self::Unknown(line.to_owned()),
         })
     }
 }
@@ -55,6 +61,9 @@ mod tests {
             ("\\q", Some(Meta::Quit)),
             ("\\x on", Some(Meta::Unknown("\\x on".into()))),
             ("SELECT '\\d'", None),
+            ("exit", Some(Meta::Quit)),
+            ("HELP;", Some(Meta::Help)),
+            ("helpless", None),
         ] {
             assert_eq!(Meta::parse(line), expected, "{line}");
         }

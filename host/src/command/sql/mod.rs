@@ -30,7 +30,8 @@ use crate::{
 /// # Errors
 /// A statement is wrong, may not be run here, or fails.
 pub(super) async fn run(config: &Config, args: Sql, printer: &Printer) -> Result<Outcome> {
-    let format = args.format.unwrap_or(if printer.json { Format::Json } else { Format::Table });
+    let by_name = || args.output.as_deref().and_then(Format::of_file);
+    let format = args.format.or_else(by_name).unwrap_or(if printer.json { Format::Json } else { Format::Table });
     let output = Output { printer: printer.clone(), format, file: args.output };
     let context = super::connect::context(config).await?;
     let text = match args.query {

@@ -25,6 +25,9 @@ pub(super) fn parse(text: &str) -> Result<VecDeque<Statement>> {
     DFParser::parse_sql(text).map_err(|error| mistake::of_syntax(&error))
 }
 
+/// What statements that only read begin with.
+const READING: [&str; 7] = ["SELECT", "WITH", "VALUES", "SHOW", "DESCRIBE", "DESC", ""];
+
 /// Plans a statement that only reads.
 ///
 /// # Errors
@@ -36,6 +39,7 @@ pub(super) async fn plan(context: &SessionContext, statement: Statement) -> Resu
         text.split_whitespace().find(|word| !matches!(*word, "EXPLAIN" | "ANALYZE" | "VERBOSE")).unwrap_or_default();
     let plan = match context.state().statement_to_plan(statement).await {
         Ok(plan) => plan,
+        Err(_) if !READING.contains(&verb.trim_matches('(')) => return Err(mistake::not_reading(verb)),
         Err(error) => return Err(mistake::explain(context, error).await),
     };
     reading.verify_plan(&plan).map_err(|_| mistake::not_reading(verb))?;
@@ -98,6 +102,7 @@ mod tests {
         refused("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'", "CREATE").await;
         refused("DROP TABLE findings", "DROP").await;
         refused("INSERT INTO findings VALUES ('a', 'b', 1)", "INSERT").await;
+        refused("INSERT INTO findings VALUES (1)", "INSERT").await;
         refused("COPY findings TO '/tmp/never.csv' STORED AS CSV", "COPY").await;
         refused("EXPLAIN ANALYZE COPY findings TO '/tmp/never.csv' STORED AS CSV", "COPY").await;
         refused("SET datafusion.execution.batch_size = 1", "SET").await;

@@ -93,8 +93,8 @@ fn main() -> Result<()> {
                 rounds: args.rounds,
                 only: &args.only,
             };
-            report::write(&rounds.run()?, args.flows, &args.out)?;
-            micro::run(&args.plugins).map(drop)
+            let results = rounds.run()?;
+            report::write(&results, &micro::run(&args.plugins)?, args.flows, &args.out)
         }
     }
 }

@@ -5,10 +5,10 @@ use std::{borrow::Cow, sync::Arc};
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt8Array, UInt16Array,
-        UInt32Array, UInt64Array,
+        UInt64Array,
     },
     compute::cast,
-    datatypes::{TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
+    datatypes::{TimestampMicrosecondType, UInt8Type, UInt16Type, UInt64Type},
 };
 use datafusion::common::{Result, exec_err, internal_err};
 
@@ -32,8 +32,6 @@ pub(super) struct Flows {
     pub(super) dst_bytes: Option<UInt64Array>,
     pub(super) src_packets: Option<UInt64Array>,
     pub(super) dst_packets: Option<UInt64Array>,
-    pub(super) sides: Option<UInt8Array>,
-    pub(super) sampling: Option<UInt32Array>,
 }
 
 impl Flows {
@@ -70,8 +68,6 @@ impl Flows {
             dst_bytes: volume("dst_bytes")?,
             src_packets: volume("src_packets")?,
             dst_packets: volume("dst_packets")?,
-            sides: column("observed_sides")?.map(|c| c.as_primitive::<UInt8Type>().clone()),
-            sampling: column("sampling_interval")?.map(|c| c.as_primitive::<UInt32Type>().clone()),
         })
     }
 

@@ -47,6 +47,15 @@ pub(super) struct Shared {
     pub(super) layout: Layout,
     /// Only the rows of these devices; absent for all.
     pub(super) only: Option<Vec<String>>,
+    /// The addresses of those devices, if they are known and nothing else is read.
+    pub(super) addresses: Option<Vec<String>>,
+}
+
+impl Shared {
+    /// Whether every flow is resolved, whomever it is of.
+    pub(super) const fn is_everything(&self) -> bool {
+        self.addresses.is_none()
+    }
 }
 
 impl ResolveExec {

@@ -17,6 +17,7 @@ use super::{
     gaps::Counts,
     incoming::{Flows, volumes},
     layout::Carried,
+    observe::observe,
     resolve::{NONE, Shared},
     text_numbers::TextNumbers,
 };
@@ -110,22 +111,12 @@ impl Resolver {
         let src = self.ends(&flows.src_ip, flows.src_mac.as_ref(), &flows);
         let dst = self.ends(&flows.dst_ip, flows.dst_mac.as_ref(), &flows);
         let (sightings, shards, unresolved) = self.sightings(&src, &dst);
-        self.observe(&flows, unresolved);
+        if self.shared.is_everything() {
+            observe(batch, &self.shared.observed)?;
+            self.shared.observed.add(&Counts { unresolved: unresolved as u64, ..Counts::default() });
+        }
         let columns = self.columns(&flows, &src, &dst, &sightings, shards);
         Ok(Resolved { rows: RecordBatch::try_new(Arc::clone(&self.schema), columns)?, unresolved })
-    }
-
-    /// What the sensors delivered, whoever it was for.
-    fn observe(&self, flows: &Flows, unresolved: usize) {
-        let observed = &self.shared.observed;
-        for end in flows.end.values() {
-            observed.see(*end);
-        }
-        let sides = flows.sides.iter().flatten().flatten().filter(|sides| *sides == 1);
-        let rates = flows.sampling.iter().flatten().flatten().filter(|rate| *rate > 1);
-        let (one_sided, sampled) = (sides.count() as u64, rates.count() as u64);
-        let (flows, unresolved) = (flows.len() as u64, unresolved as u64);
-        observed.add(&Counts { flows, unresolved, one_sided, sampled });
     }
 
     fn ends(&mut self, addresses: &StringViewArray, macs: Option<&StringViewArray>, flows: &Flows) -> Ends {

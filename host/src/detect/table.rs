@@ -1,6 +1,11 @@
 //! The operator as a table: planning it makes the tree from scan to `DetectExec`.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    ops::Not,
+    sync::{Arc, OnceLock},
+};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -10,7 +15,7 @@ use datafusion::{
     datasource::provider_as_source,
     error::DataFusionError,
     logical_expr::{Expr, LogicalPlanBuilder, TableType, col, lit},
-    physical_plan::ExecutionPlan,
+    physical_plan::{ExecutionPlan, union::UnionExec},
     scalar::ScalarValue,
 };
 use wardflow_manifest::Requirement;
@@ -19,10 +24,11 @@ use super::{
     DetectExec, Directory, Observed, PluginRun, ResolveExec, Slice,
     exec::{SliceRun, declared},
     layout::Layout,
+    observe::ObserveExec,
     output,
     resolve::Shared,
 };
-use crate::detector::Stop;
+use crate::{detector::Stop, device::Inventory};
 
 /// Plugins over the flows of one slice.
 #[derive(Debug)]
@@ -57,7 +63,8 @@ impl DetectTable {
         }
         let layout = Layout::new(&declared(&plugins), names, &further);
         let observed = Arc::new(Observed::new(slice));
-        let shared = Arc::new(Shared { directory, observed: Arc::clone(&observed), layout, only });
+        let addresses = only.as_deref().and_then(|only| addresses(&directory.world().inventory, only));
+        let shared = Arc::new(Shared { directory, observed: Arc::clone(&observed), layout, only, addresses });
         Self { flows, observed, run: Arc::new(SliceRun { slice, plugins, shared, stop, facts: OnceLock::new() }) }
     }
 
@@ -66,24 +73,66 @@ impl DetectTable {
         &self.observed
     }
 
-    /// The physical plan.
+    /// The physical plan. Where only some devices are wanted, and their addresses are known, their flows are found by two
+    /// scans, one an end, and all others are merely counted.
     ///
     /// # Errors
     /// The flows cannot be scanned.
     pub async fn plan(&self, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        let shared = &self.run.shared;
+        let columns: Vec<_> = shared.layout.sources().iter().copied().collect();
+        let resolved = |scan| Arc::new(ResolveExec::new(scan, Arc::clone(shared))) as Arc<dyn ExecutionPlan>;
+        let Some(addresses) = &shared.addresses else {
+            let resolved = resolved(self.scan_flows(session, &columns, None).await?);
+            return Ok(Arc::new(DetectExec::new(resolved, Arc::clone(&self.run))));
+        };
+        let is = |end: &str| col(end).in_list(addresses.iter().map(|address| lit(address.as_str())).collect(), false);
+        let initiated = self.scan_flows(session, &columns, Some(is("src_ip"))).await?;
+        let accepted = self.scan_flows(session, &columns, Some(is("dst_ip").and(is("src_ip").not()))).await?;
+        let seen: Vec<_> = ObserveExec::COLUMNS.into_iter().filter(|name| columns.contains(name)).collect();
+        let seen = self.scan_flows(session, &seen, None).await?;
+        let observed = ObserveExec::new(seen, Arc::clone(&self.observed), shared.layout.schema());
+        let all = UnionExec::try_new(vec![resolved(initiated), resolved(accepted), Arc::new(observed)])?;
+        Ok(Arc::new(DetectExec::new(all, Arc::clone(&self.run))))
+    }
+
+    /// Reads columns of the slice's flows, those that the table has.
+    async fn scan_flows(
+        &self,
+        session: &dyn Session,
+        columns: &[&str],
+        condition: Option<Expr>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let table = self.flows.schema();
-        let read: Vec<_> =
-            self.run.shared.layout.sources().iter().filter(|name| table.index_of(name).is_ok()).collect();
+        let read = columns.iter().filter(|name| table.index_of(name).is_ok());
         let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
         let Slice { start, end } = self.run.slice;
+        let ends = col("end_time").gt_eq(time(start)).and(col("end_time").lt(time(end)));
         let scan = LogicalPlanBuilder::scan("flows", provider_as_source(Arc::clone(&self.flows)), None)?
-            .filter(col("end_time").gt_eq(time(start)).and(col("end_time").lt(time(end))))?
-            .project(read.into_iter().map(|name| col(*name)))?
+            .filter(condition.into_iter().fold(ends, Expr::and))?
+            .project(read.map(|name| col(*name)))?
             .build()?;
-        let scan = session.create_physical_plan(&scan).await?;
-        let resolve = Arc::new(ResolveExec::new(scan, Arc::clone(&self.run.shared)));
-        Ok(Arc::new(DetectExec::new(resolve, Arc::clone(&self.run))))
+        session.create_physical_plan(&scan).await
     }
+}
+
+/// Every address of devices at any time; nothing if one of them is not known by address alone.
+fn addresses(inventory: &Inventory, devices: &[String]) -> Option<Vec<String>> {
+    if inventory.needs_mac() {
+        return None;
+    }
+    let mut addresses = BTreeSet::new();
+    for device in devices {
+        match device.parse::<IpAddr>() {
+            Ok(ip) if !inventory.has(device) => _ = addresses.insert(ip),
+            _ => {
+                for entry in inventory.entries().iter().filter(|entry| entry.device_id == *device) {
+                    addresses.insert(entry.ip?);
+                }
+            }
+        }
+    }
+    Some(addresses.iter().map(IpAddr::to_string).collect())
 }
 
 #[async_trait]

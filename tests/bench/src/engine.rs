@@ -86,7 +86,7 @@ impl Engine {
             let slice = Slice { start: input.start, end: input.end };
             let table = DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), None, Stop::default());
             let observed = Arc::clone(table.observed());
-            let plan = table.plan(&self.session.state()).await?;
+            let plan = self.session.read_table(Arc::new(table))?.create_physical_plan().await?;
             let mut stream = execute_stream(Arc::clone(&plan), self.session.task_ctx())?;
             while let Some(batch) = stream.next().await {
                 ran.take(Output::from_batch(&batch?)?, &mut plugins)?;

@@ -75,6 +75,7 @@ enum Command {
 }
 
 fn main() -> Result<()> {
+    keep_freed_memory();
     let args = Args::parse();
     match args.command {
         Some(Command::Arm { arm, layout, threads }) => {
@@ -97,4 +98,12 @@ fn main() -> Result<()> {
             report::write(&results, &micro::run(&args.plugins)?, args.flows, &args.out)
         }
     }
+}
+
+/// As the command does.
+fn keep_freed_memory() {
+    // In mimalloc.h, which the binding does not name.
+    const MI_OPTION_PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+    // SAFETY: it sets a number in the allocator before other threads are there.
+    unsafe { libmimalloc_sys::mi_option_set_default(MI_OPTION_PURGE_DELAY, 1_000) };
 }

@@ -135,8 +135,9 @@ pub(crate) struct IngestZeek {
 
 /// Run the plugins over what is new in the archive
 ///
-/// It goes on slice by slice from where the last run ended. Each slice is committed as a whole: a run that is stopped or killed resumes where it was. Ctrl-C drops
-/// the slice at hand and stops; a second one ends at once.
+/// It goes on slice by slice from where the last run ended. Each slice is committed as a whole: a run that is stopped
+/// goes on from there, one that is killed does at most its last minute again. Ctrl-C drops the slice at hand and stops; a
+/// second one ends at once.
 #[derive(Clone, Debug, Default, Group)]
 #[command(after_long_help = "\
 Units:
@@ -317,7 +318,9 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "it must be a whole number, 1 or more".to_owned())
+    const MOST: usize = 1_024;
+    let threads = text.parse::<NonZeroUsize>().ok().filter(|threads| threads.get() <= MOST);
+    threads.ok_or_else(|| format!("it must be a whole number from 1 to {MOST}"))
 }
 
 fn plugin_glob(text: &str) -> Result<glob::Pattern, String> {

@@ -26,6 +26,7 @@ pub mod flow;
 pub mod lake;
 pub mod limits;
 pub mod nearest;
+mod path;
 pub mod pseudonym;
 pub mod sandbox;
 pub mod workspace;

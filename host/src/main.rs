@@ -4,14 +4,17 @@ mod args;
 mod command;
 mod print;
 
-use std::{env, process::ExitCode, thread};
+use std::{env, panic, process::ExitCode, thread};
 
 use clap::Parser;
-use wardflow::error::{Context, Result};
+use wardflow::error::{Context, Error, Result};
 
 use args::{Analyze, Args, Command};
 use command::Outcome;
 use print::Printer;
+
+/// Bytes of a thread's stack; taken only as far as it is used.
+const STACK: usize = 256 << 20;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,7 +30,17 @@ fn main() -> ExitCode {
     };
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let printer = Printer::new(&args.global, no_color);
-    match run(args, &printer) {
+    let told = printer.clone();
+    panic::set_hook(Box::new(move |panic| {
+        told.failure(&Error::failed(format!("this is a bug: {panic}")).remedy("please report it, with what you did"));
+    }));
+    let done = thread::scope(|scope| {
+        // Queries of thousands of terms are trees as deep.
+        let big = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || run(args, &printer));
+        let done = big.context(|| "cannot start a thread".to_owned()).map(thread::ScopedJoinHandle::join);
+        done.and_then(|done| done.unwrap_or_else(|_| Err(Error::failed("stopped by a bug"))))
+    });
+    match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
         Ok(Outcome::Interrupted) => ExitCode::from(command::INTERRUPTED),
@@ -58,6 +71,7 @@ fn run(args: Args, printer: &Printer) -> Result<Outcome> {
     let threads = asked.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
         .context(|| format!("cannot start {threads} threads"))?;

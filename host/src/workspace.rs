@@ -62,6 +62,14 @@ pub struct Offered {
     bytes: Arc<[u8]>,
 }
 
+/// A file in the plugin directory that cannot run, and why.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Refusal<'a> {
+    pub offered: &'a Offered,
+    pub reason: String,
+}
+
 /// Whether a plugin will run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PinStatus {
@@ -114,6 +122,10 @@ impl Workspace {
     /// The archive cannot be listed, the inventory or the key is wrong, or the plugin directory cannot be read.
     pub async fn open(config: Config, options: &[(String, String)]) -> Result<Self> {
         let archive = Archive::open_with(&config.archive, &config.root, options.iter().cloned())?;
+        if let Some(directory) = archive.directory().filter(|directory| !directory.is_dir()) {
+            let remedy = "correct `archive` in wardflow.toml, mount what should be there, or make the directory";
+            return Err(Error::usage(format!("the archive {} is not there", directory.display())).remedy(remedy));
+        }
         let listing = archive.list().await?;
         let lake = Lake::open(&config.lake, &config.root, options)?;
         let entries = config.inventory.as_deref().map(read_inventory).transpose()?.unwrap_or_default();
@@ -128,23 +140,40 @@ impl Workspace {
         Ok(Self { config, archive, listing, lake, world, plugins })
     }
 
-    /// Compiles the plugins that may run and are `wanted`, in order of id. Those that cannot be readied are told apart.
+    /// Compiles the plugins that may run and are `wanted`, in order of id, and tells why others cannot run.
     ///
     /// # Errors
-    /// The sandbox cannot start, or the settings of a plugin are wrong.
-    pub fn ready(&self, cache: Option<PathBuf>, wanted: impl Fn(&str) -> bool) -> Result<Vec<ReadyPlugin>> {
+    /// The sandbox cannot start, or what `wardflow.toml` sets for a plugin is wrong.
+    pub fn ready(
+        &self,
+        cache: Option<PathBuf>,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(Vec<ReadyPlugin>, Vec<Refusal<'_>>)> {
         let sandbox = Sandbox::new(self.config.limits.clone(), cache)?;
         let mut ready = BTreeMap::new();
+        let mut refused = Vec::new();
         for offered in &self.plugins.offered {
-            let Some(manifest) = &offered.manifest else { continue };
-            if matches!(offered.status, PinStatus::Pinned | PinStatus::New) && wanted(manifest.id.as_str()) {
-                let plugin = sandbox
-                    .load(&offered.bytes)
-                    .context(|| format!("plugin {} in {} cannot be loaded", manifest.id, offered.file.display()))?;
-                ready.insert(manifest.id.clone(), self.settle(Arc::new(plugin))?);
+            let id = offered.manifest.as_ref().map(|manifest| &manifest.id);
+            if !id.is_none_or(|id| wanted(id.as_str())) {
+                continue;
+            }
+            if matches!(offered.status, PinStatus::Changed | PinStatus::Refused) {
+                refused.push(Refusal { offered, reason: offered.reason.clone().unwrap_or_default() });
+            }
+            let Some(id) = id.filter(|_| matches!(offered.status, PinStatus::Pinned | PinStatus::New)) else {
+                continue;
+            };
+            let has_settings = self.config.plugin.contains_key(id.as_str());
+            match sandbox.load(&offered.bytes) {
+                Err(error) => refused.push(Refusal { offered, reason: describe(&error) }),
+                Ok(plugin) => match self.settle(Arc::new(plugin)) {
+                    Ok(plugin) => _ = ready.insert(id.clone(), plugin),
+                    Err(error) if has_settings => return Err(error),
+                    Err(error) => refused.push(Refusal { offered, reason: describe(&error) }),
+                },
             }
         }
-        Ok(ready.into_values().collect())
+        Ok((ready.into_values().collect(), refused))
     }
 
     /// Joins a detector with its settings.
@@ -309,7 +338,10 @@ fn parameters(manifest: &Manifest, settings: &PluginSettings) -> Result<String> 
 fn wasm_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let doing = || format!("the directory of plugins, {}, cannot be read", directory.display());
     let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let remedy = "correct `plugins` in wardflow.toml, or make the directory";
+            return Err(Error::usage(doing()).because(error).remedy(remedy));
+        }
         entries => entries.context(doing)?,
     };
     let mut files = Vec::new();
@@ -323,7 +355,8 @@ fn wasm_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read_at_most(file: &Path, most: u64) -> Result<Vec<u8>> {
+/// Reads a file to its end, or a byte further than this.
+pub fn read_at_most(file: &Path, most: u64) -> Result<Vec<u8>> {
     use io::Read;
     let mut bytes = Vec::new();
     let read = fs::File::open(file).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));

@@ -1,7 +1,7 @@
 //! The loop above the operator: slice after slice, each committed as one unit.
 //!
 //! States pass from slice to slice in memory. They are written every minute, before the last slice (which usually still
-//! grows) and after it, so that the next run goes on from where this one ends.
+//! grows), before a long stretch without flows, and at the end, so that the next run goes on from where this one ends.
 
 mod plan;
 mod rows;
@@ -217,7 +217,7 @@ impl<'a> AnalysisRun<'a> {
         };
         told(&self.summary);
         for index in first..self.stages.len() {
-            if index + 1 == self.stages.len() {
+            if index + 1 == self.stages.len() || self.stages[index].is_skipped {
                 self.save_states().await?;
             }
             match self.stage(index, stop).await {
@@ -261,7 +261,11 @@ impl<'a> AnalysisRun<'a> {
         } else {
             let files = stage.files.iter().map(|file| self.workspace.listing.files[*file].clone()).collect();
             let flows = Arc::new(FlowFiles::new(&self.workspace.archive, files)?);
+            let is_counted = stage.files.iter().all(|file| !self.workspace.listing.files[*file].foreign);
             outcome = step(self.session, flows, &self.directory, stage.slice, &mut here, None, stop).await?;
+            if is_counted && outcome.flows != stage.rows {
+                return Err(damaged(stage, outcome.flows));
+            }
         }
         for (traveller, before) in here.iter().zip(before) {
             let manifest = traveller.plugin.detector.manifest();
@@ -422,6 +426,16 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<
         });
     }
     Ok(standings)
+}
+
+/// That a slice's files hold another number of flows than they say: bits have changed.
+fn damaged(stage: &Stage, read: u64) -> Error {
+    let start = Timestamp::from_microsecond(stage.slice.start).unwrap_or_default();
+    Error::failed(format!(
+        "of the slice that begins {start} the archive's files hold {} flows, and {read} could be read: one of them is damaged",
+        stage.rows
+    ))
+    .remedy("restore the files of that date from a copy, or delete them and ingest their logs again")
 }
 
 /// That no plugin can run.

@@ -146,7 +146,8 @@ pub(crate) async fn route(
         let predecessor = first.checked_sub(1).and_then(|before| covered.row(&stages[before]));
         let settings_changed = predecessor.is_some_and(|row| row.config_digest != plugin.config_digest);
         let is_changed = covered.row(stage).is_some_and(|row| row.status != Status::NotRun);
-        if is_changed && !covered.rows.is_empty() && has_later_state(states, plugin, stage).await? {
+        // Before the first stage nothing was learned, so that it can always be done again.
+        if first > 0 && is_changed && !covered.rows.is_empty() && has_later_state(states, plugin, stage).await? {
             route.stale.push(first);
             continue;
         }

@@ -9,7 +9,7 @@ use parquet::{
 };
 
 use super::{
-    footer,
+    SourceEntry, footer,
     hours::{HOUR, Hour},
     location::Archive,
 };
@@ -80,6 +80,21 @@ impl Archive {
             }
         }
         Ok(listing)
+    }
+}
+
+impl Archive {
+    /// Whether the files of a source are all there, with all its flows, by their footers.
+    pub(super) async fn holds(&self, entry: &SourceEntry) -> bool {
+        let mut rows = 0;
+        for file in &entry.files {
+            let Ok(object) = self.store().head(&self.place(file)).await else { return false };
+            match read(self, object).await {
+                Ok(file) => rows += file.rows,
+                Err(_) => return false,
+            }
+        }
+        rows == entry.flows
     }
 }
 

@@ -161,8 +161,11 @@ async fn add(
         identity.context(|| "it cannot be read".into()).map_err(Failure::Source)?;
     report.digest.clone_from(&digest);
     if let Some(entry) = archive.source(&digest).await? {
-        report.take_counts(&entry);
-        return Ok(SourceStatus::AlreadyThere);
+        if archive.holds(&entry).await {
+            report.take_counts(&entry);
+            return Ok(SourceStatus::AlreadyThere);
+        }
+        report.notes.push("it was there, but files of it are gone or damaged: it was read again".to_owned());
     }
 
     let mut skip = 0;

@@ -16,7 +16,10 @@ use object_store::{
 };
 use url::Url;
 
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    path::canonical,
+};
 
 /// The archive's own files. Its name begins with `_`, so that no reader takes them for flows.
 pub const OWN_DIRECTORY: &str = "_wardflow";
@@ -57,6 +60,8 @@ impl Archive {
             Some(_) => file_url(location)?,
             None => root.join(location),
         };
+        let directory =
+            canonical(&directory).context(|| format!("the archive's path {} cannot be used", directory.display()))?;
         let prefix = StorePath::from_absolute_path(&directory)
             .context(|| format!("the archive's path {} cannot be used", directory.display()))?;
         let store_url = Url::parse("file:///").context(|| "naming the local file system".into())?;

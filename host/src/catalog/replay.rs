@@ -51,6 +51,10 @@ impl TableFunctionImpl for Detect {
         let id = text_argument("detect", "a plugin's id", arguments.exprs())?;
         let ready = self.workspace.ready(self.cache.clone(), |plugin| plugin == id);
         let ready = ready.map_err(|error| DataFusionError::Plan(crate::workspace::describe(&error)))?;
+        let (ready, refused) = ready;
+        if let Some(refusal) = refused.first() {
+            return plan_err!("detect(): plugin '{id}' cannot run: {}", refusal.reason);
+        }
         let Some(plugin) = ready.into_iter().next() else {
             let offered = &self.workspace.plugins.offered;
             let known: Vec<_> = offered.iter().filter_map(|p| Some(p.manifest.as_ref()?.id.to_string())).collect();

@@ -173,7 +173,7 @@ pub(super) fn outdated(slices: u64) -> String {
 
 impl PluginCoverage {
     fn is_lacking(&self) -> bool {
-        if self.is_kept_out {
+        if self.is_kept_out || self.stale > 0 {
             return true;
         }
         let counts = [
@@ -193,6 +193,10 @@ impl PluginCoverage {
         }
         if self.faulted > 0 {
             parts.push(format!("lost {} in {}", counted(self.devices_lost, "device"), counted(self.faulted, "slice")));
+        }
+        if self.stale > 0 {
+            let slices = counted(self.stale, "slice");
+            parts.push(format!("has {slices} that changed since, which `wardflow analyze --rerun` does again"));
         }
         if self.not_run > 0 {
             parts.push(format!("did not run in {}", counted(self.not_run, "slice")));

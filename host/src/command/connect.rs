@@ -21,13 +21,13 @@ use wardflow::{
     detector::Stop,
     error::{Context, Error, Result},
     sandbox::{Pins, inspect as inspect_component},
-    workspace::{self, Offered, PINS, ReadyPlugin, Workspace},
+    workspace::{self, Offered, PINS, PinStatus, Refusal, Workspace},
 };
 
 use super::{analyze, ingest, plugin, status};
 use crate::{
     args::{Analyze, IngestZeek},
-    print::Progress,
+    print::{Printer, Progress},
 };
 
 /// Memory of a run unless the user says otherwise: small enough for a laptop, large enough that a day of a large
@@ -79,9 +79,12 @@ fn session_config(threads: Option<usize>) -> SessionConfig {
     }
 }
 
-/// What SQL sees of a workspace.
-pub(super) async fn context(config: &Config) -> Result<SessionContext> {
+/// What SQL sees of a workspace. What it cannot see of the archive is said.
+pub(super) async fn context(config: &Config, printer: &Printer) -> Result<SessionContext> {
     let workspace = Arc::new(open(config).await?);
+    for broken in &workspace.listing.broken {
+        printer.warn(&format!("{} in the archive cannot be used: {}", broken.path, broken.reason));
+    }
     catalog::context(&workspace, code_cache(), session_config(None)).await
 }
 
@@ -139,9 +142,7 @@ pub(super) async fn analyze(
     let workspace = open(config).await?;
     let wanted = |id: &str| args.plugin.is_empty() || args.plugin.iter().any(|pattern| pattern.matches(id));
     check_settings(&workspace)?;
-    let plugins = workspace.ready(code_cache(), wanted)?;
-    let refused: Vec<&Offered> =
-        workspace.plugins.offered.iter().filter(|offered| is_kept_out(offered, wanted)).collect();
+    let (plugins, refused) = workspace.ready(code_cache(), wanted)?;
     if plugins.is_empty() && refused.is_empty() {
         return Err(nothing_to_run(&workspace, args));
     }
@@ -151,7 +152,7 @@ pub(super) async fn analyze(
         from: args.from.map(Timestamp::as_microsecond),
         to: args.to.map(Timestamp::as_microsecond),
         rerun: args.rerun,
-        kept_out: refused.iter().filter_map(|offered| not_run(offered)).collect(),
+        kept_out: refused.iter().filter_map(not_run).collect(),
         command: env::args_os().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" "),
     };
     let told = |now: analysis::Progress| progress.at(now.done, now.total, now.flows);
@@ -160,7 +161,7 @@ pub(super) async fn analyze(
     if report.planned == 0 {
         report.outdated = analysis::standing(&workspace, &plugins).await?.iter().map(|plugin| plugin.outdated).sum();
     }
-    report.plugins.extend(refused.into_iter().map(kept_out));
+    report.plugins.extend(refused.iter().map(kept_out));
     for broken in &workspace.listing.broken {
         report.broken_files.push((broken.path.clone(), broken.reason.clone()));
     }
@@ -176,13 +177,7 @@ fn session(memory: u64, threads: Option<usize>) -> Result<SessionContext> {
     Ok(SessionContext::new_with_config_rt(session_config(threads), runtime))
 }
 
-/// Whether a wanted plugin does not run though nobody disabled it.
-fn is_kept_out(offered: &Offered, wanted: impl Fn(&str) -> bool) -> bool {
-    let is_wanted = offered.manifest.as_ref().is_none_or(|manifest| wanted(manifest.id.as_str()));
-    is_wanted && matches!(offered.status, workspace::PinStatus::Changed | workspace::PinStatus::Refused)
-}
-
-fn kept_out(offered: &Offered) -> analyze::PluginCoverage {
+fn kept_out(Refusal { offered, reason }: &Refusal<'_>) -> analyze::PluginCoverage {
     analyze::PluginCoverage {
         plugin: offered
             .manifest
@@ -190,19 +185,19 @@ fn kept_out(offered: &Offered) -> analyze::PluginCoverage {
             .map_or_else(|| offered.file.display().to_string(), |manifest| manifest.id.to_string()),
         version: offered.manifest.as_ref().map(|manifest| manifest.version.to_string()).unwrap_or_default(),
         is_kept_out: true,
-        reason: offered.reason.clone(),
+        reason: Some(reason.clone()),
         ..analyze::PluginCoverage::default()
     }
 }
 
 /// A plugin that is kept out, for coverage; absent if the file does not even say which plugin it is.
-fn not_run(offered: &Offered) -> Option<analysis::KeptOut> {
+fn not_run(Refusal { offered, reason }: &Refusal<'_>) -> Option<analysis::KeptOut> {
     let manifest = offered.manifest.as_ref()?;
     Some(analysis::KeptOut {
         id: manifest.id.to_string(),
         version: manifest.version.to_string(),
         digest: offered.digest.clone().unwrap_or_default(),
-        reason: offered.reason.clone().unwrap_or_default(),
+        reason: reason.clone(),
     })
 }
 
@@ -272,10 +267,10 @@ pub(super) fn plugins(config: &Config) -> Result<Vec<plugin::Listed>> {
 
 /// What a component says of itself.
 pub(super) fn inspect(file: &Path) -> Result<plugin::Inspected> {
-    let bytes = std::fs::read(file).map_err(|error| {
+    let limits = wardflow::limits::Limits::default();
+    let bytes = workspace::read_at_most(file, u64::from(limits.component_mib) << 20).map_err(|error| {
         Error::usage(format!("cannot read {}", file.display())).because(error).remedy("name a plugin's .wasm file")
     })?;
-    let limits = wardflow::limits::Limits::default();
     let inspection = inspect_component(&bytes, &limits).map_err(|error| {
         let remedy = error.remedy_text().unwrap_or("ask its publisher for a plugin that keeps the contract").to_owned();
         Error::usage(format!("{} is no plugin: {}", file.display(), reason(&error))).remedy(remedy)
@@ -319,7 +314,7 @@ pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
 /// How a workspace stands.
 pub(super) async fn status(config: &Config) -> Result<status::Report> {
     let workspace = open(config).await?;
-    let ready: Vec<ReadyPlugin> = workspace.ready(code_cache(), |_| true)?;
+    let (ready, refused) = workspace.ready(code_cache(), |_| true)?;
     let standings = analysis::standing(&workspace, &ready).await?;
     let coverage = workspace.lake.current_coverage().await?;
     let whole = || coverage.iter().filter(|row| row.device_id.is_none());
@@ -339,7 +334,10 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
         let standing = standings.iter().find(|standing| standing.plugin == id).cloned().unwrap_or_default();
         status::Plugin {
             version: offered.manifest.as_ref().map(|m| m.version.to_string()).unwrap_or_default(),
-            status: offered.status.name().to_owned(),
+            status: match refused.iter().any(|refusal| std::ptr::eq(refusal.offered, offered)) {
+                true if offered.status != PinStatus::Changed => PinStatus::Refused.name().to_owned(),
+                _ => offered.status.name().to_owned(),
+            },
             analysed_to: whole()
                 .filter(|row| row.plugin.as_deref() == Some(&id))
                 .map(|row| row.slice_end)

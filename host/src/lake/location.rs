@@ -1,7 +1,6 @@
 //! Where a lake lies, and the object store that reaches it.
 
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -10,7 +9,10 @@ use object_store::{ObjectStore, ObjectStoreScheme, parse_url_opts, path::Path as
 use url::Url;
 
 use super::store::DurableStore;
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    path::canonical,
+};
 
 /// A directory or a prefix in an object store.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ impl Location {
 
     fn local(path: &Path) -> Result<Self> {
         let named = || format!("cannot use {} as the lake", path.display());
-        let directory = std::path::absolute(path).and_then(|path| canonical(&path)).context(named)?;
+        let directory = canonical(path).context(named)?;
         let url = Url::from_directory_path(&directory).map_err(|()| Error::usage(named()))?;
         let (_, path) = ObjectStoreScheme::parse(&url).context(named)?;
         Ok(Self { url, store: Arc::new(DurableStore::default()), path, directory: Some(directory) })
@@ -69,16 +71,6 @@ impl Location {
     /// The place as a person would write it.
     pub(super) fn name(&self) -> String {
         self.directory.as_ref().map_or_else(|| self.url.to_string(), |directory| directory.display().to_string())
-    }
-}
-
-/// An absolute path without links or dots, though its end may not exist yet.
-fn canonical(path: &Path) -> io::Result<PathBuf> {
-    match (path.canonicalize(), path.parent(), path.file_name()) {
-        (Err(error), Some(parent), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(canonical(parent)?.join(name))
-        }
-        (found, ..) => found,
     }
 }
 

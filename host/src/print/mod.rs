@@ -94,6 +94,15 @@ impl Printer {
         }
     }
 
+    /// A line beside the result that nobody should miss.
+    pub(crate) fn warn(&self, line: &str) {
+        if self.json {
+            to_stderr(&format!("{}\n", serde_json::json!({ "warning": line })));
+        } else {
+            to_stderr(&format!("{} {}\n", paint(Look::Bad, "warning:", self.err.color), text::visible_lines(line)));
+        }
+    }
+
     /// A report, for a machine: one JSON object on one line.
     pub(crate) fn object(&self, report: &impl Serialize) -> Result<()> {
         to_stdout(&format!("{}\n", json::object(report)?))

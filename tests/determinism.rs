@@ -52,6 +52,18 @@ fn nightly_runs() {
 }
 
 #[test]
+fn flows_that_come_late_are_told_and_made_good() {
+    let demo = Demo::new();
+    demo.scratch.done("mv hospital/archive/date=2026-03-05 late");
+    demo.wardflow("analyze");
+    demo.scratch.done("mv late hospital/archive/date=2026-03-05");
+    let ran = demo.scratch.run("wardflow -C hospital analyze");
+    assert!(ran.code == Some(1) && ran.stdout.contains("slices that changed since"), "{ran:#?}");
+    demo.wardflow("analyze --rerun");
+    check(&demo, "flows that came late");
+}
+
+#[test]
 fn a_second_run_changes_nothing() {
     let demo = Demo::analysed();
     let said = demo.wardflow("analyze");

@@ -60,3 +60,15 @@ fn a_plugin_that_always_traps_is_stopped() {
     let lines: Vec<_> = counted.lines().collect();
     assert_eq!(lines, ["example/faulty,faulted,20", "example/faulty,not_run,0", "wardflow/scan,complete,0"]);
 }
+
+#[test]
+fn a_plugin_that_cannot_be_compiled_stops_no_other() {
+    let scratch = workspace("observe", "(drop (i32.add (i64.const 1) (i32.const 1)))");
+    let ran = scratch.run("wardflow -C w analyze");
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let verdict = ran.stdout.lines().last().unwrap_or_default();
+    assert!(verdict.contains("example/faulty was not let run (it cannot be compiled: "), "{ran:#?}");
+    let statuses = "SELECT plugin, status FROM coverage ORDER BY plugin";
+    let counted = scratch.done(&format!("wardflow -C w sql '{statuses}' --format csv | tail -n +2"));
+    assert_eq!(counted.lines().collect::<Vec<_>>(), ["example/faulty,not_run", "wardflow/scan,complete"]);
+}

@@ -54,13 +54,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Keeps what one slice gives back for the next one: freed memory goes to the system after a second, not after the
+/// Keeps what one slice gives back for the next one: freed memory goes to the system after a minute, not after the
 /// allocator's 10 ms. Taking it anew costs a quarter of an analysis, for the system clears every page.
 fn keep_freed_memory() {
     // In mimalloc.h, which the binding does not name.
     const MI_OPTION_PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
     // SAFETY: it sets a number in the allocator before other threads are there.
-    unsafe { libmimalloc_sys::mi_option_set_default(MI_OPTION_PURGE_DELAY, 1_000) };
+    unsafe { libmimalloc_sys::mi_option_set_default(MI_OPTION_PURGE_DELAY, 60_000) };
 }
 
 fn run(args: Args, printer: &Printer) -> Result<Outcome> {

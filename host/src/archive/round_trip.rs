@@ -252,6 +252,12 @@ async fn a_source_is_ingested_once() {
     assert_eq!((again.flows, again.digest), (2, added.digest.clone()));
     assert_eq!(tree(archive.directory().unwrap()), before);
 
+    let date = archive.directory().unwrap().join("date=2024-05-01");
+    fs::remove_file(fs::read_dir(&date).unwrap().next().unwrap().unwrap().path()).unwrap();
+    let mended = ingest(&archive, &log).await;
+    assert!(matches!(mended.status, SourceStatus::Added) && mended.flows == 2, "{mended:?}");
+    assert!(matches!(ingest(&archive, &log).await.status, SourceStatus::AlreadyThere));
+
     let rejects = read(&archive, &format!("{}/{}.parquet", rejects::directory(), &added.digest[..16]));
     assert_eq!(rejects[0].num_rows(), 1);
     assert_eq!(rejects[0].column(1).as_primitive::<UInt64Type>().value(0), 5);

@@ -141,7 +141,8 @@ impl Report {
         if unwatched > 0 {
             but.push(format!("{} that no plugin watches", counted(unwatched, "device")));
         }
-        if self.flows_without_device > 0 {
+        // A few are ordinary: a device that asks for its first address has none.
+        if self.flows_without_device * 100 > self.flows {
             let flows = counted(self.flows_without_device, "flow");
             but.push(format!(
                 "{flows} with no internal end (`internal` in wardflow.toml says which addresses are yours)"

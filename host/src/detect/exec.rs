@@ -10,12 +10,12 @@ use std::{
 
 use arrow::array::RecordBatch;
 use datafusion::{
-    common::{DataFusionError, Result, exec_err, internal_err, tree_node::TreeNodeRecursion},
+    common::{DataFusionError, Result, exec_err},
     execution::{SendableRecordBatchStream, TaskContext, memory_pool::MemoryConsumer},
-    physical_expr::{Distribution, EquivalenceProperties, PhysicalExpr, expressions::col},
+    physical_expr::{Distribution, EquivalenceProperties, expressions::col},
     physical_plan::{
-        ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties,
-        InputDistributionRequirements, Partitioning, PlanProperties, ReplaceChildrenOptions,
+        DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
+        Partitioning, PlanProperties,
         execution_plan::{Boundedness, EmissionType},
         metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, Time},
         stream::RecordBatchReceiverStream,
@@ -28,6 +28,7 @@ use wardflow_manifest::Column;
 use super::{
     Output, PluginRun, ShardCoverage, Slice,
     buffer::ShardBuffers,
+    node::one_input,
     output,
     resolve::Shared,
     rows::ShardRows,
@@ -87,17 +88,7 @@ impl DisplayAs for DetectExec {
 }
 
 impl ExecutionPlan for DetectExec {
-    fn name(&self) -> &'static str {
-        "DetectExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
+    one_input!("DetectExec", |plan, input| Self::new(input, Arc::clone(&plan.run)));
 
     fn input_distribution_requirements(&self) -> InputDistributionRequirements {
         let shard = col("shard", &self.input.schema());
@@ -105,28 +96,6 @@ impl ExecutionPlan for DetectExec {
             Ok(shard) => Distribution::KeyPartitioned(vec![shard]),
             Err(_) => Distribution::SinglePartition,
         }])
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) if children.is_empty() => Ok(Arc::new(Self::new(input, Arc::clone(&self.run)))),
-            _ => internal_err!("DetectExec has one input"),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

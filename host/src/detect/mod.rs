@@ -17,6 +17,7 @@ mod group;
 mod groups;
 mod incoming;
 mod layout;
+mod node;
 mod observe;
 mod output;
 mod plugin;

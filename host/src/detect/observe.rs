@@ -11,17 +11,17 @@ use arrow::{
     datatypes::{DataType, SchemaRef, TimestampMicrosecondType, UInt32Type},
 };
 use datafusion::{
-    common::{Result, internal_err, tree_node::TreeNodeRecursion},
+    common::Result,
     execution::{SendableRecordBatchStream, TaskContext},
-    physical_expr::{EquivalenceProperties, PhysicalExpr},
+    physical_expr::EquivalenceProperties,
     physical_plan::{
-        ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning,
-        PlanProperties, ReplaceChildrenOptions, stream::RecordBatchStreamAdapter,
+        DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
+        stream::RecordBatchStreamAdapter,
     },
 };
 use futures::{StreamExt, future};
 
-use super::{Observed, gaps::Counts};
+use super::{Observed, gaps::Counts, node::one_input};
 use crate::flow::time_type;
 
 /// Reads what the sensors delivered.
@@ -55,41 +55,7 @@ impl DisplayAs for ObserveExec {
 }
 
 impl ExecutionPlan for ObserveExec {
-    fn name(&self) -> &'static str {
-        "ObserveExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) if children.is_empty() => {
-                Ok(Arc::new(Self::new(input, Arc::clone(&self.observed), self.schema())))
-            }
-            _ => internal_err!("ObserveExec has one input"),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
+    one_input!("ObserveExec", |plan, input| Self::new(input, Arc::clone(&plan.observed), plan.schema()));
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context)?;

@@ -180,10 +180,12 @@ pub(crate) struct Analyze {
 /// Statements only read: SELECT, WITH, VALUES, EXPLAIN, SHOW, DESCRIBE.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
-Tables: flows, device_flows, devices, address_bindings, findings, finding_slices, observations, coverage, runs,
-        plugins, rejects
-Functions: detect('vendor/name'), evidence('finding id'), cidr_match(ip, '10.0.0.0/8'), ip_scope(ip),
-           device_of(ip, mac, time)
+Tables:
+  flows, device_flows, devices, address_bindings, findings, finding_slices, observations,
+  coverage, runs, plugins, rejects
+Functions:
+  detect('vendor/name'), evidence('finding id'), cidr_match(ip, '10.0.0.0/8'), ip_scope(ip),
+  device_of(ip, mac, time)
 
 Formats:
   table    for people; at most 1,000 rows, and a last line that says so

@@ -196,9 +196,6 @@ impl Columns {
         }
         let ip = optional(1, get(1), "must be an IPv4 or IPv6 address", |text| text.parse().ok())?;
         let mac = optional(2, get(2), "must be a MAC address such as 00:1a:2b:3c:4d:5e", mac)?;
-        if ip.is_none() && mac.is_none() {
-            return Err(Wrong::new(1, "", "must be given where there is no mac"));
-        }
         let time_rule = "must be a time such as 2024-05-01, 2024-05-01 07:30 or 2024-05-01T07:30:00+02:00";
         let valid_from = optional(3, get(3), time_rule, time)?.unwrap_or(i64::MIN);
         let valid_to = optional(4, get(4), time_rule, time)?.unwrap_or(i64::MAX);
@@ -291,7 +288,7 @@ fn time_text(time: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{read_csv, read_inventory, write_inventory_csv};
+    use super::{check_addresses, read_csv, read_inventory, write_inventory_csv};
 
     const GOOD: &str = "Device ID,IP,mac,Valid-From,valid_to,class,firmware\n\
         pump-1,10.0.0.7,00-1A-2B-3C-4D-5E,2024-05-01,2024-05-01T12:00:00+02:00,infusion-pump,2.1\n\
@@ -353,6 +350,9 @@ mod tests {
         check("ip\n10.0.0.1\n", "it has no column device, the hospital's name of the device");
         check("device,IP,ip\n", "it has the column ip twice");
         check("device,ip\na,10.0.0.1\nb,10.0.0\n", "line 3: ip is \"10.0.0\"; it must be an IPv4 or IPv6 address");
+        let inventory = [read_csv("device,ip,valid_to\na,10.0.0.1,2024-05-01\nb,10.0.0.1,\n".as_bytes()).unwrap()];
+        let error = check_addresses(&inventory.concat()).unwrap_err();
+        assert_eq!(error.to_string(), "10.0.0.1 is a and b at one time; an address is one device at a time");
         check("device,mac\na,00:1a\n", "line 2: mac is \"00:1a\"; it must be a MAC address such as 00:1a:2b:3c:4d:5e");
         check("device,ip\n,10.0.0.1\n", "line 2: device is \"\"; it must not be empty");
         check(

@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn report(plugin: PluginCoverage) -> Report {
-        let plugin = PluginCoverage { plugin: "acme/pump".into(), complete: 3, ..plugin };
+        let plugin = PluginCoverage { plugin: "acme/pump".into(), complete: 3, devices: 1, ..plugin };
         Report { slices: 4, planned: 4, plugins: vec![plugin], ..Report::default() }
     }
 

@@ -178,23 +178,23 @@ impl SliceRun {
         let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(&self.shared.directory, self.slice))).clone();
         let memory = self.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
         let _guest_memory = buffers.reserve(memory).map_err(|_| self.too_little_memory(memory))?;
-        for shard in buffers.shards() {
-            let (columns, reservation) = buffers.take(shard).await?;
-            let (run, facts, counters) = (Arc::clone(&self), Arc::clone(&facts), counters.clone());
-            let mut guard = StopOnDrop(Some(self.stop.clone()));
-            let outputs = tokio::task::spawn_blocking(move || {
-                let _held = reservation;
-                run.run_shard(shard, columns, &facts, &counters)
-            });
-            let outputs = outputs.await.map_err(|error| DataFusionError::External(Box::new(error)))??;
-            guard.0 = None;
-            for output in outputs {
-                if sender.send(Ok(output.into_batch()?)).await.is_err() {
-                    return Ok(());
+        let mut guard = StopOnDrop(Some(self.stop.clone()));
+        // On one thread from copying rows to dropping them: what another thread frees is not taken again at once.
+        let handle = tokio::runtime::Handle::current();
+        let shards = tokio::task::spawn_blocking(move || {
+            for shard in buffers.shards() {
+                let (columns, _held) = handle.block_on(buffers.take(shard))?;
+                for output in self.run_shard(shard, columns, &facts, &counters)? {
+                    if sender.blocking_send(Ok(output.into_batch()?)).is_err() {
+                        return Ok(());
+                    }
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        });
+        let done = shards.await.map_err(|error| DataFusionError::External(Box::new(error)))?;
+        guard.0 = None;
+        done
     }
 
     fn run_shard(

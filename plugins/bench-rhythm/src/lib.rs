@@ -14,7 +14,7 @@ pub struct RhythmOfServices {
 }
 
 /// The services of a device: those that it used last, if they are many.
-type Services = Bounded<(u64, u16), Rhythm, 512>;
+type Services = Bounded<(u64, u16), Rhythm, 1024>;
 
 /// What the manifest describes.
 #[derive(Deserialize)]

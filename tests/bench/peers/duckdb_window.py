@@ -10,6 +10,7 @@ import duckdb
 directory, threads = sys.argv[1], int(sys.argv[2])
 connection = duckdb.connect()
 connection.execute(f"SET threads = {threads}")
+connection.execute("SET enable_progress_bar = false")
 connection.execute("SET preserve_insertion_order = false")
 flows = f"read_parquet('{directory}/**/*.parquet', hive_partitioning = false)"
 began = time.perf_counter()

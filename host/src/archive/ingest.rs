@@ -155,8 +155,9 @@ async fn add(
 ) -> Result<SourceStatus, Failure> {
     let archive = lock.archive();
     let path = source.path.map_err(Failure::Source)?;
-    let (read, lengths) = (path.clone(), known.clone());
-    let identity = blocking(move || input::identify(&read, &lengths)).await?;
+    let (read, lengths) = (path.clone(), std::mem::take(known));
+    let (identity, lengths) = blocking(move || (input::identify(&read, &lengths), lengths)).await?;
+    *known = lengths;
     let Identity { digest, content, file, begins_with } =
         identity.context(|| "it cannot be read".into()).map_err(Failure::Source)?;
     report.digest.clone_from(&digest);

@@ -179,7 +179,7 @@ impl SliceRun {
         let memory = self.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
         let _guest_memory = buffers.reserve(memory).map_err(|_| self.too_little_memory(memory))?;
         let mut guard = StopOnDrop(Some(self.stop.clone()));
-        // On one thread from copying rows to dropping them: what another thread frees is not taken again at once.
+        // Guests run for long, so they run where blocking is allowed; one task for all shards, whose rows never move.
         let handle = tokio::runtime::Handle::current();
         let shards = tokio::task::spawn_blocking(move || {
             for shard in buffers.shards() {

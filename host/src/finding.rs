@@ -181,7 +181,8 @@ pub fn schema() -> SchemaRef {
     ]))
 }
 
-/// Fields of one of a finding's `examples`: a flow as the device saw it.
+/// Fields of one of a finding's `examples`: a flow as the device saw it. Its end and its peer are always there; the others
+/// are null where the plugin does not declare them.
 pub fn example_fields() -> Fields {
     Fields::from(vec![
         Field::new("start_time", time_type(), true),

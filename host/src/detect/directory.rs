@@ -52,9 +52,12 @@ pub struct Directory {
 pub(super) struct Tables {
     pub(super) devices: Vec<Device>,
     pub(super) endpoints: Vec<Arc<Endpoint>>,
+    /// What a device can meet: an endpoint, and the number of the device behind it at the time, `NONE` for none.
+    pub(super) peers: Vec<(u32, u32)>,
     pub(super) names: Vec<String>,
     device_numbers: HashMap<String, u32>,
     endpoint_numbers: HashMap<IpAddr, u32>,
+    peer_numbers: HashMap<(u32, u32), u32>,
     name_numbers: HashMap<String, u32>,
 }
 
@@ -154,6 +157,22 @@ impl Directory {
         (number, endpoint)
     }
 
+    /// The number of an endpoint with the device behind it.
+    pub(super) fn peer(&self, endpoint: u32, device: u32) -> u32 {
+        let peer = (endpoint, device);
+        if let Some(number) = self.read().peer_numbers.get(&peer) {
+            return *number;
+        }
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = tables.peer_numbers.get(&peer) {
+            return *number;
+        }
+        let number = next(tables.peers.len());
+        tables.peers.push(peer);
+        tables.peer_numbers.insert(peer, number);
+        number
+    }
+
     /// The device that a MAC address belongs to at a time.
     pub(super) fn device_of_mac(&self, mac: [u8; 6], at: i64) -> Option<u32> {
         let entry = self.world.inventory.bindings_of_mac(mac).find(|entry| entry.is_valid(at))?;
@@ -223,6 +242,11 @@ impl Directory {
 }
 
 impl Tables {
+    /// The address of a peer.
+    pub(super) fn endpoint_of_peer(&self, peer: u32) -> &Endpoint {
+        &self.endpoints[self.peers[peer as usize].0 as usize]
+    }
+
     fn endpoint_of(&self, ip: IpAddr) -> Option<(u32, Arc<Endpoint>)> {
         let number = *self.endpoint_numbers.get(&ip)?;
         Some((number, Arc::clone(&self.endpoints[number as usize])))

@@ -28,6 +28,7 @@ use wardflow_manifest::Column;
 use super::{
     Output, PluginRun, ShardCoverage, Slice,
     buffer::ShardBuffers,
+    chunks::Chunks,
     node::one_input,
     output,
     resolve::Shared,
@@ -37,7 +38,7 @@ use super::{
 };
 use crate::{
     coverage::Status,
-    detector::{Fault, FaultKind, Stop, Values},
+    detector::{Fault, FaultKind, Stop},
 };
 
 /// Runs plugins over the resolved flows of a slice.
@@ -52,8 +53,6 @@ pub struct DetectExec {
 /// What all partitions use.
 #[derive(Debug)]
 pub(super) struct SliceRun {
-    pub(super) slice: Slice,
-    pub(super) plugins: Vec<PluginRun>,
     pub(super) shared: Arc<Shared>,
     pub(super) stop: Stop,
     /// Made once every flow of the slice is resolved.
@@ -80,9 +79,9 @@ impl DisplayAs for DetectExec {
             let columns: Vec<_> = manifest.columns.iter().map(|column| column.name()).collect();
             format!("{} {} sees [{}]", manifest.id, manifest.version, columns.join(", "))
         };
-        let plugins: Vec<_> = self.run.plugins.iter().map(plugin).collect();
+        let plugins: Vec<_> = self.run.shared.plugins.iter().map(plugin).collect();
         let time = |at| jiff::Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |at| at.to_string());
-        let Slice { start, end } = self.run.slice;
+        let Slice { start, end } = self.run.shared.slice;
         write!(f, "DetectExec: slice=[{}, {}), plugins=[{}]", time(start), time(end), plugins.join("; "))
     }
 }
@@ -172,19 +171,19 @@ impl SliceRun {
         while let Some(batch) = input.next().await {
             let batch = batch?;
             counters.rows_in.add(batch.num_rows());
-            buffers.append(batch)?;
+            buffers.append(&batch)?;
         }
         drop(input);
-        let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(&self.shared.directory, self.slice))).clone();
-        let memory = self.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
+        let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(&self.shared.directory, self.shared.slice))).clone();
+        let memory = self.shared.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
         let _guest_memory = buffers.reserve(memory).map_err(|_| self.too_little_memory(memory))?;
         let mut guard = StopOnDrop(Some(self.stop.clone()));
         // Guests run for long, so they run where blocking is allowed; one task for all shards, whose rows never move.
         let handle = tokio::runtime::Handle::current();
         let shards = tokio::task::spawn_blocking(move || {
             for shard in buffers.shards() {
-                let (columns, _held) = handle.block_on(buffers.take(shard))?;
-                for output in self.run_shard(shard, columns, &facts, &counters)? {
+                let (rows, _held) = handle.block_on(buffers.take(shard))?;
+                for output in self.run_shard(shard, rows, &facts, &counters)? {
                     if sender.blocking_send(Ok(output.into_batch()?)).is_err() {
                         return Ok(());
                     }
@@ -200,14 +199,14 @@ impl SliceRun {
     fn run_shard(
         &self,
         shard: u8,
-        columns: Vec<Values>,
+        rows: Chunks,
         facts: &Arc<SliceFacts>,
         counters: &Counters,
     ) -> Result<Vec<Output>> {
-        let rows = Arc::new(ShardRows::new(columns, &self.shared.layout, facts));
+        let rows = Arc::new(ShardRows::new(rows, &self.shared.layout, facts));
         let gaps = self.shared.observed.gaps();
         let mut whole = ShardOutcome::default();
-        for plugin in &self.plugins {
+        for plugin in &self.shared.plugins {
             if let Some(coverage) = self.unsuited(plugin, shard) {
                 whole.coverage.extend(coverage);
                 continue;
@@ -215,7 +214,7 @@ impl SliceRun {
             let run = ShardRun {
                 plugin,
                 shard,
-                slice: self.slice,
+                slice: self.shared.slice,
                 rows: &rows,
                 context: facts,
                 gaps: &gaps,
@@ -234,8 +233,8 @@ impl SliceRun {
                 Err(fault) => return exec_err!("plugin {}: {fault}", plugin.id()),
             }
         }
-        whole.coverage.extend(self.outside_every_scope(&rows, facts));
-        whole.into_outputs(self.slice)
+        whole.coverage.extend(self.outside_every_scope(shard));
+        whole.into_outputs(self.shared.slice)
     }
 
     /// The coverage of a plugin whose requirements the slice's records do not meet. Its devices keep their states, and
@@ -254,13 +253,12 @@ impl SliceRun {
         Some(vec![row])
     }
 
-    /// Devices with flows that no plugin watches.
-    fn outside_every_scope(&self, rows: &ShardRows, facts: &SliceFacts) -> Option<ShardCoverage> {
-        let unwatched = rows.devices.iter().filter(|device| {
-            let known = facts.directory.facts(facts.id(device.device), self.slice.start);
-            !self.plugins.iter().any(|plugin| plugin.watches(&known))
-        });
-        let (devices, flows) = unwatched.fold((0, 0), |(devices, flows), d| (devices + 1, flows + d.rows.len() as u64));
+    /// A shard's devices with flows that no plugin watches.
+    fn outside_every_scope(&self, shard: u8) -> Option<ShardCoverage> {
+        let tables = self.shared.directory.read();
+        let unwatched = self.shared.unwatched.devices().into_iter();
+        let own = unwatched.filter(|(device, _)| tables.devices[*device as usize].shard == shard);
+        let (devices, flows) = own.fold((0, 0), |(devices, flows), (_, more)| (devices + 1, flows + more));
         (devices > 0).then(|| ShardCoverage {
             plugin: None,
             device_id: None,

@@ -1,8 +1,9 @@
 //! The rows of a shard in order: by device, and of one device as the contract orders its flows.
 
-use std::{cmp::Ordering, ops::Range};
+use std::ops::Range;
 
 use super::{
+    chunks::Chunks,
     layout::{Carried, Layout},
     resolve::NONE,
     slice_facts::SliceFacts,
@@ -14,20 +15,31 @@ use crate::detector::Values;
 pub(super) struct DeviceRows {
     pub(super) device: u32,
     pub(super) rows: Range<usize>,
-    /// Runs of rows that nothing but a plugin's own columns can tell apart.
+    /// Runs of rows that end together. How they are ordered depends on what a plugin sees of them.
     pub(super) ties: Vec<Range<usize>>,
 }
 
-/// Orders a shard's rows: by device id, then end, start, peer, ports and protocol. A counting sort by device; the rows of
-/// one device are sorted by time only if they are out of order, and further only where times are equal.
-pub(super) fn group(columns: &[Values], layout: &Layout, facts: &SliceFacts) -> (Vec<u32>, Vec<DeviceRows>) {
-    let keys = Keys::new(columns, layout, facts);
+/// A shard's rows in order.
+pub(super) struct Grouped {
+    /// The devices that have rows, by id.
+    pub(super) devices: Vec<DeviceRows>,
+    /// Numbers of the rows, in order.
+    pub(super) order: Vec<u32>,
+    /// When each flow ended, in that order.
+    pub(super) ends: Vec<i64>,
+}
+
+/// Orders a shard's rows by device id and end time: a counting sort by device; the rows of one device are sorted by time
+/// only if they are out of order.
+pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Grouped {
+    let position = |carried| layout.position(carried).unwrap_or(usize::MAX);
+    let of_rows = || chunks.numbers(position(Carried::Device));
     let mut counts = vec![0_u32; facts.device_count()];
     let mut present = Vec::new();
-    for device in keys.devices.iter().filter(|device| **device != NONE) {
-        let count = &mut counts[*device as usize];
+    for device in of_rows().filter(|device| *device != NONE) {
+        let count = &mut counts[device as usize];
         if *count == 0 {
-            present.push(*device);
+            present.push(device);
         }
         *count += 1;
     }
@@ -42,80 +54,50 @@ pub(super) fn group(columns: &[Values], layout: &Layout, facts: &SliceFacts) -> 
         total += count;
     }
     let mut order = vec![0_u32; total as usize];
-    for (row, device) in (0_u32..).zip(keys.devices) {
-        if *device != NONE {
-            let place = &mut next[*device as usize];
+    for (row, device) in (0_u32..).zip(of_rows()) {
+        if device != NONE {
+            let place = &mut next[device as usize];
             order[*place as usize] = row;
             *place += 1;
         }
     }
+    let Values::I64(mut ends) = chunks.gather(position(Carried::End), &order) else {
+        return Grouped { devices: Vec::new(), order: Vec::new(), ends: Vec::new() };
+    };
     for device in &mut devices {
-        device.ties = keys.sort(&mut order[device.rows.clone()], device.rows.start);
+        let rows = device.rows.clone();
+        sort(&mut order[rows.clone()], &mut ends[rows.clone()]);
+        device.ties = ties(&ends[rows.clone()], rows.start);
     }
-    (order, devices)
+    Grouped { devices, order, ends }
 }
 
-/// What orders a device's flows, before the plugin's own columns.
-struct Keys<'a> {
-    devices: &'a [u32],
-    end: &'a [i64],
-    start: &'a [i64],
-    peer: &'a [u32],
-    peer_device: &'a [u32],
-    local_port: &'a [u16],
-    peer_port: &'a [u16],
-    protocol: &'a [u8],
-    facts: &'a SliceFacts,
+/// Sorts a device's rows by their ends, if they are not in order. They come in a few runs that are, which a stable sort
+/// merges.
+fn sort(rows: &mut [u32], ends: &mut [i64]) {
+    if ends.is_sorted() {
+        return;
+    }
+    let mut pairs: Vec<_> = ends.iter().copied().zip(rows.iter().copied()).collect();
+    pairs.sort_by_key(|(end, _)| *end);
+    for (place, (end, row)) in pairs.into_iter().enumerate() {
+        (ends[place], rows[place]) = (end, row);
+    }
 }
 
-impl<'a> Keys<'a> {
-    fn new(columns: &'a [Values], layout: &Layout, facts: &'a SliceFacts) -> Self {
-        let column = |carried| layout.position(carried).and_then(|position| columns.get(position));
-        Self {
-            devices: column(Carried::Device).and_then(Values::as_u32).unwrap_or_default(),
-            end: column(Carried::End).and_then(Values::as_i64).unwrap_or_default(),
-            start: column(Carried::Start).and_then(Values::as_i64).unwrap_or_default(),
-            peer: column(Carried::Peer).and_then(Values::as_u32).unwrap_or_default(),
-            peer_device: column(Carried::PeerDevice).and_then(Values::as_u32).unwrap_or_default(),
-            local_port: column(Carried::LocalPort).and_then(Values::as_u16).unwrap_or_default(),
-            peer_port: column(Carried::PeerPort).and_then(Values::as_u16).unwrap_or_default(),
-            protocol: column(Carried::Protocol).and_then(Values::as_u8).unwrap_or_default(),
-            facts,
+/// Runs of equal ends, counted from `first`.
+fn ties(ends: &[i64], first: usize) -> Vec<Range<usize>> {
+    let mut ties = Vec::new();
+    let mut from = 0;
+    while from + 1 < ends.len() {
+        let mut until = from + 1;
+        while until < ends.len() && ends[until] == ends[from] {
+            until += 1;
         }
-    }
-
-    /// Sorts the rows of a device. Returns the runs of rows that compare equal, counted from `first`.
-    fn sort(&self, rows: &mut [u32], first: usize) -> Vec<Range<usize>> {
-        let end = |row: &u32| self.end[*row as usize];
-        if !rows.is_sorted_by_key(end) {
-            // Rows come in a few runs that are in order, which a stable sort merges.
-            rows.sort_by_key(end);
+        if until - from > 1 {
+            ties.push(first + from..first + until);
         }
-        let mut ties = Vec::new();
-        let mut from = 0;
-        for simultaneous in rows.chunk_by_mut(|a, b| end(a) == end(b)) {
-            if simultaneous.len() > 1 {
-                simultaneous.sort_unstable_by(|a, b| self.compare_simultaneous(*a, *b));
-                let mut at = first + from;
-                for same in simultaneous.chunk_by(|a, b| self.compare_simultaneous(*a, *b).is_eq()) {
-                    if same.len() > 1 {
-                        ties.push(at..at + same.len());
-                    }
-                    at += same.len();
-                }
-            }
-            from += simultaneous.len();
-        }
-        ties
+        from = until;
     }
-
-    fn compare_simultaneous(&self, a: u32, b: u32) -> Ordering {
-        let (a, b) = (a as usize, b as usize);
-        let pseudonym = |row: usize| self.facts.peer(self.peer[row], self.peer_device[row]).pseudonym;
-        let ports = |row: usize| (self.local_port[row], self.peer_port[row], self.protocol[row]);
-        self.start[a]
-            .cmp(&self.start[b])
-            .then_with(|| pseudonym(a).cmp(&pseudonym(b)))
-            .then_with(|| ports(a).cmp(&ports(b)))
-    }
+    ties
 }

@@ -5,21 +5,21 @@ use std::{borrow::Cow, sync::Arc};
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt8Array, UInt16Array,
-        UInt64Array,
+        UInt64Array, new_empty_array,
     },
     compute::cast,
     datatypes::{TimestampMicrosecondType, UInt8Type, UInt16Type, UInt64Type},
 };
-use datafusion::common::{Result, exec_err, internal_err};
+use datafusion::common::{Result, exec_err};
 
 use crate::flow;
 
-/// The columns that were read. Those that a flow must have are without null.
+/// The columns that were read. Those that a flow must have are without null, and empty if nobody asked for them.
 pub(super) struct Flows {
-    pub(super) start: TimestampMicrosecondArray,
     pub(super) end: TimestampMicrosecondArray,
     pub(super) src_ip: StringViewArray,
     pub(super) dst_ip: StringViewArray,
+    pub(super) start: TimestampMicrosecondArray,
     pub(super) src_port: UInt16Array,
     pub(super) dst_port: UInt16Array,
     pub(super) protocol: UInt8Array,
@@ -46,7 +46,7 @@ impl Flows {
             match column(name)? {
                 Some(column) if column.null_count() == 0 => Ok(column),
                 Some(_) => exec_err!("column `{name}` of the archive has rows without a value; a flow has one"),
-                None => internal_err!("flows without column `{name}`"),
+                None => Ok(new_empty_array(canonical.field_with_name(name)?.data_type())),
             }
         };
         let text = |name: &str| -> Result<_> { Ok(column(name)?.map(|c| c.as_string_view().clone())) };

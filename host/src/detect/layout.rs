@@ -12,12 +12,10 @@ pub(super) enum Carried {
     Shard,
     /// The device's number in the directory.
     Device,
-    /// The peer's number among the directory's endpoints.
+    /// The peer's number in the directory.
     Peer,
-    /// The peer's number among the directory's devices; `u32::MAX` if it is none.
-    PeerDevice,
-    Start,
     End,
+    Start,
     Direction,
     LocalPort,
     PeerPort,
@@ -34,19 +32,18 @@ pub(super) enum Carried {
 
 use Carried::{
     BytesReceived, BytesSent, ConnState, Device, Direction, End, LocalPort, Name, PacketsReceived, PacketsSent, Peer,
-    PeerDevice, PeerPort, Protocol, Service, Shard, Start,
+    PeerPort, Protocol, Service, Shard, Start,
 };
 
 impl Carried {
-    /// What every row carries: it is what rows are grouped and ordered by.
-    const ALWAYS: [Self; 10] = [Shard, Device, Peer, PeerDevice, Start, End, Direction, LocalPort, PeerPort, Protocol];
+    /// What every row carries: whose it is, with whom, and when.
+    const ALWAYS: [Self; 4] = [Shard, Device, Peer, End];
 
     const fn name(self) -> &'static str {
         match self {
             Shard => "shard",
             Device => "device",
             Peer => "peer",
-            PeerDevice => "peer_device",
             Start => "start",
             End => "end",
             Direction => "direction",
@@ -67,7 +64,7 @@ impl Carried {
         match self {
             Shard | Direction | Protocol | ConnState => DataType::UInt8,
             LocalPort | PeerPort => DataType::UInt16,
-            Device | Peer | PeerDevice | Service | Name => DataType::UInt32,
+            Device | Peer | Service | Name => DataType::UInt32,
             BytesSent | BytesReceived | PacketsSent | PacketsReceived => DataType::UInt64,
             Start | End => DataType::Int64,
         }
@@ -76,18 +73,29 @@ impl Carried {
     /// The columns of the archive that it is made of.
     const fn sources(self) -> &'static [&'static str] {
         match self {
+            Shard | Device | Peer | Direction => &["src_ip", "dst_ip"],
+            End => &["end_time"],
+            Start => &["start_time", "end_time"],
+            // What stands there depends on the protocol.
+            LocalPort | PeerPort => &["src_port", "dst_port", "protocol"],
+            Protocol => &["protocol"],
             Service => &["service"],
-            Name => &["dst_name"],
+            // The name of a flow to a name server is another's.
+            Name => &["dst_name", "dst_port"],
             BytesSent | BytesReceived => &["src_bytes", "dst_bytes"],
             PacketsSent | PacketsReceived => &["src_packets", "dst_packets"],
             ConnState => &["conn_state"],
-            _ => &["start_time", "end_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol"],
         }
     }
 
     /// What a column of the contract is made of, beyond what every row carries.
     const fn of(column: Column) -> Option<Self> {
         match column {
+            Column::StartTime | Column::MinuteOfWeek | Column::PeerRole => Some(Start),
+            Column::Direction => Some(Direction),
+            Column::LocalPort => Some(LocalPort),
+            Column::PeerPort | Column::PeerPrevalence => Some(PeerPort),
+            Column::Protocol => Some(Protocol),
             Column::Service => Some(Service),
             Column::BytesSent => Some(BytesSent),
             Column::BytesReceived => Some(BytesReceived),
@@ -150,16 +158,17 @@ mod tests {
 
     fn check(columns: &[Column], names: bool, expected: &[&str]) {
         let layout = Layout::new(&columns.iter().copied().collect(), names, &[]);
-        let read: Vec<_> =
-            layout.sources().iter().copied().filter(|name| !crate::flow::REQUIRED.contains(name)).collect();
+        let read: Vec<_> = layout.sources().iter().copied().collect();
         assert_eq!(read, expected);
     }
 
     #[test]
     fn reads_only_what_is_declared() {
-        check(&[Column::EndTime, Column::Peer], false, &[]);
-        check(&[Column::BytesSent], false, &["dst_bytes", "src_bytes"]);
-        check(&[Column::PeerGroup], true, &["dst_name"]);
-        check(&[Column::ConnState, Column::Service], false, &["conn_state", "service"]);
+        check(&[Column::EndTime, Column::Peer], false, &["dst_ip", "end_time", "src_ip"]);
+        check(&[Column::BytesSent], false, &["dst_bytes", "dst_ip", "end_time", "src_bytes", "src_ip"]);
+        check(&[Column::PeerGroup], true, &["dst_ip", "dst_name", "dst_port", "end_time", "src_ip"]);
+        check(&[Column::PeerRole], false, &["dst_ip", "end_time", "src_ip", "start_time"]);
+        check(&[Column::ConnState], false, &["conn_state", "dst_ip", "end_time", "src_ip"]);
+        check(&[Column::PeerPort], false, &["dst_ip", "dst_port", "end_time", "protocol", "src_ip", "src_port"]);
     }
 }

@@ -10,6 +10,7 @@
 //! states: it knows neither archive nor lake nor wasmtime, and commits nothing.
 
 mod buffer;
+mod chunks;
 mod directory;
 mod exec;
 mod gaps;
@@ -31,6 +32,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text_numbers;
+mod unwatched;
 mod values;
 
 pub use directory::{Directory, World};

@@ -72,15 +72,15 @@ pub(super) struct Found {
     pub(super) examples: Vec<Example>,
 }
 
-/// An example flow as the device saw it.
+/// An example flow as the device saw it: its end and its peer, and of the rest what the plugin declares.
 #[derive(Clone, Debug)]
 pub(super) struct Example {
-    pub(super) start: i64,
+    pub(super) start: Option<i64>,
     pub(super) end: i64,
     pub(super) peer_ip: String,
-    pub(super) peer_port: u16,
-    pub(super) local_port: u16,
-    pub(super) protocol: u8,
+    pub(super) peer_port: Option<u16>,
+    pub(super) local_port: Option<u16>,
+    pub(super) protocol: Option<u8>,
 }
 
 const TAGS: [&str; 5] = ["finding", "observation", "state", "contact", "coverage"];
@@ -194,12 +194,12 @@ pub(super) fn findings(slice: Slice, found: &[Found]) -> Result<[Output; 2]> {
 fn examples(found: &[Found]) -> Result<ArrayRef> {
     let rows: Vec<_> = found.iter().flat_map(|f| &f.examples).collect();
     let columns: Vec<ArrayRef> = vec![
-        time(rows.iter().map(|e| e.start)),
+        Arc::new(rows.iter().map(|e| e.start).collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
         time(rows.iter().map(|e| e.end)),
         text(rows.iter().map(|e| Some(&e.peer_ip))),
-        small(rows.iter().map(|e| Some(i32::from(e.peer_port)))),
-        small(rows.iter().map(|e| Some(i32::from(e.local_port)))),
-        small(rows.iter().map(|e| Some(i32::from(e.protocol)))),
+        small(rows.iter().map(|e| e.peer_port.map(i32::from))),
+        small(rows.iter().map(|e| e.local_port.map(i32::from))),
+        small(rows.iter().map(|e| e.protocol.map(i32::from))),
     ];
     let values = StructArray::try_new(finding::example_fields(), columns, None)?;
     let element = Arc::new(Field::new("element", DataType::Struct(finding::example_fields()), true));

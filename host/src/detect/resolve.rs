@@ -1,6 +1,7 @@
 //! `ResolveExec`: flows with text addresses in, numbers out. After it there is no text.
 //!
-//! Every end of a flow that is a device gives a row as that device sees it, so a flow between two devices gives two.
+//! Every end of a flow that is a device in some plugin's scope gives a row as that device sees it, so a flow between two
+//! such devices gives two. Of the other devices only the flows are counted.
 
 use std::{fmt, sync::Arc};
 
@@ -21,10 +22,11 @@ use datafusion::{
 use futures::{StreamExt, stream};
 
 use super::{
-    Directory, Observed, SHARDS,
+    Directory, Observed, PluginRun, SHARDS, Slice,
     layout::{Carried, Layout},
     node::one_input,
     resolver::Resolver,
+    unwatched::Unwatched,
 };
 
 /// Stands for "no device" and "not recorded".
@@ -42,6 +44,8 @@ pub struct ResolveExec {
 /// What all partitions use.
 #[derive(Debug)]
 pub(super) struct Shared {
+    pub(super) slice: Slice,
+    pub(super) plugins: Vec<PluginRun>,
     pub(super) directory: Arc<Directory>,
     pub(super) observed: Arc<Observed>,
     pub(super) layout: Layout,
@@ -49,9 +53,17 @@ pub(super) struct Shared {
     pub(super) only: Option<Vec<String>>,
     /// The addresses of those devices, if they are known and nothing else is read.
     pub(super) addresses: Option<Vec<String>>,
+    /// Flows of devices that no plugin watches.
+    pub(super) unwatched: Unwatched,
 }
 
 impl Shared {
+    /// Whether a device is in some plugin's scope.
+    pub(super) fn watches(&self, device_id: &str) -> bool {
+        let facts = self.directory.facts(device_id, self.slice.start);
+        self.plugins.iter().any(|plugin| plugin.watches(&facts))
+    }
+
     /// Whether every flow is resolved, whomever it is of.
     pub(super) const fn is_everything(&self) -> bool {
         self.addresses.is_none()

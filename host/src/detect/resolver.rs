@@ -1,18 +1,21 @@
 //! Flows to rows: the ends of each flow become devices and peers, text becomes numbers.
 
-use std::{collections::HashSet, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, net::IpAddr, sync::Arc};
 
 use arrow::{
     array::{
-        Array, ArrayRef, Int64Array, RecordBatch, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+        Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray, UInt8Array, UInt16Array,
+        UInt32Array, UInt64Array,
     },
-    datatypes::SchemaRef,
+    compute::{cast, filter_record_batch},
+    datatypes::{SchemaRef, TimestampMicrosecondType},
 };
 use datafusion::common::Result;
 use foldhash::fast::FixedState;
 use wardflow_manifest::{ConnState, Direction, name_id};
 
 use super::{
+    Slice,
     directory::Endpoint,
     gaps::Counts,
     incoming::{Flows, volumes},
@@ -21,7 +24,7 @@ use super::{
     resolve::{NONE, Shared},
     text_numbers::TextNumbers,
 };
-use crate::zone::IpScope;
+use crate::{flow::time_type, zone::IpScope};
 
 /// RFC 1035, 4.2.
 const DNS_PORT: u16 = 53;
@@ -36,8 +39,8 @@ pub(super) struct Resolver {
     names: TextNumbers,
     services: TextNumbers,
     states: TextNumbers,
-    /// By device.
-    shards: Vec<u8>,
+    /// By device: its shard, or nothing if no plugin watches it.
+    shards: Vec<Option<u8>>,
     only: Option<HashSet<u32, FixedState>>,
     needs_mac: bool,
 }
@@ -51,25 +54,17 @@ pub(super) struct Resolved {
 }
 
 /// What is known of an address.
-struct Known {
-    endpoint: Arc<Endpoint>,
-    number: u32,
-    whose: Whose,
+enum Known {
+    /// The device behind it whenever, `NONE` for none, and its number as a peer.
+    Always { device: u32, peer: u32 },
+    /// Who is behind it depends on the time or on the MAC address.
+    Depends { endpoint: Arc<Endpoint>, number: u32 },
 }
 
-/// Which device is behind an address.
-#[derive(Clone, Copy)]
-enum Whose {
-    /// This one, whenever; `NONE` for none.
-    Always(u32),
-    /// It depends on the time or on the MAC address.
-    Depends,
-}
-
-/// One end of each flow: numbers of endpoint and device.
+/// One end of each flow: numbers of the device, and of what the other end meets. `NONE` of an address that is none.
 struct Ends {
-    endpoints: Vec<u32>,
     devices: Vec<u32>,
+    peers: Vec<u32>,
 }
 
 /// A flow as one of its ends sees it: the flow's row, and in the lowest bit whether it comes in.
@@ -107,6 +102,7 @@ impl Resolver {
     }
 
     pub(super) fn resolve(&mut self, batch: &RecordBatch) -> Result<Resolved> {
+        let batch = &within(batch, self.shared.slice)?;
         let flows = Flows::new(batch)?;
         let src = self.ends(&flows.src_ip, flows.src_mac.as_ref(), &flows);
         let dst = self.ends(&flows.dst_ip, flows.dst_mac.as_ref(), &flows);
@@ -125,27 +121,29 @@ impl Resolver {
         let numbers = self.addresses.of(addresses, NONE, |text| {
             let Ok(ip) = text.parse::<IpAddr>() else { return NONE };
             let (number, endpoint) = directory.endpoint(ip);
-            let whose = match endpoint.always() {
+            known.push(match endpoint.always() {
                 Some(device) if !(self.needs_mac && endpoint.scope == IpScope::Internal) => {
-                    Whose::Always(device.unwrap_or(NONE))
+                    let device = device.unwrap_or(NONE);
+                    Known::Always { device, peer: directory.peer(number, device) }
                 }
-                _ => Whose::Depends,
-            };
-            known.push(Known { endpoint, number, whose });
+                _ => Known::Depends { endpoint, number },
+            });
             (known.len() - 1) as u32
         });
-        let mut ends =
-            Ends { endpoints: Vec::with_capacity(numbers.len()), devices: Vec::with_capacity(numbers.len()) };
+        let (mut devices, mut peers) = (Vec::with_capacity(numbers.len()), Vec::with_capacity(numbers.len()));
         for (row, number) in numbers.into_iter().enumerate() {
-            let known = self.known.get(number as usize);
-            ends.endpoints.push(known.map_or(NONE, |known| known.number));
-            ends.devices.push(match known {
-                None => NONE,
-                Some(Known { whose: Whose::Always(device), .. }) => *device,
-                Some(Known { endpoint, .. }) => self.device(endpoint, macs, row, flows.end.value(row)).unwrap_or(NONE),
-            });
+            let (device, peer) = match self.known.get(number as usize) {
+                None => (NONE, NONE),
+                Some(Known::Always { device, peer }) => (*device, *peer),
+                Some(Known::Depends { endpoint, number }) => {
+                    let device = self.device(endpoint, macs, row, flows.end.value(row)).unwrap_or(NONE);
+                    (device, self.shared.directory.peer(*number, device))
+                }
+            };
+            devices.push(device);
+            peers.push(peer);
         }
-        ends
+        Ends { devices, peers }
     }
 
     /// The device at one end: by address and time, else by MAC address, else the internal address itself.
@@ -160,23 +158,29 @@ impl Resolver {
 
     /// What devices see, in the order of their shards, the shard of each sighting, and how many flows none sees.
     fn sightings(&mut self, src: &Ends, dst: &Ends) -> (Vec<Sighting>, Vec<u8>, usize) {
-        let mut found: Vec<(u8, Sighting)> = Vec::with_capacity(2 * src.devices.len());
+        let mut found: Vec<(u8, Sighting)> = Vec::with_capacity(src.devices.len());
+        let mut unwatched = Vec::new();
         let mut ends = [0_usize; 257];
         let mut unresolved = 0;
         for row in 0..src.devices.len() {
-            let before = found.len();
-            if src.endpoints[row] != NONE && dst.endpoints[row] != NONE {
+            let before = found.len() + unwatched.len();
+            if src.peers[row] != NONE && dst.peers[row] != NONE {
                 for (device, is_inbound) in [(src.devices[row], false), (dst.devices[row], true)] {
                     if device == NONE || self.only.as_ref().is_some_and(|only| !only.contains(&device)) {
                         continue;
                     }
-                    let shard = self.shard(device);
-                    ends[usize::from(shard) + 1] += 1;
-                    found.push((shard, Sighting::new(row as u32, is_inbound)));
+                    match self.shard(device) {
+                        Some(shard) => {
+                            ends[usize::from(shard) + 1] += 1;
+                            found.push((shard, Sighting::new(row as u32, is_inbound)));
+                        }
+                        None => unwatched.push(device),
+                    }
                 }
             }
-            unresolved += usize::from(found.len() == before);
+            unresolved += usize::from(found.len() + unwatched.len() == before);
         }
+        self.shared.unwatched.add(&unwatched);
         for shard in 1..ends.len() {
             ends[shard] += ends[shard - 1];
         }
@@ -191,13 +195,14 @@ impl Resolver {
         (sightings, shards, unresolved)
     }
 
-    fn shard(&mut self, device: u32) -> u8 {
+    fn shard(&mut self, device: u32) -> Option<u8> {
         let device = device as usize;
         if device >= self.shards.len() {
             let tables = self.shared.directory.read();
-            self.shards.extend(tables.devices[self.shards.len()..].iter().map(|device| device.shard));
+            let new = tables.devices[self.shards.len()..].iter();
+            self.shards.extend(new.map(|device| self.shared.watches(&device.id).then_some(device.shard)));
         }
-        self.shards.get(device).copied().unwrap_or(0)
+        self.shards.get(device).copied().flatten()
     }
 
     fn columns(
@@ -227,8 +232,7 @@ impl Resolver {
             match carried {
                 Carried::Shard => Arc::new(UInt8Array::from(std::mem::take(&mut shards))),
                 Carried::Device => Arc::new(UInt32Array::from(pick(sightings, &src.devices, &dst.devices))),
-                Carried::Peer => Arc::new(UInt32Array::from(pick(sightings, &dst.endpoints, &src.endpoints))),
-                Carried::PeerDevice => Arc::new(UInt32Array::from(pick(sightings, &dst.devices, &src.devices))),
+                Carried::Peer => Arc::new(UInt32Array::from(pick(sightings, &dst.peers, &src.peers))),
                 Carried::Start => Arc::new(Int64Array::from(each(sightings, |row| starts[row].min(times[row])))),
                 Carried::End => Arc::new(Int64Array::from(each(sightings, |row| times[row]))),
                 Carried::Direction => {
@@ -270,6 +274,19 @@ impl Resolver {
         };
         carried.into_iter().map(column).collect()
     }
+}
+
+/// The flows of a batch that end in the slice. A scan may give more: it leaves out no more than whole pages.
+fn within(batch: &RecordBatch, slice: Slice) -> Result<Cow<'_, RecordBatch>> {
+    let Some(column) = batch.column_by_name("end_time") else { return Ok(Cow::Borrowed(batch)) };
+    let ends = cast(column, &time_type())?;
+    let ends = ends.as_primitive::<TimestampMicrosecondType>();
+    let is_inside = |end: i64| slice.start <= end && end < slice.end;
+    if ends.values().iter().all(|end| is_inside(*end)) {
+        return Ok(Cow::Borrowed(batch));
+    }
+    let inside: BooleanArray = ends.iter().map(|end| end.map(is_inside)).collect();
+    Ok(Cow::Owned(filter_record_batch(batch, &inside)?))
 }
 
 impl TextNumbers {

@@ -1,7 +1,6 @@
 //! A shard's rows as the contract has them: grouped by device, in order, column by column.
 
 use std::{
-    cmp::Ordering,
     collections::HashMap,
     ops::Range,
     sync::{Arc, OnceLock},
@@ -12,7 +11,8 @@ use wardflow_manifest::{Column, PeerScope};
 
 use super::{
     Groups, PluginRun,
-    group::{DeviceRows, group},
+    chunks::Chunks,
+    group::{DeviceRows, Grouped, group},
     layout::{Carried, Layout},
     prevalence::Contact,
     slice_facts::{PeerFacts, SliceFacts},
@@ -29,20 +29,22 @@ pub(super) struct ShardRows {
     pub(super) devices: Vec<DeviceRows>,
     /// Positions in `carried`, in order.
     order: Vec<u32>,
-    /// The rows as they came, column by column as in the layout.
-    carried: Vec<Values>,
+    /// The rows as they came, with the layout's columns.
+    carried: Chunks,
     layout: Layout,
     facts: Arc<SliceFacts>,
+    peers: OnceLock<Vec<u32>>,
     /// Values by column of the contract.
     columns: [OnceLock<Option<Values>>; Column::ALL.len()],
 }
 
 impl ShardRows {
-    /// From the shard's rows in any order, column by column as in the layout.
-    pub(super) fn new(carried: Vec<Values>, layout: &Layout, facts: &Arc<SliceFacts>) -> Self {
-        let (order, devices) = group(&carried, layout, facts);
+    /// From the shard's rows in any order, with the layout's columns.
+    pub(super) fn new(carried: Chunks, layout: &Layout, facts: &Arc<SliceFacts>) -> Self {
+        let Grouped { devices, order, ends } = group(&carried, layout, facts);
         let columns = [const { OnceLock::new() }; Column::ALL.len()];
-        Self { devices, order, carried, layout: layout.clone(), facts: Arc::clone(facts), columns }
+        _ = columns[Column::EndTime as usize].set(Some(Values::I64(ends)));
+        Self { devices, order, carried, layout: layout.clone(), facts: Arc::clone(facts), peers: OnceLock::new(), columns }
     }
 
     /// A column's values; nothing of a column that was not read.
@@ -50,9 +52,14 @@ impl ShardRows {
         self.columns[column as usize].get_or_init(|| self.make(column)).as_ref()
     }
 
-    /// The number of a row's peer among the directory's endpoints.
-    pub(super) fn endpoint(&self, row: usize) -> u32 {
-        self.carried(Carried::Peer).and_then(Values::as_u32).map_or(0, |peers| peers[self.order[row] as usize])
+    /// The number of each row's peer in the directory.
+    pub(super) fn peers(&self) -> &[u32] {
+        self.peers.get_or_init(|| {
+            match self.layout.position(Carried::Peer).map(|position| self.carried.gather(position, &self.order)) {
+                Some(Values::U32(peers)) => peers,
+                _ => Vec::new(),
+            }
+        })
     }
 
     /// The contact of a row, as prevalence counts it.
@@ -60,10 +67,6 @@ impl ShardRows {
         let number = |column| self.column(column).map_or(0, |values| values.get(row));
         let port = u16::try_from(number(Column::PeerPort)).unwrap_or(0);
         Contact { class, peer: number(Column::Peer), port, device }
-    }
-
-    fn carried(&self, carried: Carried) -> Option<&Values> {
-        self.layout.position(carried).and_then(|position| self.carried.get(position))
     }
 
     fn make(&self, column: Column) -> Option<Values> {
@@ -80,33 +83,30 @@ impl ShardRows {
             Column::PacketsSent => Carried::PacketsSent,
             Column::PacketsReceived => Carried::PacketsReceived,
             Column::ConnState => Carried::ConnState,
-            Column::Peer => return Some(Values::U64(self.peers(|peer| peer.pseudonym))),
-            Column::PeerClass => return Some(Values::U32(self.peers(|peer| peer.class))),
-            Column::PeerZone => return Some(Values::U32(self.peers(|peer| peer.zone))),
+            Column::Peer => return Some(Values::U64(self.of_peers(|peer| peer.pseudonym))),
+            Column::PeerClass => return Some(Values::U32(self.of_peers(|peer| peer.class))),
+            Column::PeerZone => return Some(Values::U32(self.of_peers(|peer| peer.zone))),
             Column::PeerScope => return Some(Values::U8(self.scopes())),
             Column::PeerRole => return Some(Values::U8(self.roles())),
             Column::MinuteOfWeek => return Some(Values::U16(self.minutes())),
             // These differ from plugin to plugin.
             Column::PeerGroup | Column::PeerPrevalence => return None,
         };
-        Some(self.carried(carried)?.gather(&self.order))
+        Some(self.carried.gather(self.layout.position(carried)?, &self.order))
     }
 
-    fn peers<T>(&self, of: impl Fn(PeerFacts) -> T) -> Vec<T> {
-        let numbers = |carried| self.carried(carried).and_then(Values::as_u32).unwrap_or_default();
-        let (endpoints, devices) = (numbers(Carried::Peer), numbers(Carried::PeerDevice));
-        let peer = |row: &u32| self.facts.peer(endpoints[*row as usize], devices[*row as usize]);
-        self.order.iter().map(|row| of(peer(row))).collect()
+    fn of_peers<T>(&self, of: impl Fn(PeerFacts) -> T) -> Vec<T> {
+        self.peers().iter().map(|peer| of(self.facts.peer(*peer))).collect()
     }
 
     fn scopes(&self) -> Vec<u8> {
         let tables = self.facts.directory.read();
-        let zones = self.peers(|peer| peer.zone);
+        let (peers, zones) = (self.peers(), self.of_peers(|peer| peer.zone));
         let mut scopes = vec![0; zones.len()];
         for device in &self.devices {
             let own = self.facts.device(device.device).zone;
             for row in device.rows.clone() {
-                let scope = tables.endpoints[self.endpoint(row) as usize].scope;
+                let scope = tables.endpoint_of_peer(peers[row]).scope;
                 scopes[row] = peer_scope(scope, own, zones[row]) as u8;
             }
         }
@@ -116,8 +116,8 @@ impl ShardRows {
     fn roles(&self) -> Vec<u8> {
         let tables = self.facts.directory.read();
         let Some(minutes) = self.column(Column::MinuteOfWeek).and_then(Values::as_u16) else { return Vec::new() };
-        let role = |(row, minute): (usize, &u16)| tables.endpoints[self.endpoint(row) as usize].role(*minute) as u8;
-        minutes.iter().enumerate().map(role).collect()
+        let role = |(peer, minute): (&u32, &u16)| tables.endpoint_of_peer(*peer).role(*minute) as u8;
+        self.peers().iter().zip(minutes).map(role).collect()
     }
 
     fn minutes(&self) -> Vec<u16> {
@@ -153,19 +153,23 @@ impl PluginRows {
         Self { rows: Arc::clone(rows), plugin: plugin.clone(), groups: OnceLock::new(), prevalence: OnceLock::new() }
     }
 
-    /// The order of a device's rows for this plugin; absent if it is the shard's own. Rows that only the plugin's own
-    /// columns tell apart are ordered by those, so that other plugins' columns make no difference.
+    /// The order of a device's rows for this plugin; absent if it is the shard's own. Rows that end together are ordered by
+    /// the columns that the plugin declares, and then by the peer's address, which an example flow shows: what another
+    /// plugin declares makes no difference.
     pub(super) fn order(&self, device: &DeviceRows) -> Option<Arc<[u32]>> {
         if device.ties.is_empty() {
             return None;
         }
         let declared = self.plugin.detector.manifest().columns.iter();
         let columns: Vec<_> = declared.filter_map(|column| self.values(*column)).collect();
+        let tables = self.rows.facts.directory.read();
+        let address = |row: u32| tables.endpoint_of_peer(self.rows.peers()[row as usize]).ip;
         let mut order: Vec<u32> = device.rows.clone().filter_map(|row| u32::try_from(row).ok()).collect();
         for tie in &device.ties {
             order[tie.start - device.rows.start..tie.end - device.rows.start].sort_by(|a, b| {
                 let by = |column: &&Values| column.compare(*a as usize, *b as usize);
-                columns.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+                let order = columns.iter().map(by).find(|order| order.is_ne());
+                order.unwrap_or_else(|| address(*a).cmp(&address(*b)))
             });
         }
         Some(order.into())
@@ -183,15 +187,13 @@ impl PluginRows {
     fn groups(&self, groups: &Groups) -> Vec<u16> {
         let rows = &self.rows;
         let tables = rows.facts.directory.read();
-        let names = rows.carried(Carried::Name).and_then(Values::as_u32);
-        let mut by_endpoint = HashMap::<u32, u16, FixedState>::default();
-        let mut by_name = by_endpoint.clone();
-        let mut code = |row: usize| {
-            let endpoint = rows.endpoint(row);
-            let of_ip =
-                *by_endpoint.entry(endpoint).or_insert_with(|| groups.of_ip(tables.endpoints[endpoint as usize].ip));
-            let of_name = names.map_or(u16::MAX, |names| {
-                let name = names[rows.order[row] as usize];
+        let names = rows.layout.position(Carried::Name).map(|position| rows.carried.gather(position, &rows.order));
+        let mut by_peer = HashMap::<u32, u16, FixedState>::default();
+        let mut by_name = by_peer.clone();
+        let code = |(row, peer): (usize, &u32)| {
+            let of_ip = *by_peer.entry(*peer).or_insert_with(|| groups.of_ip(tables.endpoint_of_peer(*peer).ip));
+            let of_name = names.as_ref().map_or(u16::MAX, |names| {
+                let name = names.get(row) as u32;
                 *by_name.entry(name).or_insert_with(|| groups.of_name(&tables.names[name as usize]))
             });
             match of_ip.min(of_name) {
@@ -199,7 +201,7 @@ impl PluginRows {
                 code => code,
             }
         };
-        (0..rows.order.len()).map(&mut code).collect()
+        rows.peers().iter().enumerate().map(code).collect()
     }
 
     /// How many devices of the class have used each row's peer and port.

@@ -377,14 +377,15 @@ impl ShardRun<'_> {
         let example = |index: &u32| {
             let row =
                 order.as_ref().map_or(device.rows.start + *index as usize, |order| order[*index as usize] as usize);
-            let number = |column| self.rows.column(column).map_or(0, |values| values.get(row));
+            // What another plugin declares is not shown, so that it makes no difference.
+            let number = |column| self.rows.column(column).filter(|_| self.plugin.sees(column)).map(|v| v.get(row));
             Example {
-                start: number(Column::StartTime).cast_signed(),
-                end: number(Column::EndTime).cast_signed(),
-                peer_ip: tables.endpoints[self.rows.endpoint(row) as usize].ip.to_string(),
-                peer_port: u16::try_from(number(Column::PeerPort)).unwrap_or(0),
-                local_port: u16::try_from(number(Column::LocalPort)).unwrap_or(0),
-                protocol: u8::try_from(number(Column::Protocol)).unwrap_or(0),
+                start: number(Column::StartTime).map(u64::cast_signed),
+                end: self.rows.column(Column::EndTime).map_or(0, |ends| ends.get(row)).cast_signed(),
+                peer_ip: tables.endpoint_of_peer(self.rows.peers()[row]).ip.to_string(),
+                peer_port: number(Column::PeerPort).and_then(|port| u16::try_from(port).ok()),
+                local_port: number(Column::LocalPort).and_then(|port| u16::try_from(port).ok()),
+                protocol: number(Column::Protocol).and_then(|protocol| u8::try_from(protocol).ok()),
             }
         };
         finding.examples.iter().map(example).collect()
@@ -463,12 +464,16 @@ impl Reports<'_> {
         let peers = self.rows.rows.column(Column::Peer).and_then(Values::as_u64)?;
         let rows = self.subject.rows?.rows.clone();
         let tables = self.run.context.directory.read();
-        let endpoints: Vec<_> = rows
-            .filter(|row| peers[*row] == pseudonym)
-            .map(|row| &tables.endpoints[self.run.rows.endpoint(row) as usize])
-            .collect();
-        let own: BTreeSet<_> = endpoints.iter().filter(|e| e.pseudonym == pseudonym).map(|e| e.ip).collect();
-        if own.len() > 1 { None } else { endpoints.last().map(|endpoint| endpoint.ip) }
+        let met = |row: usize| tables.endpoint_of_peer(self.run.rows.peers()[row]);
+        let mut of_peer = rows.filter(|row| peers[*row] == pseudonym);
+        if self.run.context.is_shared(pseudonym) {
+            let own: BTreeSet<_> =
+                of_peer.clone().map(met).filter(|met| met.pseudonym == pseudonym).map(|met| met.ip).collect();
+            if own.len() > 1 {
+                return None;
+            }
+        }
+        of_peer.next_back().map(|row| met(row).ip)
     }
 }
 

@@ -1,6 +1,10 @@
 //! What is true in a slice of devices and their peers.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
 use wardflow_manifest::name_id;
@@ -21,10 +25,10 @@ pub(super) struct PeerFacts {
 pub(super) struct SliceFacts {
     pub(super) directory: Arc<Directory>,
     devices: Vec<PeerFacts>,
-    /// Whether the inventory has the device of this number.
-    is_known: Vec<bool>,
-    /// Pseudonyms of addresses, by the number of the endpoint.
-    endpoints: Vec<u64>,
+    /// By the number of the peer.
+    peers: Vec<PeerFacts>,
+    /// Pseudonyms that two addresses have.
+    shared: HashSet<u64>,
     ids: Vec<String>,
     numbers: BTreeMap<String, u32>,
     /// By shard, ids of the devices that the inventory has in this slice.
@@ -42,9 +46,15 @@ impl SliceFacts {
             PeerFacts { pseudonym: device.pseudonym, class: name_id(&facts.class), zone }
         };
         let tables = directory.read();
-        let devices = tables.devices.iter().map(facts).collect();
-        let is_known = tables.devices.iter().map(|device| device.is_known).collect();
-        let endpoints = tables.endpoints.iter().map(|endpoint| endpoint.pseudonym).collect();
+        let devices: Vec<_> = tables.devices.iter().map(facts).collect();
+        let peer = |&(endpoint, device): &(u32, u32)| match tables.devices.get(device as usize) {
+            Some(known) if known.is_known => devices[device as usize],
+            _ => PeerFacts { pseudonym: tables.endpoints[endpoint as usize].pseudonym, class: 0, zone: 0 },
+        };
+        let peers = tables.peers.iter().map(peer).collect();
+        let mut met = HashSet::with_capacity(tables.endpoints.len());
+        let pseudonyms = tables.endpoints.iter().map(|endpoint| endpoint.pseudonym);
+        let shared = pseudonyms.filter(|pseudonym| !met.insert(*pseudonym)).collect();
         let ids: Vec<_> = tables.devices.iter().map(|device| device.id.clone()).collect();
         let mut present = vec![Vec::new(); usize::from(SHARDS)];
         for device in tables.devices.iter().filter(|device| device.is_known) {
@@ -55,7 +65,7 @@ impl SliceFacts {
         drop(tables);
         let numbers = (0..).zip(&ids).map(|(number, id)| (id.clone(), number)).collect();
         let offsets = offsets(&world.timezone, slice);
-        Self { devices, is_known, endpoints, ids, numbers, present, offsets, directory: Arc::clone(directory) }
+        Self { devices, peers, shared, ids, numbers, present, offsets, directory: Arc::clone(directory) }
     }
 
     /// By number.
@@ -68,13 +78,14 @@ impl SliceFacts {
         self.devices.len()
     }
 
-    /// A peer, by the number of its endpoint and of the device behind it, which is `NONE` for none.
-    pub(super) fn peer(&self, endpoint: u32, device: u32) -> PeerFacts {
-        let device = device as usize;
-        match self.is_known.get(device) {
-            Some(true) => self.devices[device],
-            _ => PeerFacts { pseudonym: self.endpoints[endpoint as usize], class: 0, zone: 0 },
-        }
+    /// A peer, by its number.
+    pub(super) fn peer(&self, peer: u32) -> PeerFacts {
+        self.peers[peer as usize]
+    }
+
+    /// Whether two addresses have this pseudonym.
+    pub(super) fn is_shared(&self, pseudonym: u64) -> bool {
+        self.shared.contains(&pseudonym)
     }
 
     /// The id of a device.

@@ -27,6 +27,7 @@ use super::{
     observe::ObserveExec,
     output,
     resolve::Shared,
+    unwatched::Unwatched,
 };
 use crate::{detector::Stop, device::Inventory};
 
@@ -64,8 +65,17 @@ impl DetectTable {
         let layout = Layout::new(&declared(&plugins), names, &further);
         let observed = Arc::new(Observed::new(slice));
         let addresses = only.as_deref().and_then(|only| addresses(&directory.world().inventory, only));
-        let shared = Arc::new(Shared { directory, observed: Arc::clone(&observed), layout, only, addresses });
-        Self { flows, observed, run: Arc::new(SliceRun { slice, plugins, shared, stop, facts: OnceLock::new() }) }
+        let shared = Arc::new(Shared {
+            slice,
+            plugins,
+            directory,
+            observed: Arc::clone(&observed),
+            layout,
+            only,
+            addresses,
+            unwatched: Unwatched::default(),
+        });
+        Self { flows, observed, run: Arc::new(SliceRun { shared, stop, facts: OnceLock::new() }) }
     }
 
     /// What the slice's flows were, once the table was read.
@@ -83,7 +93,7 @@ impl DetectTable {
         let columns: Vec<_> = shared.layout.sources().iter().copied().collect();
         let resolved = |scan| Arc::new(ResolveExec::new(scan, Arc::clone(shared))) as Arc<dyn ExecutionPlan>;
         let Some(addresses) = &shared.addresses else {
-            let resolved = resolved(self.scan_flows(session, &columns, None).await?);
+            let resolved = resolved(self.scan_slice(session, &columns).await?);
             return Ok(Arc::new(DetectExec::new(resolved, Arc::clone(&self.run))));
         };
         let is = |end: &str| col(end).in_list(addresses.iter().map(|address| lit(address.as_str())).collect(), false);
@@ -96,7 +106,15 @@ impl DetectTable {
         Ok(Arc::new(DetectExec::new(all, Arc::clone(&self.run))))
     }
 
-    /// Reads columns of the slice's flows, those that the table has.
+    /// Reads columns of the slice's flows, those that the table has; and some flows outside of it, which share a page with
+    /// those inside.
+    async fn scan_slice(&self, session: &dyn Session, columns: &[&str]) -> Result<Arc<dyn ExecutionPlan>> {
+        let table = self.flows.schema();
+        let read: Vec<_> = columns.iter().filter_map(|name| table.index_of(name).ok()).collect();
+        self.flows.scan(session, Some(&read), &[self.ends_inside()], None).await
+    }
+
+    /// Reads columns of the slice's flows that meet a condition, and of no other.
     async fn scan_flows(
         &self,
         session: &dyn Session,
@@ -105,14 +123,17 @@ impl DetectTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let table = self.flows.schema();
         let read = columns.iter().filter(|name| table.index_of(name).is_ok());
-        let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
-        let Slice { start, end } = self.run.slice;
-        let ends = col("end_time").gt_eq(time(start)).and(col("end_time").lt(time(end)));
         let scan = LogicalPlanBuilder::scan("flows", provider_as_source(Arc::clone(&self.flows)), None)?
-            .filter(condition.into_iter().fold(ends, Expr::and))?
+            .filter(condition.into_iter().fold(self.ends_inside(), Expr::and))?
             .project(read.map(|name| col(*name)))?
             .build()?;
         session.create_physical_plan(&scan).await
+    }
+
+    fn ends_inside(&self) -> Expr {
+        let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
+        let Slice { start, end } = self.run.shared.slice;
+        col("end_time").gt_eq(time(start)).and(col("end_time").lt(time(end)))
     }
 }
 

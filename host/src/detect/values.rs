@@ -1,12 +1,11 @@
-//! Growing typed columns: between Arrow's arrays, which do not grow, and the contract's lists.
+//! Typed columns, as the contract has them.
 
 use std::{ops::Range, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, PrimitiveArray},
-    datatypes::{ArrowPrimitiveType, DataType, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
+    array::{ArrayRef, PrimitiveArray},
+    datatypes::{ArrowPrimitiveType, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
 };
-use datafusion::common::{Result, exec_err};
 
 use crate::detector::Values;
 
@@ -24,17 +23,6 @@ macro_rules! each {
 }
 
 impl Values {
-    /// An empty column of an Arrow type, which must be one of the five, with room for so many values.
-    pub(super) fn with_capacity(data_type: &DataType, rows: usize) -> Self {
-        match data_type {
-            DataType::Int64 => Self::I64(Vec::with_capacity(rows)),
-            DataType::UInt64 => Self::U64(Vec::with_capacity(rows)),
-            DataType::UInt32 => Self::U32(Vec::with_capacity(rows)),
-            DataType::UInt16 => Self::U16(Vec::with_capacity(rows)),
-            _ => Self::U8(Vec::with_capacity(rows)),
-        }
-    }
-
     /// The values, if they are of this type.
     pub(super) fn as_i64(&self) -> Option<&[i64]> {
         if let Self::I64(values) = self { Some(values) } else { None }
@@ -46,18 +34,8 @@ impl Values {
     }
 
     /// The values, if they are of this type.
-    pub(super) fn as_u32(&self) -> Option<&[u32]> {
-        if let Self::U32(values) = self { Some(values) } else { None }
-    }
-
-    /// The values, if they are of this type.
     pub(super) fn as_u16(&self) -> Option<&[u16]> {
         if let Self::U16(values) = self { Some(values) } else { None }
-    }
-
-    /// The values, if they are of this type.
-    pub(super) fn as_u8(&self) -> Option<&[u8]> {
-        if let Self::U8(values) = self { Some(values) } else { None }
     }
 
     /// Number of values.
@@ -81,19 +59,8 @@ impl Values {
         }
     }
 
-    /// Appends a range of rows of an array of the same type.
-    pub(super) fn append(&mut self, array: &dyn Array, rows: Range<usize>) -> Result<()> {
-        match self {
-            Self::I64(vector) => append::<Int64Type>(vector, array, rows),
-            Self::U64(vector) => append::<UInt64Type>(vector, array, rows),
-            Self::U32(vector) => append::<UInt32Type>(vector, array, rows),
-            Self::U16(vector) => append::<UInt16Type>(vector, array, rows),
-            Self::U8(vector) => append::<UInt8Type>(vector, array, rows),
-        }
-    }
-
-    /// The values as an array, leaving the column empty.
-    pub(super) fn take_array(&mut self) -> ArrayRef {
+    /// The values as an array.
+    pub(super) fn into_array(self) -> ArrayRef {
         match self {
             Self::I64(vector) => array::<Int64Type>(vector),
             Self::U64(vector) => array::<UInt64Type>(vector),
@@ -134,14 +101,6 @@ impl Values {
     }
 }
 
-fn append<T: ArrowPrimitiveType>(vector: &mut Vec<T::Native>, array: &dyn Array, rows: Range<usize>) -> Result<()> {
-    let Some(array) = array.as_primitive_opt::<T>() else {
-        return exec_err!("a resolved column is {} instead of {}", array.data_type(), T::DATA_TYPE);
-    };
-    vector.extend_from_slice(&array.values()[rows]);
-    Ok(())
-}
-
-fn array<T: ArrowPrimitiveType>(vector: &mut Vec<T::Native>) -> ArrayRef {
-    Arc::new(PrimitiveArray::<T>::new(std::mem::take(vector).into(), None))
+fn array<T: ArrowPrimitiveType>(vector: Vec<T::Native>) -> ArrayRef {
+    Arc::new(PrimitiveArray::<T>::new(vector.into(), None))
 }

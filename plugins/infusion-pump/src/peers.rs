@@ -44,7 +44,7 @@ pub(crate) enum Standing {
 }
 
 /// A service: who offers it, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Service {
     /// Whether the pump offers it and the peer comes to it.
     pub(crate) of_pump: bool,

@@ -37,6 +37,8 @@ mod contact;
 mod report;
 mod walk;
 
+use std::hash::Hash;
+
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{Bounded, Detector, Device, Findings, Flows, SECOND, Saved, Slice};
 
@@ -151,7 +153,7 @@ impl Scan {
     }
 }
 
-fn step<K: Ord + Clone, const N: usize>(
+fn step<K: Ord + Hash + Clone, const N: usize>(
     walks: &mut Bounded<K, Walk, N>,
     key: K,
     test: &Test,

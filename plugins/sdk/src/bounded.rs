@@ -1,5 +1,10 @@
-use std::{borrow::Borrow, collections::BTreeMap};
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    hash::Hash,
+};
 
+use foldhash::fast::FixedState;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An ordered map of at most `N` entries. A new entry pushes out the one whose last use, in traffic time, is oldest; of
@@ -14,20 +19,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// assert_eq!(peers.evicted(), 1);
 /// ```
 ///
-/// Looking an entry up costs O(log N), and so does pushing one out, on average.
+/// Looking an entry up takes constant time; to go through all of them in order, they are sorted. Pushing one out costs
+/// O(log N), on average.
 #[derive(Clone, Debug)]
 pub struct Bounded<K, V, const N: usize> {
-    entries: BTreeMap<K, (i64, V)>,
+    /// Hashed without a seed: in no order that may show, but alike in every run.
+    entries: HashMap<K, (i64, V), FixedState>,
     evicted: u64,
     /// The next to go with their last use, the very next at the end. One that was used since then stays.
     doomed: Vec<(i64, K)>,
 }
 
-impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
+impl<K: Ord + Hash + Clone, V, const N: usize> Bounded<K, V, N> {
     /// An empty map. `N` is at least 1, checked by the compiler.
     pub const fn new() -> Self {
         const { assert!(N > 0) }
-        Self { entries: BTreeMap::new(), evicted: 0, doomed: Vec::new() }
+        Self { entries: HashMap::with_hasher(FixedState::with_seed(0)), evicted: 0, doomed: Vec::new() }
     }
 
     /// The entry of a key, made if it is absent, used at `time`.
@@ -58,7 +65,7 @@ impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
     }
 
     /// The value of a key, without counting as a use.
-    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&V>
+    pub fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<&V>
     where
         K: Borrow<Q>,
     {
@@ -66,7 +73,7 @@ impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
     }
 
     /// The value of a key, without counting as a use.
-    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    pub fn get_mut<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
@@ -74,7 +81,7 @@ impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
     }
 
     /// When a key was last used.
-    pub fn last_use<Q: Ord + ?Sized>(&self, key: &Q) -> Option<i64>
+    pub fn last_use<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<i64>
     where
         K: Borrow<Q>,
     {
@@ -82,7 +89,7 @@ impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
     }
 
     /// Takes an entry out.
-    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
+    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
     {
@@ -91,17 +98,25 @@ impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
 
     /// Keeps the entries for which `keep` of key, last use and value holds. Those dropped do not count as evicted.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, i64, &mut V) -> bool) {
-        self.entries.retain(|key, (time, value)| keep(key, *time, value));
+        for key in self.entries.keys().cloned().collect::<BTreeSet<_>>() {
+            if self.entries.get_mut(&key).is_some_and(|(time, value)| !keep(&key, *time, value)) {
+                self.entries.remove(&key);
+            }
+        }
     }
 
     /// Keys and values, in order of the key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.entries.iter().map(|(key, (_, value))| (key, value))
+        let mut entries: Vec<_> = self.entries.iter().map(|(key, (_, value))| (key, value)).collect();
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        entries.into_iter()
     }
 
     /// Keys and values to change, in order of the key, without counting as uses.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
-        self.entries.iter_mut().map(|(key, (_, value))| (key, value))
+        let mut entries: Vec<_> = self.entries.iter_mut().map(|(key, (_, value))| (key, value)).collect();
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        entries.into_iter()
     }
 
     /// Number of entries.
@@ -138,21 +153,21 @@ impl<K: Ord + Clone, V, const N: usize> Bounded<K, V, N> {
     }
 }
 
-impl<K: Ord + Clone, V, const N: usize> Default for Bounded<K, V, N> {
+impl<K: Ord + Hash + Clone, V, const N: usize> Default for Bounded<K, V, N> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<K: Serialize, V: Serialize, const N: usize> Serialize for Bounded<K, V, N> {
+impl<K: Serialize + Ord, V: Serialize, const N: usize> Serialize for Bounded<K, V, N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (&self.entries, self.evicted).serialize(serializer)
+        (self.entries.iter().collect::<BTreeMap<_, _>>(), self.evicted).serialize(serializer)
     }
 }
 
-impl<'de, K: Deserialize<'de> + Ord, V: Deserialize<'de>, const N: usize> Deserialize<'de> for Bounded<K, V, N> {
+impl<'de, K: Deserialize<'de> + Hash + Eq, V: Deserialize<'de>, const N: usize> Deserialize<'de> for Bounded<K, V, N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (entries, evicted) = <(BTreeMap<K, (i64, V)>, u64)>::deserialize(deserializer)?;
+        let (entries, evicted) = <(HashMap<K, (i64, V), FixedState>, u64)>::deserialize(deserializer)?;
         if entries.len() > N {
             return Err(de::Error::invalid_length(entries.len(), &"no more entries than the map is bounded to"));
         }

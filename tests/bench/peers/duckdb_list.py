@@ -13,6 +13,7 @@ connection.execute(f"SET threads = {threads}")
 connection.execute("SET enable_progress_bar = false")
 connection.execute("SET preserve_insertion_order = false")
 flows = f"read_parquet('{directory}/**/*.parquet', hive_partitioning = false)"
+devices = f"{directory}/../devices.csv"
 began = time.perf_counter()
 rows = connection.execute(
     f"""
@@ -25,7 +26,7 @@ rows = connection.execute(
                list_sort(list(epoch_us(end_time))) AS ends,
                sum(src_bytes) / (sum(dst_bytes) + 1.0) AS ratio
         FROM {flows}
-        WHERE starts_with(src_ip, '10.') OR starts_with(src_ip, 'fd')
+        WHERE src_ip IN (SELECT ip FROM read_csv('{devices}'))
         GROUP BY device, peer, port
         HAVING count(*) >= 500 AND sum(src_bytes) >= 100000
       )

@@ -13,6 +13,7 @@ connection.execute(f"SET threads = {threads}")
 connection.execute("SET enable_progress_bar = false")
 connection.execute("SET preserve_insertion_order = false")
 flows = f"read_parquet('{directory}/**/*.parquet', hive_partitioning = false)"
+devices = f"{directory}/../devices.csv"
 began = time.perf_counter()
 rows = connection.execute(
     f"""
@@ -22,7 +23,7 @@ rows = connection.execute(
              (epoch_us(end_time)
               - lag(epoch_us(end_time)) OVER (PARTITION BY src_ip, dst_ip, dst_port ORDER BY end_time)) / 1e6 AS gap
       FROM {flows}
-      WHERE starts_with(src_ip, '10.') OR starts_with(src_ip, 'fd')
+      WHERE src_ip IN (SELECT ip FROM read_csv('{devices}'))
     )
     GROUP BY device, peer, port
     HAVING count(*) >= 500 AND sum(sent) >= 100000

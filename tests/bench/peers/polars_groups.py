@@ -12,11 +12,11 @@ os.environ["POLARS_MAX_THREADS"] = threads
 import polars as pl  # noqa: E402
 
 began = time.perf_counter()
-device = pl.col("src_ip")
+devices = pl.scan_csv(f"{directory}/../devices.csv")
 gaps = pl.col("end_time").sort().diff().dt.total_microseconds() / 1e6
 rows = (
     pl.scan_parquet(f"{directory}/**/*.parquet", hive_partitioning=False)
-    .filter(device.str.starts_with("10.") | device.str.starts_with("fd"))
+    .join(devices, left_on="src_ip", right_on="ip", how="semi")
     .group_by("src_ip", "dst_ip", "dst_port")
     .agg(
         flows=pl.len(),

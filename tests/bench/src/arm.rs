@@ -12,7 +12,7 @@ use wardflow_manifest::Column;
 
 use crate::{
     Result,
-    data::Layout,
+    data::{self, Layout},
     engine::{Engine, narrowed, native, sandboxed},
     sql,
 };
@@ -126,9 +126,9 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
     };
     let began = Instant::now();
     let ran = match arm {
-        Arm::Scan => Engine::open(&directory, session).await?.scan(&SIX).await?,
-        Arm::Datafusion => sql::run(&session, &directory).await?,
-        _ => Engine::open(&directory, session).await?.detect(&detectors).await?,
+        Arm::Scan => Engine::open(&directory, data::inventory(out)?, session).await?.scan(&SIX).await?,
+        Arm::Datafusion => sql::run(&session, &data::inventory(out)?, &directory).await?,
+        _ => Engine::open(&directory, data::inventory(out)?, session).await?.detect(&detectors).await?,
     };
     Ok(Measured {
         seconds: began.elapsed().as_secs_f64(),

@@ -1,6 +1,6 @@
 //! The data: one synthetic day, laid out in two ways.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, fs, net::IpAddr, path::Path};
 
 use clap::ValueEnum;
 use datafusion::{
@@ -10,9 +10,10 @@ use datafusion::{
 use serde::Serialize;
 use wardflow::{
     archive::{Archive, ArchiveWriter, FlowRecord},
+    device::{Entry, Facts, Inventory},
     zone::AddressSpace,
 };
-use wardflow_datasets::{Flow, Hospital, Options};
+use wardflow_datasets::{DeviceClass, Flow, Hospital, Options};
 
 use crate::Result;
 
@@ -52,10 +53,60 @@ pub(crate) async fn make(out: &Path, flows: u64) -> Result<()> {
     }
     eprintln!("making {flows} flows of 1,000 devices");
     let hospital = Hospital::new(Options { devices: 1_000, days: 1, flows: Some(flows), ..Options::default() })?;
+    fs::write(out.join(DEVICES), devices(&hospital))?;
     ingest(&hospital, out).await?;
     eprintln!("putting them in order of time");
     order(out).await?;
     Ok(fs::write(done, flows.to_string())?)
+}
+
+/// File with the addresses of the devices, that all arms look at.
+const DEVICES: &str = "devices.csv";
+
+/// The class of those devices, which the benchmark's plugins have in scope.
+const CLASS: &str = "benchmark";
+
+/// Addresses of what is no server, a line each. Each address is a device here, whoever has it at what time.
+fn devices(hospital: &Hospital) -> String {
+    use DeviceClass::{
+        ImagingModality, InfusionPump, InsulinPumpGateway, LabAnalyser, PatientMonitor, Printer, Ventilator,
+        WearableHeartMonitorGateway, Workstation,
+    };
+    let is_device = |class| {
+        matches!(
+            class,
+            InfusionPump
+                | PatientMonitor
+                | ImagingModality
+                | LabAnalyser
+                | Ventilator
+                | WearableHeartMonitorGateway
+                | InsulinPumpGateway
+                | Workstation
+                | Printer
+        )
+    };
+    let devices = hospital.inventory().iter().filter(|device| is_device(device.class));
+    let addresses: BTreeSet<IpAddr> = devices.flat_map(|device| device.rows()).map(|row| row.ip).collect();
+    addresses.iter().fold("ip\n".to_owned(), |text, ip| text + &ip.to_string() + "\n")
+}
+
+/// The devices as an inventory.
+pub(crate) fn inventory(out: &Path) -> Result<Inventory> {
+    let text = fs::read_to_string(out.join(DEVICES))?;
+    let entry = |line: &str| -> Result<Entry> {
+        Ok(Entry {
+            device_id: line.to_owned(),
+            ip: Some(line.parse()?),
+            mac: None,
+            valid_from: i64::MIN,
+            valid_to: i64::MAX,
+            facts: Facts { class: CLASS.to_owned(), ..Facts::default() },
+            source: "inventory".to_owned(),
+            confidence: 1.0,
+        })
+    };
+    Ok(Inventory::new(text.lines().skip(1).map(entry).collect::<Result<_>>()?))
 }
 
 async fn ingest(hospital: &Hospital, out: &Path) -> Result<()> {

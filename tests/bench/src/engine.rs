@@ -33,6 +33,7 @@ pub(crate) struct Engine {
     session: SessionContext,
     archive: Archive,
     files: Vec<ArchiveFile>,
+    world: Arc<World>,
 }
 
 /// What a run over the whole archive came to.
@@ -47,11 +48,18 @@ pub(crate) struct Ran {
 }
 
 impl Engine {
-    pub(crate) async fn open(directory: &Path, session: SessionContext) -> Result<Self> {
+    pub(crate) async fn open(directory: &Path, inventory: Inventory, session: SessionContext) -> Result<Self> {
         let archive = Archive::open(&directory.canonicalize()?.display().to_string(), Path::new("/"))?;
         session.register_object_store(archive.store_url(), Arc::clone(archive.store()));
         let files = archive.list().await?.files;
-        Ok(Self { session, archive, files })
+        let world = World {
+            inventory,
+            space: AddressSpace::default(),
+            infrastructure: Vec::new(),
+            timezone: jiff::tz::TimeZone::UTC,
+            key: Key::new([7; Key::LEN]),
+        };
+        Ok(Self { session, archive, files, world: Arc::new(world) })
     }
 
     /// Reads columns and drops them.
@@ -70,14 +78,7 @@ impl Engine {
 
     /// Runs detectors over every slice.
     pub(crate) async fn detect(&self, detectors: &[Arc<dyn Detector>]) -> Result<Ran> {
-        let world = World {
-            inventory: Inventory::new(Vec::new()),
-            space: AddressSpace::default(),
-            infrastructure: Vec::new(),
-            timezone: jiff::tz::TimeZone::UTC,
-            key: Key::new([7; Key::LEN]),
-        };
-        let directory = Arc::new(Directory::new(Arc::new(world)));
+        let directory = Arc::new(Directory::new(Arc::clone(&self.world)));
         let mut plugins: Vec<PluginRun> = detectors.iter().map(plugin).collect::<Result<_>>()?;
         let mut ran = Ran::default();
         for input in slices(&self.files, SLICE_HOURS) {

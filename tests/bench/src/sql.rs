@@ -1,17 +1,18 @@
 //! The stateful detector in DataFusion SQL.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use arrow::{
-    array::AsArray,
+    array::{ArrayRef, AsArray, RecordBatch, StringArray},
     compute::cast,
     datatypes::{DataType, Float64Type, Int64Type},
 };
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use wardflow::device::Inventory;
 
 use crate::{Result, arm::Found, engine::Ran};
 
-/// What `bench/rhythm` computes, with its thresholds. `device` is the flow's initiator, if it is internal.
+/// What `bench/rhythm` computes, with its thresholds. A flow's device is its initiator.
 const RHYTHM: &str = "
 SELECT device, peer, port, count(*) AS flows, avg(gap) AS mean, var_pop(gap) AS variance,
        sum(sent) / (sum(received) + 1.0) AS ratio
@@ -19,13 +20,15 @@ FROM (
   SELECT src_ip AS device, dst_ip AS peer, dst_port AS port, src_bytes AS sent, dst_bytes AS received,
          (end_us - lag(end_us) OVER (PARTITION BY src_ip, dst_ip, dst_port ORDER BY end_us)) / 1e6 AS gap
   FROM (SELECT *, arrow_cast(end_time, 'Int64') AS end_us FROM flows)
-  WHERE src_ip LIKE '10.%' OR src_ip LIKE 'fd%'
+  WHERE src_ip IN (SELECT ip FROM devices)
 )
 GROUP BY device, peer, port
 HAVING count(*) >= 500 AND sum(sent) >= 100000";
 
 /// Runs it.
-pub(crate) async fn run(session: &SessionContext, directory: &Path) -> Result<Ran> {
+pub(crate) async fn run(session: &SessionContext, inventory: &Inventory, directory: &Path) -> Result<Ran> {
+    let devices: StringArray = inventory.device_ids().map(Some).collect();
+    session.register_batch("devices", RecordBatch::try_from_iter([("ip", Arc::new(devices) as ArrayRef)])?)?;
     let options = ParquetReadOptions::default();
     session.register_parquet("flows", directory.display().to_string(), options).await?;
     let mut ran = Ran::default();

@@ -1,0 +1,265 @@
+//! The rows of a shard, column by column, in chunks of equal length: growing moves nothing.
+//!
+//! A slice's rows are held until its last flow has come, and memory that is touched for the first time costs more than
+//! what is written to it. So 64-bit numbers are kept as 32-bit distances from their chunk's base while they are near it,
+//! which times and volumes are.
+
+use std::{ops::Range, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, RecordBatch},
+    datatypes::{
+        ArrowPrimitiveType, DataType, Int64Type, SchemaRef, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    },
+    error::ArrowError,
+};
+use datafusion::common::{Result, exec_err};
+
+use crate::detector::Values;
+
+/// Rows of a chunk; all but the last are full.
+pub(super) const CHUNK_ROWS: usize = 4_096;
+
+/// Resolved rows in the order in which they came.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+impl Chunks {
+    /// None yet.
+    pub(super) fn new(schema: SchemaRef) -> Self {
+        let columns = schema.fields().iter().map(|field| Column::new(field.data_type())).collect();
+        Self { schema, columns, rows: 0 }
+    }
+
+    /// Number of rows.
+    pub(super) const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Copies rows of a batch with the same columns.
+    pub(super) fn append(&mut self, batch: &RecordBatch, mut rows: Range<usize>) -> Result<()> {
+        while !rows.is_empty() {
+            let some = rows.start..rows.end.min(rows.start + CHUNK_ROWS - self.rows % CHUNK_ROWS);
+            for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
+                column.append(array, some.clone())?;
+            }
+            self.rows += some.len();
+            rows.start = some.end;
+        }
+        Ok(())
+    }
+
+    /// A batch a chunk.
+    pub(super) fn into_batches(self) -> Result<Vec<RecordBatch>, ArrowError> {
+        let batch = |first: usize| {
+            let rows = first as u32..self.rows.min(first + CHUNK_ROWS) as u32;
+            let rows: Vec<_> = rows.collect();
+            let columns = self.columns.iter().map(|column| column.gather(&rows).into_array()).collect();
+            RecordBatch::try_new(Arc::clone(&self.schema), columns)
+        };
+        (0..self.rows).step_by(CHUNK_ROWS).map(batch).collect()
+    }
+
+    /// One column's values at these rows, in their order.
+    pub(super) fn gather(&self, position: usize, rows: &[u32]) -> Values {
+        self.columns[position].gather(rows)
+    }
+
+    /// One column's values, in order.
+    pub(super) fn numbers(&self, position: usize) -> impl Iterator<Item = u32> {
+        let chunks = if let Some(Column::U32(chunks)) = self.columns.get(position) { chunks.as_slice() } else { &[] };
+        chunks.iter().flatten().copied()
+    }
+}
+
+/// One column of a shard, chunk by chunk.
+#[derive(Debug)]
+enum Column {
+    /// Times.
+    I64(Wide),
+    /// Volumes.
+    U64(Wide),
+    U32(Vec<Vec<u32>>),
+    U16(Vec<Vec<u16>>),
+    U8(Vec<Vec<u8>>),
+}
+
+impl Column {
+    const fn new(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Int64 => Self::I64(Wide::Near(Vec::new())),
+            DataType::UInt64 => Self::U64(Wide::Near(Vec::new())),
+            DataType::UInt32 => Self::U32(Vec::new()),
+            DataType::UInt16 => Self::U16(Vec::new()),
+            _ => Self::U8(Vec::new()),
+        }
+    }
+
+    /// Appends rows that fit into one chunk.
+    fn append(&mut self, array: &ArrayRef, rows: Range<usize>) -> Result<()> {
+        match self {
+            Self::I64(wide) => {
+                let times = &values::<Int64Type>(array)?[rows];
+                // Half of what a distance can be lies on either side.
+                let base = times.first().map_or(0, |first| first.wrapping_sub(1 << 31).cast_unsigned());
+                wide.append(times, |time| time.cast_unsigned(), base);
+            }
+            Self::U64(wide) => wide.append(&values::<UInt64Type>(array)?[rows], |volume| volume, 0),
+            Self::U32(chunks) => last(chunks).extend_from_slice(&values::<UInt32Type>(array)?[rows]),
+            Self::U16(chunks) => last(chunks).extend_from_slice(&values::<UInt16Type>(array)?[rows]),
+            Self::U8(chunks) => last(chunks).extend_from_slice(&values::<UInt8Type>(array)?[rows]),
+        }
+        Ok(())
+    }
+
+    fn gather(&self, rows: &[u32]) -> Values {
+        match self {
+            Self::I64(wide) => Values::I64(wide.gather(rows, u64::cast_signed)),
+            Self::U64(wide) => Values::U64(wide.gather(rows, |volume| volume)),
+            Self::U32(chunks) => Values::U32(gather(chunks, rows)),
+            Self::U16(chunks) => Values::U16(gather(chunks, rows)),
+            Self::U8(chunks) => Values::U8(gather(chunks, rows)),
+        }
+    }
+}
+
+/// 64-bit numbers.
+#[derive(Debug)]
+enum Wide {
+    /// Chunks as a base and distances from it. `FAR` stands for `u64::MAX`, which is no volume at all.
+    Near(Vec<(u64, Vec<u32>)>),
+    /// As they are, since some number was too far from its base.
+    Far(Vec<Vec<u64>>),
+}
+
+const FAR: u32 = u32::MAX;
+
+impl Wide {
+    fn append<T: Copy>(&mut self, values: &[T], bits: impl Fn(T) -> u64, base: u64) {
+        if let Self::Near(chunks) = self {
+            if chunks.last().is_none_or(|(_, chunk)| chunk.len() == CHUNK_ROWS) {
+                chunks.push((base, Vec::with_capacity(CHUNK_ROWS)));
+            }
+            let Some((base, chunk)) = chunks.last_mut() else { return };
+            let near = |value: u64| value.wrapping_sub(*base) < u64::from(FAR);
+            if values.iter().all(|value| near(bits(*value)) || bits(*value) == u64::MAX) {
+                chunk.extend(values.iter().map(|value| match bits(*value) {
+                    value if near(value) => value.wrapping_sub(*base) as u32,
+                    _ => FAR,
+                }));
+                return;
+            }
+            *self = Self::Far(chunks.iter().map(|(base, chunk)| decode(*base, chunk)).collect());
+        }
+        if let Self::Far(chunks) = self {
+            last(chunks).extend(values.iter().map(|value| bits(*value)));
+        }
+    }
+
+    fn gather<T>(&self, rows: &[u32], of: impl Fn(u64) -> T) -> Vec<T> {
+        match self {
+            Self::Near(chunks) => {
+                let at = |row: u32| {
+                    let (base, chunk) = &chunks[row as usize / CHUNK_ROWS];
+                    of(far(*base, chunk[row as usize % CHUNK_ROWS]))
+                };
+                rows.iter().map(|row| at(*row)).collect()
+            }
+            Self::Far(chunks) => {
+                rows.iter().map(|row| of(chunks[*row as usize / CHUNK_ROWS][*row as usize % CHUNK_ROWS])).collect()
+            }
+        }
+    }
+}
+
+const fn far(base: u64, distance: u32) -> u64 {
+    if distance == FAR { u64::MAX } else { base.wrapping_add(distance as u64) }
+}
+
+fn decode(base: u64, distances: &[u32]) -> Vec<u64> {
+    let mut chunk = Vec::with_capacity(CHUNK_ROWS);
+    chunk.extend(distances.iter().map(|distance| far(base, *distance)));
+    chunk
+}
+
+fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<&[T::Native]> {
+    match array.as_primitive_opt::<T>() {
+        Some(array) => Ok(array.values()),
+        None => exec_err!("a resolved column is {} instead of {}", array.data_type(), T::DATA_TYPE),
+    }
+}
+
+/// The chunk that has room.
+fn last<T>(chunks: &mut Vec<Vec<T>>) -> &mut Vec<T> {
+    if chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_ROWS) {
+        chunks.push(Vec::with_capacity(CHUNK_ROWS));
+    }
+    let last = chunks.len() - 1;
+    &mut chunks[last]
+}
+
+fn gather<T: Copy>(chunks: &[Vec<T>], rows: &[u32]) -> Vec<T> {
+    rows.iter().map(|row| chunks[*row as usize / CHUNK_ROWS][*row as usize % CHUNK_ROWS]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::{
+        array::{ArrayRef, Int64Array, RecordBatch, UInt32Array, UInt64Array},
+        datatypes::{DataType, Field, Schema},
+    };
+
+    use super::{CHUNK_ROWS, Chunks};
+    use crate::detector::Values;
+
+    /// Rows come back as they went, however they were cut.
+    fn check(times: &[i64], volumes: &[u64]) {
+        let rows = times.len().min(volumes.len());
+        let field = |name: &str, data_type| Field::new(name, data_type, false);
+        let schema = Arc::new(Schema::new(vec![
+            field("number", DataType::UInt32),
+            field("time", DataType::Int64),
+            field("volume", DataType::UInt64),
+        ]));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt32Array::from_iter_values(0..rows as u32)),
+            Arc::new(Int64Array::from(times[..rows].to_vec())),
+            Arc::new(UInt64Array::from(volumes[..rows].to_vec())),
+        ];
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+        let mut chunks = Chunks::new(schema);
+        for from in (0..rows).step_by(1_000) {
+            chunks.append(&batch, from..rows.min(from + 1_000)).unwrap();
+        }
+        assert_eq!(chunks.rows(), rows);
+        assert!(chunks.numbers(0).eq(0..rows as u32));
+        let backwards: Vec<_> = (0..rows as u32).rev().collect();
+        assert_eq!(chunks.gather(0, &backwards), Values::U32(backwards.clone()));
+        assert_eq!(chunks.gather(1, &backwards), Values::I64(times[..rows].iter().rev().copied().collect()));
+        assert_eq!(chunks.gather(2, &backwards), Values::U64(volumes[..rows].iter().rev().copied().collect()));
+        let batches = chunks.into_batches().unwrap();
+        assert!(batches.iter().all(|batch| batch.num_rows() <= CHUNK_ROWS));
+        assert_eq!(arrow::compute::concat_batches(&batch.schema(), &batches).unwrap(), batch);
+    }
+
+    #[test]
+    fn rows_come_back_as_they_went() {
+        let rows = 3 * CHUNK_ROWS + 5;
+        let times: Vec<_> = (0..rows as i64).map(|row| 1_700_000_000_000_000 + row * 250_000 % 90_000_000).collect();
+        let volumes: Vec<_> = (0..rows as u64).map(|row| if row % 7 == 0 { u64::MAX } else { row << 16 }).collect();
+        check(&times, &volumes);
+        check(&[], &[]);
+        check(&[-1, 0, i64::MIN, i64::MAX], &[0, u64::MAX, u64::MAX - 1, 1]);
+        for (place, far) in [(0, i64::MAX), (CHUNK_ROWS, 0), (rows - 1, i64::MIN)] {
+            let (mut times, mut volumes) = (times.clone(), volumes.clone());
+            (times[place], volumes[place]) = (far, u64::from(u32::MAX));
+            check(&times, &volumes);
+        }
+    }
+}

@@ -49,6 +49,21 @@ impl FlowFiles {
     }
 }
 
+/// Bytes of a part: about a row group as `ingest` writes it.
+const PART_BYTES: u64 = 8 << 20;
+
+/// Parts of a file, which partitions take one after the other; a single partition reads the file as it is. A row group is
+/// read with the part in which it begins.
+fn parts(file: &ObjectMeta, partitions: usize) -> Vec<PartitionedFile> {
+    let whole = PartitionedFile::from(file.clone());
+    let parts = file.size / PART_BYTES;
+    if partitions == 1 || parts < 2 {
+        return vec![whole];
+    }
+    let bound = |part: u64| (file.size * part / parts).cast_signed();
+    (0..parts).map(|part| whole.clone().with_range(bound(part), bound(part + 1))).collect()
+}
+
 #[async_trait]
 impl TableProvider for FlowFiles {
     fn schema(&self) -> SchemaRef {
@@ -82,8 +97,9 @@ impl TableProvider for FlowFiles {
             let schema = Arc::clone(&self.schema).to_dfschema()?;
             source = source.with_predicate(session.create_physical_expr(predicate, &schema)?);
         }
-        let files = self.files.iter().cloned().map(PartitionedFile::from).collect::<Vec<_>>();
-        let groups = FileGroup::new(files).split_files(session.config().target_partitions());
+        let partitions = session.config().target_partitions();
+        let files = self.files.iter().flat_map(|file| parts(file, partitions)).collect();
+        let groups = FileGroup::new(files).split_files(partitions);
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?

@@ -72,18 +72,37 @@ pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Gro
     Grouped { devices, order, ends }
 }
 
-/// Sorts a device's rows by their ends, if they are not in order. They come in a few runs that are, which a stable sort
-/// merges.
+/// Sorts a device's rows by their ends, if they are not in order; rows that end together stay as they came.
+///
+/// Row groups follow each other in time, so rows come in runs that are in order and overlap with few rows before them:
+/// each run is merged into those alone. Rows in no such order are sorted as usual.
 fn sort(rows: &mut [u32], ends: &mut [i64]) {
-    if ends.is_sorted() {
-        return;
-    }
-    let mut pairs: Vec<_> = ends.iter().copied().zip(rows.iter().copied()).collect();
-    pairs.sort_by_key(|(end, _)| *end);
-    for (place, (end, row)) in pairs.into_iter().enumerate() {
-        (ends[place], rows[place]) = (end, row);
+    let mut pairs = Vec::new();
+    let mut moved = 0;
+    let mut from = 0;
+    for run in ends.chunk_by(|a, b| a <= b).map(<[i64]>::len).collect::<Vec<_>>() {
+        let until = from + run;
+        let overlap = ends[..from].partition_point(|end| *end <= ends[from]);
+        if overlap < from {
+            moved += until - overlap;
+            let is_scattered = moved > MOST_MOVES * ends.len();
+            let part = if is_scattered { 0..ends.len() } else { overlap..until };
+            pairs.clear();
+            pairs.extend(ends[part.clone()].iter().copied().zip(rows[part.clone()].iter().copied()));
+            pairs.sort_by_key(|(end, _)| *end);
+            for (place, (end, row)) in part.zip(&pairs) {
+                (ends[place], rows[place]) = (*end, *row);
+            }
+            if is_scattered {
+                return;
+            }
+        }
+        from = until;
     }
 }
+
+/// Times that a row is merged, on average, before all are sorted at once.
+const MOST_MOVES: usize = 4;
 
 /// Runs of equal ends, counted from `first`.
 fn ties(ends: &[i64], first: usize) -> Vec<Range<usize>> {
@@ -100,4 +119,36 @@ fn ties(ends: &[i64], first: usize) -> Vec<Range<usize>> {
         from = until;
     }
     ties
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{sort, ties};
+
+    fn check(given: &[i64]) {
+        let mut ends = given.to_vec();
+        let mut rows: Vec<_> = (0..given.len() as u32).collect();
+        sort(&mut rows, &mut ends);
+        let mut expected: Vec<_> = given.iter().copied().zip(0..).collect();
+        expected.sort();
+        assert_eq!(ends.into_iter().zip(rows).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn runs_that_overlap_are_merged_as_they_came() {
+        check(&[]);
+        check(&[3]);
+        check(&[1, 2, 2, 3]);
+        check(&[5, 4, 3, 3, 2, 1, 5]);
+        check(&[1, 5, 9, 2, 5, 8, 10, 12, 11, 12, 13, 0]);
+        check(&(0..1_000).map(|row| row * 7_919 % 1_009).collect::<Vec<_>>());
+        check(&(0..1_000).map(|row| row / 100 * 50 + row % 100).collect::<Vec<_>>());
+        check(&(0..1_000).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn ties_are_runs_of_equal_ends() {
+        assert_eq!(ties(&[1, 1, 2, 3, 3, 3, 4], 10), [10..12, 13..16]);
+        assert_eq!(ties(&[], 0), []);
+    }
 }

@@ -4,7 +4,7 @@ use std::{
     hash::Hash,
 };
 
-use foldhash::fast::FixedState;
+use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An ordered map of at most `N` entries. A new entry pushes out the one whose last use, in traffic time, is oldest; of
@@ -24,7 +24,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Debug)]
 pub struct Bounded<K, V, const N: usize> {
     /// Hashed without a seed: in no order that may show, but alike in every run.
-    entries: HashMap<K, (i64, V), FixedState>,
+    entries: HashMap<K, (i64, V), FxBuildHasher>,
     evicted: u64,
     /// The next to go with their last use, the very next at the end. One that was used since then stays.
     doomed: Vec<(i64, K)>,
@@ -34,7 +34,7 @@ impl<K: Ord + Hash + Clone, V, const N: usize> Bounded<K, V, N> {
     /// An empty map. `N` is at least 1, checked by the compiler.
     pub const fn new() -> Self {
         const { assert!(N > 0) }
-        Self { entries: HashMap::with_hasher(FixedState::with_seed(0)), evicted: 0, doomed: Vec::new() }
+        Self { entries: HashMap::with_hasher(FxBuildHasher), evicted: 0, doomed: Vec::new() }
     }
 
     /// The entry of a key, made if it is absent, used at `time`.
@@ -167,7 +167,7 @@ impl<K: Serialize + Ord, V: Serialize, const N: usize> Serialize for Bounded<K, 
 
 impl<'de, K: Deserialize<'de> + Hash + Eq, V: Deserialize<'de>, const N: usize> Deserialize<'de> for Bounded<K, V, N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (entries, evicted) = <(HashMap<K, (i64, V), FixedState>, u64)>::deserialize(deserializer)?;
+        let (entries, evicted) = <(HashMap<K, (i64, V), FxBuildHasher>, u64)>::deserialize(deserializer)?;
         if entries.len() > N {
             return Err(de::Error::invalid_length(entries.len(), &"no more entries than the map is bounded to"));
         }

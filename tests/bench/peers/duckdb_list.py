@@ -13,7 +13,7 @@ connection.execute(f"SET threads = {threads}")
 connection.execute("SET enable_progress_bar = false")
 connection.execute("SET preserve_insertion_order = false")
 flows = f"read_parquet('{directory}/**/*.parquet', hive_partitioning = false)"
-devices = f"{directory}/../devices.csv"
+devices = f"{directory}/devices.csv"
 began = time.perf_counter()
 rows = connection.execute(
     f"""

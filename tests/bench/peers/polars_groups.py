@@ -12,7 +12,7 @@ os.environ["POLARS_MAX_THREADS"] = threads
 import polars as pl  # noqa: E402
 
 began = time.perf_counter()
-devices = pl.scan_csv(f"{directory}/../devices.csv")
+devices = pl.scan_csv(f"{directory}/devices.csv")
 gaps = pl.col("end_time").sort().diff().dt.total_microseconds() / 1e6
 rows = (
     pl.scan_parquet(f"{directory}/**/*.parquet", hive_partitioning=False)

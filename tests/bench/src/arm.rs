@@ -13,7 +13,7 @@ use wardflow_manifest::Column;
 use crate::{
     Result,
     data::{self, Layout},
-    engine::{Engine, narrowed, native, sandboxed},
+    engine::{self, Engine, narrowed, native, sandboxed},
     sql,
 };
 
@@ -35,6 +35,10 @@ pub(crate) enum Arm {
     RhythmNative,
     /// Ten of the stateful plugin, under ten ids.
     TenRhythms,
+    /// The stateful plugin, asked about one device alone.
+    OneDevice,
+    /// A Zeek log into the archive.
+    Ingest,
     /// The stateful detector in DataFusion SQL.
     Datafusion,
     /// The stateful detector in DuckDB, with a window function.
@@ -43,6 +47,8 @@ pub(crate) enum Arm {
     DuckdbList,
     /// The stateful detector in Polars.
     Polars,
+    /// A Zeek log into Parquet by DuckDB's reader of CSV.
+    DuckdbIngest,
 }
 
 /// The columns of the archive that `bench/null` needs.
@@ -93,6 +99,7 @@ impl Arm {
             Self::DuckdbWindow => Some(include_str!("../peers/duckdb_window.py")),
             Self::DuckdbList => Some(include_str!("../peers/duckdb_list.py")),
             Self::Polars => Some(include_str!("../peers/polars_groups.py")),
+            Self::DuckdbIngest => Some(include_str!("../peers/duckdb_ingest.py")),
             _ => None,
         }
     }
@@ -116,7 +123,7 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
         Arm::Null => one("bench-null")?,
         Arm::NullTwo => vec![narrowed(plugins, "bench-null", &[Column::EndTime, Column::BytesSent])?],
         Arm::NullNative => vec![native(wardflow_bench_null::plugin)?],
-        Arm::Rhythm => one("bench-rhythm")?,
+        Arm::Rhythm | Arm::OneDevice => one("bench-rhythm")?,
         Arm::RhythmNative => vec![native(wardflow_bench_rhythm::plugin)?],
         Arm::TenRhythms => {
             let ids: Vec<_> = (0..10).map(|number| format!("bench/rhythm-{number}")).collect();
@@ -124,11 +131,16 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
         }
         _ => Vec::new(),
     };
+    let only = match arm {
+        Arm::OneDevice => Some(data::middle(&directory)?),
+        _ => None,
+    };
     let began = Instant::now();
     let ran = match arm {
-        Arm::Scan => Engine::open(&directory, data::inventory(out)?, session).await?.scan(&SIX).await?,
-        Arm::Datafusion => sql::run(&session, &data::inventory(out)?, &directory).await?,
-        _ => Engine::open(&directory, data::inventory(out)?, session).await?.detect(&detectors).await?,
+        Arm::Ingest => engine::ingest(&directory).await?,
+        Arm::Scan => Engine::open(&directory, data::inventory(&directory)?, session).await?.scan(&SIX).await?,
+        Arm::Datafusion => sql::run(&session, &data::inventory(&directory)?, &directory).await?,
+        _ => Engine::open(&directory, data::inventory(&directory)?, session).await?.detect(&detectors, only).await?,
     };
     Ok(Measured {
         seconds: began.elapsed().as_secs_f64(),

@@ -1,6 +1,12 @@
-//! The data: one synthetic day, laid out in two ways.
+//! The data: one synthetic day, laid out in several ways.
 
-use std::{collections::BTreeSet, fmt::Write as _, fs, net::IpAddr, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+};
 
 use clap::ValueEnum;
 use datafusion::{
@@ -15,9 +21,9 @@ use wardflow::{
 };
 use wardflow_datasets::{DeviceClass, Flow, Hospital, Options};
 
-use crate::Result;
+use crate::{Result, zeek};
 
-/// How the flows lie in files.
+/// What is read: the same flows, laid out or changed in several ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Layout {
@@ -25,39 +31,103 @@ pub(crate) enum Layout {
     Ordered,
     /// As `wardflow ingest` lays it out.
     Ingested,
+    /// Ingested, and half of the flows that devices begin are of one device.
+    Heavy,
+    /// Ingested, and every device is 72: some 100,000.
+    Many,
+    /// Ingested, five days instead of one, each of as many flows.
+    Week,
+    /// A Zeek `conn.log` of a tenth of the flows.
+    Zeek,
 }
 
 impl Layout {
-    /// Name of the archive's directory.
+    /// In the order in which they can be made: what is in order of time is made of what was ingested.
+    const ALL: [Self; 6] = [Self::Ingested, Self::Ordered, Self::Heavy, Self::Many, Self::Week, Self::Zeek];
+
+    /// Name of the directory.
     pub(crate) const fn directory(self) -> &'static str {
         match self {
             Self::Ordered => "ordered",
             Self::Ingested => "ingested",
+            Self::Heavy => "heavy",
+            Self::Many => "many",
+            Self::Week => "week",
+            Self::Zeek => "zeek",
+        }
+    }
+
+    /// The initiator that a flow has here, of a device that has this place in the list.
+    fn initiator(self, flow: &Flow, place: Option<usize>, first: IpAddr) -> IpAddr {
+        match (self, place) {
+            (Self::Heavy, Some(_)) if flow.uid % 2 == 0 => first,
+            (Self::Many, Some(place)) => split(place, flow.uid % SPLIT),
+            _ => flow.src_ip,
         }
     }
 }
 
+/// Devices that one becomes where there are many.
+const SPLIT: u64 = 72;
+
+/// An address of its own for a part of a device.
+fn split(place: usize, part: u64) -> IpAddr {
+    let number = u32::try_from(place as u64 * SPLIT + part).unwrap_or_default();
+    Ipv4Addr::from_bits(Ipv4Addr::new(172, 16, 0, 0).to_bits() + number).into()
+}
+
 /// Makes what is not there yet.
 #[tokio::main]
-pub(crate) async fn make(out: &Path, flows: u64) -> Result<()> {
-    let done = out.join("flows");
-    if fs::read_to_string(&done).is_ok_and(|text| text == flows.to_string()) {
-        return Ok(());
-    }
-    for layout in [Layout::Ordered, Layout::Ingested] {
+pub(crate) async fn make(out: &Path, flows: u64, layouts: &BTreeSet<Layout>) -> Result<()> {
+    for layout in Layout::ALL.into_iter().filter(|layout| layouts.contains(layout)) {
         let directory = out.join(layout.directory());
+        let done = directory.join("flows");
+        if fs::read_to_string(&done).is_ok_and(|text| text == flows.to_string()) {
+            continue;
+        }
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
         }
         fs::create_dir_all(&directory)?;
+        let days = if layout == Layout::Week { 5 } else { 1 };
+        let options = Options { devices: 1_000, days, flows: Some(flows * u64::from(days)), ..Options::default() };
+        let hospital = Hospital::new(options)?;
+        eprintln!("making {}: {flows} flows a day, {days} days", layout.directory());
+        let devices = devices(&hospital);
+        let inventory = match layout {
+            Layout::Many => {
+                let parts = |place| (0..SPLIT).map(move |part| split(place, part));
+                (0..devices.len()).flat_map(parts).collect()
+            }
+            _ => devices.clone(),
+        };
+        let text = inventory.iter().fold("ip\n".to_owned(), |text, ip| text + &ip.to_string() + "\n");
+        fs::write(directory.join(DEVICES), text)?;
+        match layout {
+            Layout::Ordered => order(out).await?,
+            Layout::Zeek => zeek::write(&directory.join("conn.log"), hospital.flows().take(flows as usize / 10))?,
+            _ => ingest(&hospital, layout, &devices, out).await?,
+        }
+        fs::write(done, flows.to_string())?;
     }
-    eprintln!("making {flows} flows of 1,000 devices");
-    let hospital = Hospital::new(Options { devices: 1_000, days: 1, flows: Some(flows), ..Options::default() })?;
-    fs::write(out.join(DEVICES), devices(&hospital))?;
-    ingest(&hospital, out).await?;
-    eprintln!("putting them in order of time");
-    order(out).await?;
-    Ok(fs::write(done, flows.to_string())?)
+    Ok(())
+}
+
+async fn ingest(hospital: &Hospital, layout: Layout, devices: &[IpAddr], out: &Path) -> Result<()> {
+    let archive = Archive::open(layout.directory(), out)?;
+    let lock = archive.lock()?;
+    let mut writer = ArchiveWriter::new(&lock, "synthetic", AddressSpace::default())?;
+    let places: BTreeMap<_, _> = devices.iter().enumerate().map(|(place, ip)| (*ip, place)).collect();
+    let first = *devices.first().ok_or("a hospital without devices")?;
+    let mut uid = String::new();
+    for mut flow in hospital.flows() {
+        flow.src_ip = layout.initiator(&flow, places.get(&flow.src_ip).copied(), first);
+        uid.clear();
+        write!(uid, "S{:016x}", flow.uid)?;
+        writer.push(&record(&flow, &uid))?;
+    }
+    writer.finish().await?;
+    Ok(())
 }
 
 /// File with the addresses of the devices, that all arms look at.
@@ -67,7 +137,7 @@ const DEVICES: &str = "devices.csv";
 const CLASS: &str = "benchmark";
 
 /// Addresses of what is no server, a line each. Each address is a device here, whoever has it at what time.
-fn devices(hospital: &Hospital) -> String {
+fn devices(hospital: &Hospital) -> Vec<IpAddr> {
     use DeviceClass::{
         ImagingModality, InfusionPump, InsulinPumpGateway, LabAnalyser, PatientMonitor, Printer, Ventilator,
         WearableHeartMonitorGateway, Workstation,
@@ -88,12 +158,12 @@ fn devices(hospital: &Hospital) -> String {
     };
     let devices = hospital.inventory().iter().filter(|device| is_device(device.class));
     let addresses: BTreeSet<IpAddr> = devices.flat_map(|device| device.rows()).map(|row| row.ip).collect();
-    addresses.iter().fold("ip\n".to_owned(), |text, ip| text + &ip.to_string() + "\n")
+    addresses.into_iter().collect()
 }
 
 /// The devices as an inventory.
-pub(crate) fn inventory(out: &Path) -> Result<Inventory> {
-    let text = fs::read_to_string(out.join(DEVICES))?;
+pub(crate) fn inventory(directory: &Path) -> Result<Inventory> {
+    let text = fs::read_to_string(directory.join(DEVICES))?;
     let entry = |line: &str| -> Result<Entry> {
         Ok(Entry {
             device_id: line.to_owned(),
@@ -107,20 +177,6 @@ pub(crate) fn inventory(out: &Path) -> Result<Inventory> {
         })
     };
     Ok(Inventory::new(text.lines().skip(1).map(entry).collect::<Result<_>>()?))
-}
-
-async fn ingest(hospital: &Hospital, out: &Path) -> Result<()> {
-    let archive = Archive::open(Layout::Ingested.directory(), out)?;
-    let lock = archive.lock()?;
-    let mut writer = ArchiveWriter::new(&lock, "synthetic", AddressSpace::default())?;
-    let mut uid = String::new();
-    for flow in hospital.flows() {
-        uid.clear();
-        write!(uid, "S{:016x}", flow.uid)?;
-        writer.push(&record(&flow, &uid))?;
-    }
-    writer.finish().await?;
-    Ok(())
 }
 
 fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
@@ -147,6 +203,13 @@ fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
             flow.protocol,
         )
     }
+}
+
+/// The device in the middle of the list.
+pub(crate) fn middle(directory: &Path) -> Result<String> {
+    let inventory = inventory(directory)?;
+    let middle = inventory.device_ids().nth(inventory.device_ids().count() / 2);
+    Ok(middle.ok_or("a list without devices")?.to_owned())
 }
 
 async fn order(out: &Path) -> Result<()> {

@@ -10,7 +10,7 @@ use datafusion::{
 };
 use futures::StreamExt;
 use wardflow::{
-    archive::{Archive, ArchiveFile, slices},
+    archive::{Archive, ArchiveFile, IngestOptions, ingest_zeek, slices},
     catalog::FlowFiles,
     detect::{Budget, DetectTable, Directory, Groups, Output, PluginRun, Prevalence, Slice, World},
     detector::{Detector, Stop},
@@ -76,16 +76,17 @@ impl Engine {
         Ok(ran)
     }
 
-    /// Runs detectors over every slice.
-    pub(crate) async fn detect(&self, detectors: &[Arc<dyn Detector>]) -> Result<Ran> {
+    /// Runs detectors over every slice, for all devices or for one.
+    pub(crate) async fn detect(&self, detectors: &[Arc<dyn Detector>], only: Option<String>) -> Result<Ran> {
         let directory = Arc::new(Directory::new(Arc::clone(&self.world)));
+        let only = only.map(|device| vec![device]);
         let mut plugins: Vec<PluginRun> = detectors.iter().map(plugin).collect::<Result<_>>()?;
         let mut ran = Ran::default();
         for input in slices(&self.files, SLICE_HOURS) {
             let files = input.files.iter().map(|file| self.files[*file].clone()).collect();
             let flows = Arc::new(FlowFiles::new(&self.archive, files)?);
             let slice = Slice { start: input.start, end: input.end };
-            let table = DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), None, Stop::default());
+            let table = DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), only.clone(), Stop::default());
             let observed = Arc::clone(table.observed());
             let plan = self.session.read_table(Arc::new(table))?.create_physical_plan().await?;
             let mut stream = execute_stream(Arc::clone(&plan), self.session.task_ctx())?;
@@ -165,6 +166,19 @@ impl Ran {
             }
         }
     }
+}
+
+/// Ingests a Zeek log into a new archive beside it.
+pub(crate) async fn ingest(directory: &Path) -> Result<Ran> {
+    let archive = Archive::open("archive", directory)?;
+    let place = directory.join("archive");
+    if place.exists() {
+        std::fs::remove_dir_all(&place)?;
+    }
+    let lock = archive.lock()?;
+    let log = directory.join("conn.log").display().to_string();
+    let report = ingest_zeek(&lock, &[log], None, &IngestOptions::default()).await?;
+    Ok(Ran { flows: report.sources.iter().map(|source| source.flows).sum(), ..Ran::default() })
 }
 
 /// A plugin's component in the sandbox, under `ids` one after the other.

@@ -15,6 +15,7 @@ mod micro;
 mod report;
 mod rounds;
 mod sql;
+mod zeek;
 
 use std::{error::Error, path::PathBuf};
 
@@ -83,10 +84,10 @@ fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&measured)?);
             Ok(())
         }
-        Some(Command::Data) => data::make(&args.out, args.flows),
+        Some(Command::Data) => data::make(&args.out, args.flows, &rounds::layouts(&args.only)),
         Some(Command::Micro) => micro::run(&args.plugins).map(drop),
         None => {
-            data::make(&args.out, args.flows)?;
+            data::make(&args.out, args.flows, &rounds::layouts(&args.only))?;
             let rounds = rounds::Rounds {
                 out: &args.out,
                 plugins: &args.plugins,

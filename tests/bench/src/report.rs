@@ -56,7 +56,7 @@ struct Report<'a> {
 /// Prints the table, and writes `results.json` and `results.svg` into a directory.
 pub(crate) fn write(results: &Results, micro: &Micro, flows: u64, out: &Path) -> Result<()> {
     let lines: Vec<Line> = results.iter().map(|(entry, rounds)| line(*entry, rounds)).collect();
-    let ratios = ratios(&lines, micro);
+    let ratios = ratios(&lines, micro, size_mib(&out.join(Layout::Ingested.directory())));
     println!(
         "\n{flows} flows of 1,000 devices, medians of {} rounds",
         results.values().map(Vec::len).max().unwrap_or(0)
@@ -115,7 +115,7 @@ fn line((arm, layout, threads): Entry, rounds: &[crate::arm::Measured]) -> Line 
     }
 }
 
-fn ratios(lines: &[Line], micro: &Micro) -> Vec<Ratio> {
+fn ratios(lines: &[Line], micro: &Micro, archive_mib: Option<f64>) -> Vec<Ratio> {
     let mut ratios = Vec::new();
     for layout in [Layout::Ordered, Layout::Ingested] {
         let of = |arm: Arm, threads: usize| {
@@ -154,6 +154,25 @@ fn ratios(lines: &[Line], micro: &Micro) -> Vec<Ratio> {
         let two = of(Arm::Rhythm, 2).map(|line| line.seconds.0);
         add("one core / two cores", divided(seconds(Arm::Rhythm), two), 1.85, true);
     }
+    let line = |arm: Arm, layout: Layout| lines.iter().find(|l| l.arm == arm && l.layout == layout && l.threads == 1);
+    let seconds = |arm, layout| line(arm, layout).map(|line| line.seconds.0);
+    let base = seconds(Arm::Rhythm, Layout::Ingested);
+    let mut add = |what: &str, a: Option<f64>, b: Option<f64>, goal, is_least| {
+        if let (Some(a), Some(b)) = (a, b) {
+            ratios.push(Ratio { what: what.to_owned(), measured: a / b, goal, is_least });
+        }
+    };
+    add("one device of 1,000 asked about / all", seconds(Arm::OneDevice, Layout::Ingested), base, 0.05, false);
+    add("one device with half the flows / none", seconds(Arm::Rhythm, Layout::Heavy), base, 1.25, false);
+    add("100,000 devices / 1,000", seconds(Arm::Rhythm, Layout::Many), base, 1.5, false);
+    let peak = |layout| line(Arm::Rhythm, layout).map(|line| line.peak_mib);
+    add("peak memory, five days / one", peak(Layout::Week), peak(Layout::Ingested), 1.05, false);
+    add("peak memory in GiB, five days", peak(Layout::Week), Some(1024.0), 1.0, false);
+    let read = line(Arm::NullTwo, Layout::Ingested).map(|line| line.mib_read);
+    add("Parquet read for two columns / whole archive", read, archive_mib, 0.15, false);
+    let (own, duckdb) = (line(Arm::Ingest, Layout::Zeek), line(Arm::DuckdbIngest, Layout::Zeek));
+    add("ingest, million lines a second", own.map(|own| own.million_flows_a_second), Some(1.0), 1.0, true);
+    add("ingest, DuckDB / Wardflow", duckdb.map(|l| l.seconds.0), own.map(|l| l.seconds.0), 1.5, true);
     if let Some((_, high)) = micro.calls.get("instantiate") {
         let what = "instantiate, 99th percentile in µs".to_owned();
         ratios.push(Ratio { what, measured: *high, goal: 50.0, is_least: false });
@@ -162,6 +181,15 @@ fn ratios(lines: &[Line], micro: &Micro) -> Vec<Ratio> {
     let what = "start with cached code / compiled".to_owned();
     ratios.push(Ratio { what, measured: warm / cold, goal: 0.05, is_least: false });
     ratios
+}
+
+/// Size of the files under a directory.
+fn size_mib(directory: &Path) -> Option<f64> {
+    let size = |entry: fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_dir() => size_mib(&entry.path()),
+        _ => entry.metadata().ok().map(|file| file.len() as f64 / 1_048_576.0),
+    };
+    Some(fs::read_dir(directory).ok()?.flatten().filter_map(size).sum())
 }
 
 /// Bars: million flows a second on one core.

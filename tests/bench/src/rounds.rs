@@ -1,7 +1,7 @@
 //! Rounds: every arm in a process of its own, forwards and backwards in turn.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     path::Path,
     process::{Command, Stdio},
@@ -62,28 +62,8 @@ impl Rounds<'_> {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        let arms = [
-            Arm::Scan,
-            Arm::Null,
-            Arm::NullNative,
-            Arm::NullTwo,
-            Arm::Rhythm,
-            Arm::RhythmNative,
-            Arm::TenRhythms,
-            Arm::Datafusion,
-            Arm::DuckdbWindow,
-            Arm::DuckdbList,
-            Arm::Polars,
-        ];
-        let layouts = [Layout::Ordered, Layout::Ingested];
-        let one_core = layouts.iter().flat_map(|layout| arms.iter().map(|arm| (*arm, *layout, 1)));
-        let two_cores = layouts.iter().map(|layout| (Arm::Rhythm, *layout, 2));
-        let is_wanted = |(arm, layout, threads): &Entry| {
-            let name = format!("{}-{}-{threads}", arm.name(), layout.directory());
-            (self.only.is_empty() || self.only.iter().any(|only| name.contains(only)))
-                && (arm.script().is_none() || self.python.is_some())
-        };
-        one_core.chain(two_cores).filter(is_wanted).collect()
+        let all = entries().into_iter().filter(|entry| is_wanted(entry, self.only));
+        all.filter(|(arm, ..)| arm.script().is_none() || self.python.is_some()).collect()
     }
 
     fn measure(&self, (arm, layout, threads): Entry) -> Result<Measured> {
@@ -109,13 +89,56 @@ impl Rounds<'_> {
     }
 }
 
+/// Everything that is measured.
+fn entries() -> Vec<Entry> {
+    let arms = [
+        Arm::Scan,
+        Arm::Null,
+        Arm::NullNative,
+        Arm::NullTwo,
+        Arm::Rhythm,
+        Arm::RhythmNative,
+        Arm::TenRhythms,
+        Arm::Datafusion,
+        Arm::DuckdbWindow,
+        Arm::DuckdbList,
+        Arm::Polars,
+    ];
+    let layouts = [Layout::Ordered, Layout::Ingested];
+    let one_core = layouts.iter().flat_map(|layout| arms.iter().map(|arm| (*arm, *layout, 1)));
+    let two_cores = layouts.iter().map(|layout| (Arm::Rhythm, *layout, 2));
+    let further = [
+        (Arm::OneDevice, Layout::Ingested, 1),
+        (Arm::Rhythm, Layout::Heavy, 1),
+        (Arm::Rhythm, Layout::Many, 1),
+        (Arm::Rhythm, Layout::Week, 1),
+        (Arm::Ingest, Layout::Zeek, 1),
+        (Arm::DuckdbIngest, Layout::Zeek, 1),
+    ];
+    one_core.chain(two_cores).chain(further).collect()
+}
+
+fn is_wanted((arm, layout, threads): &Entry, only: &[String]) -> bool {
+    let name = format!("{}-{}-{threads}", arm.name(), layout.directory());
+    only.is_empty() || only.iter().any(|only| name.contains(only))
+}
+
+/// What the wanted arms read. What is laid out in order of time is made from what was ingested.
+pub(crate) fn layouts(only: &[String]) -> BTreeSet<Layout> {
+    let wanted: BTreeSet<_> =
+        entries().iter().filter(|entry| is_wanted(entry, only)).map(|(_, layout, _)| *layout).collect();
+    if wanted.contains(&Layout::Ordered) { wanted.into_iter().chain([Layout::Ingested]).collect() } else { wanted }
+}
+
 /// What was found, by device, peer and port.
 type ByService = BTreeMap<(String, String, i32), Found>;
 
 /// Whether all arms that find something found the same.
 fn check(results: &Results) -> Result<()> {
-    let finders =
-        results.iter().filter(|((arm, ..), _)| !matches!(arm, Arm::Scan | Arm::Null | Arm::NullNative | Arm::NullTwo));
+    let finders = results.iter().filter(|((arm, layout, _), _)| {
+        let is_finder = !matches!(arm, Arm::Scan | Arm::Null | Arm::NullNative | Arm::NullTwo | Arm::OneDevice);
+        is_finder && matches!(layout, Layout::Ordered | Layout::Ingested)
+    });
     let mut first: Option<(String, ByService)> = None;
     for ((arm, layout, threads), rounds) in finders {
         let name = format!("{} {} {threads}", arm.name(), layout.directory());

@@ -174,7 +174,8 @@ impl SliceRun {
             buffers.append(&batch)?;
         }
         drop(input);
-        let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(&self.shared.directory, self.shared.slice))).clone();
+        let Shared { directory, slice, plugins, .. } = &*self.shared;
+        let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(directory, *slice, plugins))).clone();
         let memory = self.shared.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
         let _guest_memory = buffers.reserve(memory).map_err(|_| self.too_little_memory(memory))?;
         let mut guard = StopOnDrop(Some(self.stop.clone()));
@@ -206,13 +207,14 @@ impl SliceRun {
         let rows = Arc::new(ShardRows::new(rows, &self.shared.layout, facts));
         let gaps = self.shared.observed.gaps();
         let mut whole = ShardOutcome::default();
-        for plugin in &self.shared.plugins {
+        for (index, plugin) in self.shared.plugins.iter().enumerate() {
             if let Some(coverage) = self.unsuited(plugin, shard) {
                 whole.coverage.extend(coverage);
                 continue;
             }
             let run = ShardRun {
                 plugin,
+                index,
                 shard,
                 slice: self.shared.slice,
                 rows: &rows,

@@ -35,9 +35,6 @@ use crate::{
 /// Faults in one shard after which each device gets an instance of its own.
 const SHARED_FAULTS: u32 = 3;
 
-/// How long a device that is not in the inventory keeps its state without a flow.
-const FORGET_AFTER: i64 = 30 * 86_400_000_000;
-
 /// What a plugin's faults may cost in a run, counted over all its shards.
 #[derive(Debug)]
 pub struct Budget {
@@ -86,6 +83,8 @@ pub(super) struct ShardOutcome {
 /// One plugin over one shard.
 pub(super) struct ShardRun<'a> {
     pub(super) plugin: &'a PluginRun,
+    /// The plugin's place among all.
+    pub(super) index: usize,
     pub(super) shard: u8,
     pub(super) slice: Slice,
     pub(super) rows: &'a Arc<ShardRows>,
@@ -280,8 +279,7 @@ impl ShardRun<'_> {
     fn subjects<'s>(&'s self, outcome: &mut ShardOutcome) -> Vec<Subject<'s>> {
         let mut candidates: BTreeMap<&str, Option<&DeviceRows>> = BTreeMap::new();
         candidates.extend(self.context.present(self.shard).iter().map(|id| (id.as_str(), None)));
-        let remembered = self.plugin.states.iter().filter(|(key, kept)| self.remembers(&key.device_id, kept));
-        candidates.extend(remembered.map(|(key, _)| (key.device_id.as_str(), None)));
+        candidates.extend(self.context.remembered(self.index, self.shard).iter().map(|id| (id.as_str(), None)));
         candidates.extend(self.rows.devices.iter().map(|rows| (self.context.id(rows.device), Some(rows))));
         let mut subjects = Vec::new();
         for (id, rows) in candidates {
@@ -313,12 +311,6 @@ impl ShardRun<'_> {
             subjects.push(Subject { id, facts: Arc::new(facts), told, rows, kept: self.plugin.states.of_device(id) });
         }
         subjects
-    }
-
-    /// Whether a state's device belongs to this shard and is still remembered.
-    fn remembers(&self, id: &str, kept: &State) -> bool {
-        super::directory::shard_of(id) == self.shard
-            && (self.context.directory.world().inventory.has(id) || kept.last_flow > self.slice.start - FORGET_AFTER)
     }
 
     /// Why the manifest's requirements do not hold for one device.

@@ -9,8 +9,8 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use wardflow_manifest::name_id;
 
-use super::{Directory, SHARDS, Slice};
-use crate::device::UNKNOWN_CLASS;
+use super::{Directory, PluginRun, SHARDS, Slice, directory::shard_of};
+use crate::device::{Inventory, UNKNOWN_CLASS};
 
 /// A device as its peers' sessions see it in this slice.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +33,14 @@ pub(super) struct SliceFacts {
     numbers: BTreeMap<String, u32>,
     /// By shard, ids of the devices that the inventory has in this slice.
     present: Vec<Vec<String>>,
+    /// By plugin and shard, ids of the devices that have a state and are not forgotten.
+    remembered: Vec<Vec<Vec<String>>>,
     offsets: Vec<(i64, i64)>,
 }
 
 impl SliceFacts {
     /// As of the slice's start. The directory must be complete: every flow resolved.
-    pub(super) fn new(directory: &Arc<Directory>, slice: Slice) -> Self {
+    pub(super) fn new(directory: &Arc<Directory>, slice: Slice, plugins: &[PluginRun]) -> Self {
         let world = directory.world();
         let facts = |device: &super::directory::Device| {
             let facts = directory.facts(&device.id, slice.start);
@@ -63,9 +65,10 @@ impl SliceFacts {
             }
         }
         drop(tables);
+        let remembered = plugins.iter().map(|plugin| remembered(plugin, &world.inventory, slice)).collect();
         let numbers = (0..).zip(&ids).map(|(number, id)| (id.clone(), number)).collect();
         let offsets = offsets(&world.timezone, slice);
-        Self { devices, peers, shared, ids, numbers, present, offsets, directory: Arc::clone(directory) }
+        Self { devices, peers, shared, ids, numbers, present, remembered, offsets, directory: Arc::clone(directory) }
     }
 
     /// By number.
@@ -106,6 +109,11 @@ impl SliceFacts {
         &self.present[usize::from(shard)]
     }
 
+    /// Ids of a shard's devices of which a plugin has a state.
+    pub(super) fn remembered(&self, plugin: usize, shard: u8) -> &[String] {
+        &self.remembered[plugin][usize::from(shard)]
+    }
+
     /// The addresses of a device at a time, by the inventory; of a device outside of it, its id.
     pub(super) fn addresses(&self, id: &str, at: i64) -> Vec<IpAddr> {
         let inventory = &self.directory.world().inventory;
@@ -126,6 +134,20 @@ impl SliceFacts {
         };
         starts.iter().map(minute).collect()
     }
+}
+
+/// How long a device that is not in the inventory keeps its state without a flow.
+const FORGET_AFTER: i64 = 30 * 86_400_000_000;
+
+/// By shard, the devices of which a plugin has a state.
+fn remembered(plugin: &PluginRun, inventory: &Inventory, slice: Slice) -> Vec<Vec<String>> {
+    let mut shards = vec![Vec::new(); usize::from(SHARDS)];
+    for (key, kept) in plugin.states.iter() {
+        if inventory.has(&key.device_id) || kept.last_flow > slice.start - FORGET_AFTER {
+            shards[usize::from(shard_of(&key.device_id))].push(key.device_id.clone());
+        }
+    }
+    shards
 }
 
 /// Offsets of local time from UTC in microseconds, each with the time from which it holds, for flows that end in the

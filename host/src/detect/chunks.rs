@@ -8,9 +8,7 @@ use std::{ops::Range, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
-    datatypes::{
-        ArrowPrimitiveType, DataType, Int64Type, SchemaRef, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-    },
+    datatypes::{ArrowPrimitiveType, DataType, Int64Type, SchemaRef, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
     error::ArrowError,
 };
 use datafusion::common::{Result, exec_err};

@@ -197,13 +197,7 @@ impl SliceRun {
         done
     }
 
-    fn run_shard(
-        &self,
-        shard: u8,
-        rows: Chunks,
-        facts: &Arc<SliceFacts>,
-        counters: &Counters,
-    ) -> Result<Vec<Output>> {
+    fn run_shard(&self, shard: u8, rows: Chunks, facts: &Arc<SliceFacts>, counters: &Counters) -> Result<Vec<Output>> {
         let rows = Arc::new(ShardRows::new(rows, &self.shared.layout, facts));
         let gaps = self.shared.observed.gaps();
         let mut whole = ShardOutcome::default();

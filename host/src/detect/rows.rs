@@ -44,7 +44,15 @@ impl ShardRows {
         let Grouped { devices, order, ends } = group(&carried, layout, facts);
         let columns = [const { OnceLock::new() }; Column::ALL.len()];
         _ = columns[Column::EndTime as usize].set(Some(Values::I64(ends)));
-        Self { devices, order, carried, layout: layout.clone(), facts: Arc::clone(facts), peers: OnceLock::new(), columns }
+        Self {
+            devices,
+            order,
+            carried,
+            layout: layout.clone(),
+            facts: Arc::clone(facts),
+            peers: OnceLock::new(),
+            columns,
+        }
     }
 
     /// A column's values; nothing of a column that was not read.

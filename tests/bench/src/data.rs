@@ -60,7 +60,7 @@ impl Layout {
     /// The initiator that a flow has here, of a device that has this place in the list.
     fn initiator(self, flow: &Flow, place: Option<usize>, first: IpAddr) -> IpAddr {
         match (self, place) {
-            (Self::Heavy, Some(_)) if flow.uid % 2 == 0 => first,
+            (Self::Heavy, Some(_)) if flow.uid.is_multiple_of(2) => first,
             (Self::Many, Some(place)) => split(place, flow.uid % SPLIT),
             _ => flow.src_ip,
         }

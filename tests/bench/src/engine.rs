@@ -86,7 +86,8 @@ impl Engine {
             let files = input.files.iter().map(|file| self.files[*file].clone()).collect();
             let flows = Arc::new(FlowFiles::new(&self.archive, files)?);
             let slice = Slice { start: input.start, end: input.end };
-            let table = DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), only.clone(), Stop::default());
+            let table =
+                DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), only.clone(), Stop::default());
             let observed = Arc::clone(table.observed());
             let plan = self.session.read_table(Arc::new(table))?.create_physical_plan().await?;
             let mut stream = execute_stream(Arc::clone(&plan), self.session.task_ctx())?;

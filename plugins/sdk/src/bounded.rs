@@ -108,14 +108,14 @@ impl<K: Ord + Hash + Clone, V, const N: usize> Bounded<K, V, N> {
     /// Keys and values, in order of the key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         let mut entries: Vec<_> = self.entries.iter().map(|(key, (_, value))| (key, value)).collect();
-        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        entries.sort_unstable_by_key(|(key, _)| *key);
         entries.into_iter()
     }
 
     /// Keys and values to change, in order of the key, without counting as uses.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
         let mut entries: Vec<_> = self.entries.iter_mut().map(|(key, (_, value))| (key, value)).collect();
-        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        entries.sort_unstable_by_key(|(key, _)| *key);
         entries.into_iter()
     }
 

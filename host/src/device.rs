@@ -1,9 +1,11 @@
 //! The device: an entry of the inventory, and the addresses by which its flows are found.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     net::IpAddr,
 };
+
+use foldhash::fast::FixedState;
 
 /// What the inventory says of a device at a time. Unknown text is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +51,9 @@ pub struct Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
     entries: Vec<Entry>,
-    devices: BTreeMap<String, Vec<usize>>,
+    /// In order.
+    ids: Vec<String>,
+    devices: HashMap<String, Vec<usize>, FixedState>,
     by_ip: HashMap<IpAddr, Vec<usize>>,
     by_mac: HashMap<[u8; 6], Vec<usize>>,
 }
@@ -70,6 +74,8 @@ impl Inventory {
         for rows in inventory.devices.values_mut() {
             rows.sort_by_key(|&row| entries[row].valid_from);
         }
+        inventory.ids = inventory.devices.keys().cloned().collect();
+        inventory.ids.sort_unstable();
         inventory.entries = entries;
         inventory
     }
@@ -81,7 +87,7 @@ impl Inventory {
 
     /// Ids of all devices, in order.
     pub fn device_ids(&self) -> impl Iterator<Item = &str> {
-        self.devices.keys().map(String::as_str)
+        self.ids.iter().map(String::as_str)
     }
 
     /// Whether some device has no IP address in the inventory and must be found by its MAC address.

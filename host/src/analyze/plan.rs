@@ -1,11 +1,11 @@
 //! What is to be done: from which slice each plugin goes on, and with which states.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    archive::SliceInput,
+    archive::{SliceDelivered, SliceInput},
     coverage::{Row, Status},
-    detect::Slice,
+    detect::{Observed, Slice},
     error::Result,
     lake::{StateFile, StateSet, StateStore},
     workspace::ReadyPlugin,
@@ -24,10 +24,20 @@ pub(crate) struct Stage {
     pub(crate) rows: u64,
     /// Digest of its flows.
     pub(crate) input_digest: String,
+    /// How they were seen, where that is known.
+    pub(crate) delivered: Option<SliceDelivered>,
     /// Positions of its files in the archive's listing.
     pub(crate) files: Vec<usize>,
     /// Whether it is passed over.
     pub(crate) is_skipped: bool,
+}
+
+impl Stage {
+    /// What its flows were, where that is known without reading them.
+    pub(crate) fn observed(&self) -> Option<Arc<Observed>> {
+        let delivered = self.delivered.as_ref()?;
+        Some(Arc::new(Observed::known(self.slice, self.rows, delivered.lacking(), delivered.minutes())))
+    }
 }
 
 /// The stages of an archive.
@@ -47,6 +57,7 @@ pub(crate) fn stages(inputs: Vec<SliceInput>) -> Vec<Stage> {
             slice,
             rows: input.rows,
             input_digest: input.digest.to_string(),
+            delivered: input.delivered,
             files: input.files,
             is_skipped: empty > EMPTY_SLICES,
         });
@@ -182,7 +193,8 @@ mod tests {
     fn a_long_empty_stretch_is_one_stage() {
         let input = |i: i64| {
             let rows = u64::from(i == 0 || i == 20);
-            SliceInput { start: i * 10, end: i * 10 + 10, rows, digest: FlowsDigest::default(), files: Vec::new() }
+            let (digest, delivered) = (FlowsDigest::default(), None);
+            SliceInput { start: i * 10, end: i * 10 + 10, rows, digest, delivered, files: Vec::new() }
         };
         let stages = stages((0..=20).map(input).collect());
         let spans: Vec<_> = stages.iter().map(|s| (s.slice.start, s.slice.end, s.is_skipped)).collect();

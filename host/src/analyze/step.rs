@@ -17,7 +17,7 @@ use wardflow_manifest::Severity;
 use crate::{
     coverage::Status,
     detect::{
-        Budget, Contact, DetectTable, Directory, Observed, Output, PluginRun, Prevalence, ShardCoverage, Slice,
+        Budget, Contact, DetectTable, Directory, Observed, Only, Output, PluginRun, Prevalence, ShardCoverage, Slice,
         StateRow,
     },
     detector::Stop,
@@ -141,7 +141,7 @@ pub(crate) async fn step(
     directory: &Arc<Directory>,
     slice: Slice,
     travellers: &mut [&mut Traveller],
-    only: Option<Vec<String>>,
+    only: Option<Only>,
     stop: &Stop,
 ) -> Result<SliceOutcome> {
     let doing = || {

@@ -74,7 +74,7 @@ impl RowBuffer {
 
     /// Adds a flow. `scratch` is overwritten.
     pub(super) fn push(&mut self, flow: &FlowRecord<'_>, internal: InternalEnd, scratch: &mut Vec<u8>) {
-        self.hours.add(flow.end_time, flow.digest(scratch));
+        self.hours.add(flow, flow.digest(scratch));
         self.start_time.push(flow.start_time);
         self.end_time.push(flow.end_time);
         self.src_ip.push(self.ips.number(&ip_number(flow.src_ip)));

@@ -49,7 +49,7 @@ pub(super) fn foreign_hours(metadata: &ParquetMetaData, object: &ObjectMeta) -> 
         }
         for hour in first..=last {
             let rows = if hour == first { rows } else { 0 };
-            hours.add_rows(hour, rows, identity(object, index, hour));
+            hours.add_hour(Hour { hour, rows, digest: identity(object, index, hour), delivered: None });
         }
     }
     Ok(hours.list())

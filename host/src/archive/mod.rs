@@ -33,7 +33,7 @@ pub mod zeek;
 
 pub use digest::FlowsDigest;
 pub use files::{ArchiveFile, BrokenFile, Listing};
-pub use hours::{HOURS_KEY, Hour};
+pub use hours::{Delivered, HOURS_KEY, Hour};
 pub use ingest::{IngestOptions, IngestReport, OnProgress, Progress, SourceReport, SourceStatus, ingest_zeek};
 pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, write_inventory_csv};
 pub use layout::ROW_GROUP_ROWS;
@@ -41,7 +41,7 @@ pub use ledger::SourceEntry;
 pub use location::{Archive, OWN_DIRECTORY};
 pub use lock::ArchiveLock;
 pub use record::FlowRecord;
-pub use slices::{SliceInput, slices};
+pub use slices::{SliceDelivered, SliceInput, slices};
 pub use writer::{ArchiveWriter, BUFFER_BYTES, Written};
 
 #[cfg(test)]

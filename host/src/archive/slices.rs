@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{digest::FlowsDigest, files::ArchiveFile, hours::HOUR};
+use super::{
+    digest::FlowsDigest,
+    files::ArchiveFile,
+    hours::{Delivered, HOUR, MINUTE},
+};
 
 /// A slice of an archive, before anyone looks into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +19,35 @@ pub struct SliceInput {
     pub rows: u64,
     /// Digest of those flows, independent of their order and of files; of no flows, zeros.
     pub digest: FlowsDigest,
+    /// How they were seen; absent where the writer of some file did not say.
+    pub delivered: Option<SliceDelivered>,
     /// The files that hold them, as positions in what [`slices`] was given.
     pub files: Vec<usize>,
+}
+
+/// How the flows of a slice were seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SliceDelivered {
+    /// By hour since 1970-01-01T00:00Z.
+    hours: BTreeMap<i64, Delivered>,
+}
+
+impl SliceDelivered {
+    /// The start of each minute in which some flow ended, microseconds UTC.
+    pub fn minutes(&self) -> impl Iterator<Item = i64> {
+        let of_hour = |(hour, delivered): (&i64, &Delivered)| {
+            let (hour, minutes) = (*hour, delivered.minutes);
+            (0..60).filter(move |minute| minutes >> minute & 1 == 1).map(move |minute| hour * HOUR + minute * MINUTE)
+        };
+        self.hours.iter().flat_map(of_hour)
+    }
+
+    /// Flows of which one side was seen, and flows from sampled packets.
+    pub fn lacking(&self) -> (u64, u64) {
+        self.hours
+            .values()
+            .fold((0, 0), |(one_sided, sampled), hour| (one_sided + hour.one_sided, sampled + hour.sampled))
+    }
 }
 
 /// Every slice from the first to the last in which a flow ends, empty ones between them too. `slice_hours` of zero counts
@@ -30,6 +61,7 @@ pub fn slices(files: &[ArchiveFile], slice_hours: u32) -> Vec<SliceInput> {
             let slice = filled.entry(number).or_insert_with(|| empty(number, hours));
             slice.rows += hour.rows;
             slice.digest += hour.digest;
+            slice.add(hour.hour, hour.delivered);
             if slice.files.last() != Some(&index) {
                 slice.files.push(index);
             }
@@ -43,7 +75,17 @@ pub fn slices(files: &[ArchiveFile], slice_hours: u32) -> Vec<SliceInput> {
 
 fn empty(number: i64, hours: i64) -> SliceInput {
     let [start, end] = [number, number + 1].map(|number| number * hours * HOUR);
-    SliceInput { start, end, rows: 0, digest: FlowsDigest::default(), files: Vec::new() }
+    let delivered = Some(SliceDelivered::default());
+    SliceInput { start, end, rows: 0, digest: FlowsDigest::default(), delivered, files: Vec::new() }
+}
+
+impl SliceInput {
+    fn add(&mut self, hour: i64, delivered: Option<Delivered>) {
+        match (&mut self.delivered, delivered) {
+            (Some(slice), Some(more)) => *slice.hours.entry(hour).or_default() += more,
+            (slice, _) => *slice = None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -53,11 +95,16 @@ mod tests {
     use super::slices;
     use crate::archive::{
         ArchiveFile, FlowsDigest,
-        hours::{HOUR, Hour},
+        hours::{Delivered, HOUR, Hour, MINUTE},
     };
 
     fn file(hours: &[(i64, &str)]) -> ArchiveFile {
-        let hours = hours.iter().map(|&(hour, flow)| Hour { hour, rows: 1, digest: FlowsDigest::of(flow.as_bytes()) });
+        let hours = hours.iter().map(|&(hour, flow)| Hour {
+            hour,
+            rows: 1,
+            digest: FlowsDigest::of(flow.as_bytes()),
+            delivered: Some(Delivered { minutes: 1 << 59 | 1, one_sided: 1, sampled: 0 }),
+        });
         let object = ObjectMeta {
             location: Path::from("x"),
             last_modified: Default::default(),
@@ -74,6 +121,10 @@ mod tests {
         let seen: Vec<_> = slices.iter().map(|slice| (slice.start / HOUR, slice.rows, slice.files.clone())).collect();
         assert_eq!(seen, [(-6, 1, vec![0]), (0, 0, vec![]), (6, 0, vec![]), (12, 2, vec![0, 1])]);
         assert!(slices.iter().all(|slice| slice.end - slice.start == 6 * HOUR));
+        let last = slices[3].delivered.as_ref().unwrap();
+        let [first, second] = [12 * HOUR, 13 * HOUR];
+        assert!(last.minutes().eq([first, first + 59 * MINUTE, second, second + 59 * MINUTE]));
+        assert_eq!(last.lacking(), (2, 0));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use super::{FlowFiles, evidence::text_argument};
 use crate::{
     analyze::{Stage, Traveller, stages, step},
     archive,
-    detect::{Directory, project},
+    detect::{Directory, Only, project},
     detector::Stop,
     finding,
     workspace::{ReadyPlugin, Workspace},
@@ -241,7 +241,8 @@ impl ExecutionPlan for ReplayExec {
                 let files = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
                 let flows = Arc::new(FlowFiles::new(&workspace.archive, files).map_err(failed)?);
                 let mut here = [&mut traveller];
-                let outcome = step(&session, flows, &directory, stage.slice, &mut here, only.clone(), &stop).await;
+                let only = only.clone().map(|devices| Only { devices, observed: stage.observed() });
+                let outcome = step(&session, flows, &directory, stage.slice, &mut here, only, &stop).await;
                 let outcome = outcome.map_err(failed)?;
                 if let Some(lacking) = outcome.plugins.values().find(|plugin| plugin.status.is_failure()) {
                     return exec_err!(

@@ -1,9 +1,6 @@
 //! Rows by shard, while a partition reads its input: in memory, and on disk past the memory budget.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{AsArray, RecordBatch},
@@ -27,8 +24,11 @@ use super::{
 /// The rows of one partition's shards.
 pub(super) struct ShardBuffers {
     schema: SchemaRef,
-    layout: Layout,
+    /// The position of that column.
+    shard: usize,
     shards: BTreeMap<u8, Chunks>,
+    /// Rows of each shard, here or on disk.
+    rows: BTreeMap<u8, usize>,
     spilled: BTreeMap<u8, Vec<Arc<dyn SpillFile>>>,
     reservation: MemoryReservation,
     spill: SpillManager,
@@ -37,34 +37,42 @@ pub(super) struct ShardBuffers {
 impl ShardBuffers {
     /// Empty. Memory is taken from the reservation, disk from the task's disk manager.
     pub(super) fn new(
-        layout: Layout,
+        layout: &Layout,
         reservation: MemoryReservation,
         context: &TaskContext,
         metrics: &ExecutionPlanMetricsSet,
         partition: usize,
     ) -> Self {
         let schema = layout.schema();
+        let shard = layout.position(Carried::Shard).unwrap_or(0);
         let spill_metrics = SpillMetrics::new(metrics, partition);
         let spill = SpillManager::new(context.runtime_env(), spill_metrics, Arc::clone(&schema));
-        Self { schema, layout, shards: BTreeMap::new(), spilled: BTreeMap::new(), reservation, spill }
+        Self {
+            schema,
+            shard,
+            shards: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            spilled: BTreeMap::new(),
+            reservation,
+            spill,
+        }
     }
 
     /// Keeps the rows of a batch. Spills what is there if memory is short.
     pub(super) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
-        let bytes = batch.num_rows() * self.layout.row_bytes();
-        while let Err(short) = self.reservation.try_grow(bytes) {
-            if !self.spill_all()? {
-                return Err(short);
-            }
-        }
-        let position = self.layout.position(Carried::Shard).unwrap_or(0);
         // Rows come in the order of their shards, so that these are few runs.
-        let mut from = 0;
-        for run in batch.column(position).as_primitive::<UInt8Type>().values().chunk_by(|a, b| a == b) {
+        let (mut from, mut grown) = (0, 0);
+        for run in batch.column(self.shard).as_primitive::<UInt8Type>().values().chunk_by(|a, b| a == b) {
             let rows = from..from + run.len();
             from = rows.end;
             let chunks = self.shards.entry(run[0]).or_insert_with(|| Chunks::new(Arc::clone(&self.schema)));
+            *self.rows.entry(run[0]).or_default() += rows.len();
+            let before = chunks.bytes();
             chunks.append(batch, rows)?;
+            grown += chunks.bytes() - before;
+        }
+        if self.reservation.try_grow(grown).is_err() {
+            self.spill_all()?;
         }
         Ok(())
     }
@@ -76,21 +84,22 @@ impl ShardBuffers {
         Ok(reservation)
     }
 
-    /// The shards that have rows, in order.
-    pub(super) fn shards(&self) -> BTreeSet<u8> {
-        self.shards.keys().chain(self.spilled.keys()).copied().collect()
+    /// Number of a shard's rows.
+    pub(super) fn rows(&self, shard: u8) -> usize {
+        self.rows.get(&shard).copied().unwrap_or(0)
     }
 
     /// Takes a shard's rows, reading back what was spilled. Their memory is reserved until the reservation is dropped.
     pub(super) async fn take(&mut self, shard: u8) -> Result<(Chunks, MemoryReservation)> {
         let mut chunks = self.shards.remove(&shard).unwrap_or_else(|| Chunks::new(Arc::clone(&self.schema)));
-        let reservation = self.reservation.split(chunks.rows() * self.layout.row_bytes());
+        let reservation = self.reservation.split(chunks.bytes());
         for file in self.spilled.remove(&shard).unwrap_or_default() {
             let mut stream = self.spill.read_spill_as_stream(file, None)?;
             while let Some(batch) = stream.next().await {
                 let batch = batch?;
-                self.grow(&reservation, batch.num_rows() * self.layout.row_bytes())?;
+                let before = chunks.bytes();
                 chunks.append(&batch, 0..batch.num_rows())?;
+                self.grow(&reservation, chunks.bytes() - before)?;
             }
         }
         Ok((chunks, reservation))

@@ -1,4 +1,4 @@
-//! The rows of a shard, column by column, in chunks of equal length: growing moves nothing.
+//! The rows of a shard, column by column, in chunks: growing moves nothing.
 //!
 //! A slice's rows are held until its last flow has come, and memory that is touched for the first time costs more than
 //! what is written to it. So 64-bit numbers are kept as 32-bit distances from their chunk's base while they are near it,
@@ -15,7 +15,7 @@ use datafusion::common::{Result, exec_err};
 
 use crate::detector::Values;
 
-/// Rows of a chunk; all but the last are full.
+/// Most rows of a chunk. A row's number is that of its chunk times this, and its place in the chunk.
 pub(super) const CHUNK_ROWS: usize = 4_096;
 
 /// Resolved rows in the order in which they came.
@@ -24,42 +24,58 @@ pub(super) struct Chunks {
     schema: SchemaRef,
     columns: Vec<Column>,
     rows: usize,
+    /// Rows that the last chunk still takes.
+    room: usize,
 }
 
 impl Chunks {
     /// None yet.
     pub(super) fn new(schema: SchemaRef) -> Self {
         let columns = schema.fields().iter().map(|field| Column::new(field.data_type())).collect();
-        Self { schema, columns, rows: 0 }
+        Self { schema, columns, rows: 0, room: 0 }
     }
 
-    /// Number of rows.
-    pub(super) const fn rows(&self) -> usize {
-        self.rows
+    /// Bytes that they take.
+    pub(super) fn bytes(&self) -> usize {
+        self.columns.iter().map(|column| self.rows * column.width()).sum()
     }
 
     /// Copies rows of a batch with the same columns.
     pub(super) fn append(&mut self, batch: &RecordBatch, mut rows: Range<usize>) -> Result<()> {
         while !rows.is_empty() {
-            let some = rows.start..rows.end.min(rows.start + CHUNK_ROWS - self.rows % CHUNK_ROWS);
+            if self.room == 0 {
+                self.columns.iter_mut().for_each(Column::begin_chunk);
+                self.room = CHUNK_ROWS;
+            }
+            let some = rows.start..rows.end.min(rows.start + self.room);
             for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
                 column.append(array, some.clone())?;
             }
             self.rows += some.len();
+            self.room -= some.len();
             rows.start = some.end;
         }
         Ok(())
     }
 
+    /// Puts the chunks of another with the same columns behind its own. Nothing is copied.
+    pub(super) fn join(mut self, other: Self) -> Self {
+        for (own, column) in self.columns.iter_mut().zip(other.columns) {
+            own.join(column);
+        }
+        Self { rows: self.rows + other.rows, room: 0, ..self }
+    }
+
     /// A batch a chunk.
     pub(super) fn into_batches(self) -> Result<Vec<RecordBatch>, ArrowError> {
-        let batch = |first: usize| {
-            let rows = first as u32..self.rows.min(first + CHUNK_ROWS) as u32;
-            let rows: Vec<_> = rows.collect();
+        let lengths: Vec<_> = self.columns.first().map(Column::lengths).unwrap_or_default();
+        let batch = |(chunk, length): (usize, usize)| {
+            let first = (chunk * CHUNK_ROWS) as u32;
+            let rows: Vec<_> = (first..first + length as u32).collect();
             let columns = self.columns.iter().map(|column| column.gather(&rows).into_array()).collect();
             RecordBatch::try_new(Arc::clone(&self.schema), columns)
         };
-        (0..self.rows).step_by(CHUNK_ROWS).map(batch).collect()
+        lengths.into_iter().enumerate().map(batch).collect()
     }
 
     /// One column's values at these rows, in their order.
@@ -67,10 +83,10 @@ impl Chunks {
         self.columns[position].gather(rows)
     }
 
-    /// One column's values, in order.
-    pub(super) fn numbers(&self, position: usize) -> impl Iterator<Item = u32> {
+    /// One column's values, chunk by chunk.
+    pub(super) fn numbers(&self, position: usize) -> impl Iterator<Item = &[u32]> {
         let chunks = if let Some(Column::U32(chunks)) = self.columns.get(position) { chunks.as_slice() } else { &[] };
-        chunks.iter().flatten().copied()
+        chunks.iter().map(Vec::as_slice)
     }
 }
 
@@ -97,7 +113,54 @@ impl Column {
         }
     }
 
-    /// Appends rows that fit into one chunk.
+    /// Bytes of a row.
+    const fn width(&self) -> usize {
+        match self {
+            Self::I64(Wide::Far(_)) | Self::U64(Wide::Far(_)) => 8,
+            Self::I64(_) | Self::U64(_) | Self::U32(_) => 4,
+            Self::U16(_) => 2,
+            Self::U8(_) => 1,
+        }
+    }
+
+    /// Rows of each chunk.
+    fn lengths(&self) -> Vec<usize> {
+        match self {
+            Self::I64(wide) | Self::U64(wide) => match wide {
+                Wide::Near(chunks) => chunks.iter().map(|(_, chunk)| chunk.len()).collect(),
+                Wide::Far(chunks) => lengths(chunks),
+            },
+            Self::U32(chunks) => lengths(chunks),
+            Self::U16(chunks) => lengths(chunks),
+            Self::U8(chunks) => lengths(chunks),
+        }
+    }
+
+    fn begin_chunk(&mut self) {
+        match self {
+            Self::I64(wide) | Self::U64(wide) => match wide {
+                Wide::Near(chunks) => chunks.push((0, Vec::with_capacity(CHUNK_ROWS))),
+                Wide::Far(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
+            },
+            Self::U32(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
+            Self::U16(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
+            Self::U8(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
+        }
+    }
+
+    /// Puts another column of the same type behind this one.
+    fn join(&mut self, other: Self) {
+        match (self, other) {
+            (Self::I64(own), Self::I64(other)) | (Self::U64(own), Self::U64(other)) => own.join(other),
+            (Self::U32(own), Self::U32(other)) => own.extend(other),
+            (Self::U16(own), Self::U16(other)) => own.extend(other),
+            (Self::U8(own), Self::U8(other)) => own.extend(other),
+            // Both are of one schema.
+            _ => {}
+        }
+    }
+
+    /// Appends rows that fit into the last chunk.
     fn append(&mut self, array: &ArrayRef, rows: Range<usize>) -> Result<()> {
         match self {
             Self::I64(wide) => {
@@ -107,9 +170,9 @@ impl Column {
                 wide.append(times, |time| time.cast_unsigned(), base);
             }
             Self::U64(wide) => wide.append(&values::<UInt64Type>(array)?[rows], |volume| volume, 0),
-            Self::U32(chunks) => last(chunks).extend_from_slice(&values::<UInt32Type>(array)?[rows]),
-            Self::U16(chunks) => last(chunks).extend_from_slice(&values::<UInt16Type>(array)?[rows]),
-            Self::U8(chunks) => last(chunks).extend_from_slice(&values::<UInt8Type>(array)?[rows]),
+            Self::U32(chunks) => extend(chunks, &values::<UInt32Type>(array)?[rows]),
+            Self::U16(chunks) => extend(chunks, &values::<UInt16Type>(array)?[rows]),
+            Self::U8(chunks) => extend(chunks, &values::<UInt8Type>(array)?[rows]),
         }
         Ok(())
     }
@@ -139,10 +202,11 @@ const FAR: u32 = u32::MAX;
 impl Wide {
     fn append<T: Copy>(&mut self, values: &[T], bits: impl Fn(T) -> u64, base: u64) {
         if let Self::Near(chunks) = self {
-            if chunks.last().is_none_or(|(_, chunk)| chunk.len() == CHUNK_ROWS) {
-                chunks.push((base, Vec::with_capacity(CHUNK_ROWS)));
+            let Some((own, chunk)) = chunks.last_mut() else { return };
+            if chunk.is_empty() {
+                *own = base;
             }
-            let Some((base, chunk)) = chunks.last_mut() else { return };
+            let base = own;
             let near = |value: u64| value.wrapping_sub(*base) < u64::from(FAR);
             if values.iter().all(|value| near(bits(*value)) || bits(*value) == u64::MAX) {
                 chunk.extend(values.iter().map(|value| match bits(*value) {
@@ -151,10 +215,27 @@ impl Wide {
                 }));
                 return;
             }
+        }
+        if let Some(chunk) = self.far().last_mut() {
+            chunk.extend(values.iter().map(|value| bits(*value)));
+        }
+    }
+
+    fn join(&mut self, mut other: Self) {
+        match (&mut *self, &mut other) {
+            (Self::Near(own), Self::Near(other)) => own.append(other),
+            _ => self.far().append(other.far()),
+        }
+    }
+
+    /// The chunks as numbers as they are, which they are from now on.
+    fn far(&mut self) -> &mut Vec<Vec<u64>> {
+        if let Self::Near(chunks) = self {
             *self = Self::Far(chunks.iter().map(|(base, chunk)| decode(*base, chunk)).collect());
         }
-        if let Self::Far(chunks) = self {
-            last(chunks).extend(values.iter().map(|value| bits(*value)));
+        match self {
+            Self::Far(chunks) => chunks,
+            Self::Near(_) => unreachable!("it was made far"),
         }
     }
 
@@ -191,13 +272,15 @@ fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<&[T::Native]> {
     }
 }
 
-/// The chunk that has room.
-fn last<T>(chunks: &mut Vec<Vec<T>>) -> &mut Vec<T> {
-    if chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_ROWS) {
-        chunks.push(Vec::with_capacity(CHUNK_ROWS));
+fn lengths<T>(chunks: &[Vec<T>]) -> Vec<usize> {
+    chunks.iter().map(Vec::len).collect()
+}
+
+/// Extends the chunk that has room.
+fn extend<T: Copy>(chunks: &mut [Vec<T>], values: &[T]) {
+    if let Some(chunk) = chunks.last_mut() {
+        chunk.extend_from_slice(values);
     }
-    let last = chunks.len() - 1;
-    &mut chunks[last]
 }
 
 fn gather<T: Copy>(chunks: &[Vec<T>], rows: &[u32]) -> Vec<T> {
@@ -235,8 +318,7 @@ mod tests {
         for from in (0..rows).step_by(1_000) {
             chunks.append(&batch, from..rows.min(from + 1_000)).unwrap();
         }
-        assert_eq!(chunks.rows(), rows);
-        assert!(chunks.numbers(0).eq(0..rows as u32));
+        assert!(chunks.numbers(0).flatten().copied().eq(0..rows as u32));
         let backwards: Vec<_> = (0..rows as u32).rev().collect();
         assert_eq!(chunks.gather(0, &backwards), Values::U32(backwards.clone()));
         assert_eq!(chunks.gather(1, &backwards), Values::I64(times[..rows].iter().rev().copied().collect()));

@@ -4,6 +4,7 @@
 //! them: rows are ordered by pseudonyms, sessions by device ids.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     net::IpAddr,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
@@ -215,12 +216,14 @@ impl Directory {
     }
 
     /// What is true of a device at a time; a class alone for a device outside the inventory.
-    pub(super) fn facts(&self, id: &str, at: i64) -> Facts {
-        let mut facts = self.world.inventory.facts(id, at).cloned().unwrap_or_default();
-        if facts.class.is_empty() {
-            facts.class = UNKNOWN_CLASS.to_owned();
+    pub(super) fn facts(&self, id: &str, at: i64) -> Cow<'_, Facts> {
+        match self.world.inventory.facts(id, at) {
+            Some(facts) if !facts.class.is_empty() => Cow::Borrowed(facts),
+            facts => {
+                let facts = facts.cloned().unwrap_or_default();
+                Cow::Owned(Facts { class: UNKNOWN_CLASS.to_owned(), ..facts })
+            }
         }
-        facts
     }
 
     fn describe(&self, ip: IpAddr, tables: &mut Tables) -> Endpoint {

@@ -1,6 +1,7 @@
 //! `DetectExec`: resolved flows in; findings, states and coverage out.
 //!
-//! It reads its whole input, keeping rows by shard, and then runs every plugin over one shard after the other.
+//! It reads its whole input, keeping rows by shard, and then runs every plugin over one shard after the other, as many
+//! shards at a time as it has partitions.
 
 use std::{
     fmt,
@@ -12,16 +13,14 @@ use arrow::array::RecordBatch;
 use datafusion::{
     common::{DataFusionError, Result, exec_err},
     execution::{SendableRecordBatchStream, TaskContext, memory_pool::MemoryConsumer},
-    physical_expr::{Distribution, EquivalenceProperties, expressions::col},
+    physical_expr::EquivalenceProperties,
     physical_plan::{
-        DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
-        Partitioning, PlanProperties,
+        DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
         execution_plan::{Boundedness, EmissionType},
         metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, Time},
         stream::RecordBatchReceiverStream,
     },
 };
-use futures::StreamExt;
 use tokio::sync::mpsc::Sender;
 use wardflow_manifest::Column;
 
@@ -29,6 +28,7 @@ use super::{
     Output, PluginRun, ShardCoverage, Slice,
     buffer::ShardBuffers,
     chunks::Chunks,
+    exchange::{Exchange, Gathering, Reader},
     node::one_input,
     output,
     resolve::Shared,
@@ -46,6 +46,7 @@ use crate::{
 pub struct DetectExec {
     input: Arc<dyn ExecutionPlan>,
     run: Arc<SliceRun>,
+    exchange: Exchange,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
@@ -57,18 +58,26 @@ pub(super) struct SliceRun {
     pub(super) stop: Stop,
     /// Made once every flow of the slice is resolved.
     pub(super) facts: OnceLock<Arc<SliceFacts>>,
+    /// Devices with flows that no plugin watches, and those flows, by shard. Made at the same time.
+    pub(super) outside: OnceLock<Vec<(u64, u64)>>,
 }
 
 impl DetectExec {
-    /// Over rows of the layout that plugins and slice share.
-    pub(super) fn new(input: Arc<dyn ExecutionPlan>, run: Arc<SliceRun>) -> Self {
+    /// Over rows of the layout that plugins and slice share; so many shards run at a time.
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, run: Arc<SliceRun>, threads: usize) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(output::schema()),
-            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            Partitioning::UnknownPartitioning(threads.max(1)),
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Self { input, run, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() }
+        Self {
+            input,
+            run,
+            exchange: Exchange::new(threads.max(1)),
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
     }
 }
 
@@ -87,27 +96,27 @@ impl DisplayAs for DetectExec {
 }
 
 impl ExecutionPlan for DetectExec {
-    one_input!("DetectExec", |plan, input| Self::new(input, Arc::clone(&plan.run)));
+    one_input!("DetectExec", |plan, input| Self::new(
+        input,
+        Arc::clone(&plan.run),
+        plan.properties.partitioning.partition_count()
+    ));
 
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        let shard = col("shard", &self.input.schema());
-        InputDistributionRequirements::new(vec![match shard {
-            Ok(shard) => Distribution::KeyPartitioned(vec![shard]),
-            Err(_) => Distribution::SinglePartition,
-        }])
+    /// It brings the partitions of its input together by itself.
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, Arc::clone(&context))?;
-        let consumer = MemoryConsumer::new(format!("DetectExec[{partition}]")).with_can_spill(true);
-        let reservation = consumer.register(context.memory_pool());
-        let layout = self.run.shared.layout.clone();
-        let buffers = ShardBuffers::new(layout, reservation, &context, &self.metrics, partition);
+        let gathering = self.exchange.gather(self.input.schema(), || {
+            let partitions = 0..self.input.output_partitioning().partition_count();
+            partitions.map(|partition| self.reader(partition, &context)).collect()
+        })?;
         let counters = Counters::new(&self.metrics, partition);
         let run = Arc::clone(&self.run);
         let mut builder = RecordBatchReceiverStream::builder(output::schema(), 2);
         let sender = builder.tx();
-        builder.spawn(async move { run.run_partition(input, buffers, counters, sender).await });
+        builder.spawn(async move { run.run_shards(partition, gathering, counters, sender).await });
         Ok(builder.build())
     }
 
@@ -116,10 +125,22 @@ impl ExecutionPlan for DetectExec {
     }
 }
 
+impl DetectExec {
+    fn reader(&self, partition: usize, context: &Arc<TaskContext>) -> Result<Reader> {
+        let consumer = MemoryConsumer::new(format!("DetectExec[{partition}]")).with_can_spill(true);
+        let reservation = consumer.register(context.memory_pool());
+        let layout = &self.run.shared.layout;
+        Ok(Reader {
+            input: self.input.execute(partition, Arc::clone(context))?,
+            buffers: ShardBuffers::new(layout, reservation, context, &self.metrics, partition),
+            rows_in: MetricBuilder::new(&self.metrics).counter("rows_in", partition),
+        })
+    }
+}
+
 /// What `EXPLAIN ANALYZE` shows.
 #[derive(Clone)]
 struct Counters {
-    rows_in: Count,
     bytes_crossed: Count,
     time_in_guest: Time,
     findings_out: Count,
@@ -131,7 +152,6 @@ impl Counters {
     fn new(metrics: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let count = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
         Self {
-            rows_in: count("rows_in"),
             bytes_crossed: count("bytes_crossed"),
             time_in_guest: MetricBuilder::new(metrics).subset_time("time_in_guest", partition),
             findings_out: count("findings_out"),
@@ -161,29 +181,24 @@ impl Drop for StopOnDrop {
 }
 
 impl SliceRun {
-    async fn run_partition(
+    async fn run_shards(
         self: Arc<Self>,
-        mut input: SendableRecordBatchStream,
-        mut buffers: ShardBuffers,
+        partition: usize,
+        gathering: Gathering,
         counters: Counters,
         sender: Sender<Result<RecordBatch>>,
     ) -> Result<()> {
-        while let Some(batch) = input.next().await {
-            let batch = batch?;
-            counters.rows_in.add(batch.num_rows());
-            buffers.append(&batch)?;
-        }
-        drop(input);
+        let gathered = gathering.await.map_err(DataFusionError::Shared)?;
         let Shared { directory, slice, plugins, .. } = &*self.shared;
         let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(directory, *slice, plugins))).clone();
         let memory = self.shared.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
-        let _guest_memory = buffers.reserve(memory).map_err(|_| self.too_little_memory(memory))?;
+        let _guest_memory = gathered.reserve(partition, memory).await.map_err(|_| self.too_little_memory(memory))?;
         let mut guard = StopOnDrop(Some(self.stop.clone()));
         // Guests run for long, so they run where blocking is allowed; one task for all shards, whose rows never move.
         let handle = tokio::runtime::Handle::current();
         let shards = tokio::task::spawn_blocking(move || {
-            for shard in buffers.shards() {
-                let (rows, _held) = handle.block_on(buffers.take(shard))?;
+            while let Some(shard) = gathered.next() {
+                let (rows, _held) = handle.block_on(gathered.take(shard))?;
                 for output in self.run_shard(shard, rows, &facts, &counters)? {
                     if sender.blocking_send(Ok(output.into_batch()?)).is_err() {
                         return Ok(());
@@ -251,10 +266,8 @@ impl SliceRun {
 
     /// A shard's devices with flows that no plugin watches.
     fn outside_every_scope(&self, shard: u8) -> Option<ShardCoverage> {
-        let tables = self.shared.directory.read();
-        let unwatched = self.shared.unwatched.devices().into_iter();
-        let own = unwatched.filter(|(device, _)| tables.devices[*device as usize].shard == shard);
-        let (devices, flows) = own.fold((0, 0), |(devices, flows), (_, more)| (devices + 1, flows + more));
+        let shards = self.outside.get_or_init(|| self.shared.unwatched.by_shard(&self.shared.directory));
+        let (devices, flows) = shards[usize::from(shard)];
         (devices > 0).then(|| ShardCoverage {
             plugin: None,
             device_id: None,

@@ -49,6 +49,15 @@ impl Observed {
         }
     }
 
+    /// Known beforehand: so many flows, `lacking` of them one-sided and sampled, some of which ended at or after each of
+    /// these times, in the same minute.
+    pub fn known(slice: Slice, flows: u64, lacking: (u64, u64), times: impl IntoIterator<Item = i64>) -> Self {
+        let observed = Self::new(slice);
+        observed.add(&Counts { flows, unresolved: 0, one_sided: lacking.0, sampled: lacking.1 });
+        times.into_iter().for_each(|time| observed.see(time));
+        observed
+    }
+
     /// Flows of the slice, of devices or not.
     pub fn flows(&self) -> u64 {
         self.flows.load(Relaxed)

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    chunks::Chunks,
+    chunks::{CHUNK_ROWS, Chunks},
     layout::{Carried, Layout},
-    resolve::NONE,
     slice_facts::SliceFacts,
 };
 use crate::detector::Values;
@@ -33,17 +32,18 @@ pub(super) struct Grouped {
 /// only if they are out of order.
 pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Grouped {
     let position = |carried| layout.position(carried).unwrap_or(usize::MAX);
-    let of_rows = || chunks.numbers(position(Carried::Device));
+    // Rows come in runs of one device: short ones, or, as `ingest` lays them out, long ones.
+    let of_chunks = || (0_u32..).step_by(CHUNK_ROWS).zip(chunks.numbers(position(Carried::Device)));
     let mut counts = vec![0_u32; facts.device_count()];
     let mut present = Vec::new();
-    for device in of_rows().filter(|device| *device != NONE) {
-        let count = &mut counts[device as usize];
+    for run in of_chunks().flat_map(|(_, devices)| devices.chunk_by(|a, b| a == b)) {
+        let count = &mut counts[run[0] as usize];
         if *count == 0 {
-            present.push(device);
+            present.push(run[0]);
         }
-        *count += 1;
+        *count += run.len() as u32;
     }
-    present.sort_unstable_by(|a, b| facts.id(*a).cmp(facts.id(*b)));
+    present.sort_unstable_by_key(|device| facts.rank(*device));
 
     let mut next = counts;
     let mut devices = Vec::with_capacity(present.len());
@@ -54,11 +54,15 @@ pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Gro
         total += count;
     }
     let mut order = vec![0_u32; total as usize];
-    for (row, device) in (0_u32..).zip(of_rows()) {
-        if device != NONE {
-            let place = &mut next[device as usize];
-            order[*place as usize] = row;
-            *place += 1;
+    for (first, devices) in of_chunks() {
+        let mut row = first;
+        for run in devices.chunk_by(|a, b| a == b) {
+            let place = &mut next[run[0] as usize];
+            for own in &mut order[*place as usize..*place as usize + run.len()] {
+                *own = row;
+                row += 1;
+            }
+            *place += run.len() as u32;
         }
     }
     let Values::I64(mut ends) = chunks.gather(position(Carried::End), &order) else {

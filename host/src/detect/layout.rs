@@ -139,11 +139,6 @@ impl Layout {
         &self.sources
     }
 
-    /// Bytes that a resolved row takes.
-    pub(super) fn row_bytes(&self) -> usize {
-        self.carried.iter().filter_map(|carried| carried.data_type().primitive_width()).sum()
-    }
-
     /// The schema of the resolved rows.
     pub(super) fn schema(&self) -> SchemaRef {
         let field = |carried: &Carried| Field::new(carried.name(), carried.data_type(), false);

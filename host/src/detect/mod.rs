@@ -1,9 +1,9 @@
 //! The operator: runs detectors over the flows of a slice.
 //!
 //! ```text
-//! flows of a slice  ─►  ResolveExec  ─►  RepartitionExec  ─►  DetectExec  ─►  findings, states, coverage
-//!                       addresses to     hash by shard        sessions
-//!                       numbers
+//! flows of a slice  ─►  ResolveExec  ─►  DetectExec  ─►  findings, states, coverage
+//!                       addresses to     rows by shard,
+//!                       numbers          sessions
 //! ```
 //!
 //! [`DetectTable`] is the whole of it as a table: planning it makes that tree. It is a pure function of flows and
@@ -12,6 +12,7 @@
 mod buffer;
 mod chunks;
 mod directory;
+mod exchange;
 mod exec;
 mod gaps;
 mod group;
@@ -21,6 +22,7 @@ mod layout;
 mod node;
 mod observe;
 mod output;
+mod places;
 mod plugin;
 mod prevalence;
 mod resolve;
@@ -44,8 +46,8 @@ pub use plugin::PluginRun;
 pub use prevalence::{Contact, Prevalence};
 pub use resolve::ResolveExec;
 pub use session::Budget;
-pub use table::DetectTable;
 pub(crate) use table::project;
+pub use table::{DetectTable, Only};
 
 /// Shards: fixed groups of devices, whatever the parallelism.
 pub const SHARDS: u8 = 64;

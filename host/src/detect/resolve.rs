@@ -5,10 +5,6 @@
 
 use std::{fmt, sync::Arc};
 
-use arrow::{
-    array::{ArrayRef, RecordBatch, UInt32Array},
-    compute::cast,
-};
 use datafusion::{
     common::Result,
     execution::{SendableRecordBatchStream, TaskContext},
@@ -19,14 +15,10 @@ use datafusion::{
         stream::RecordBatchStreamAdapter,
     },
 };
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 
 use super::{
-    Directory, Observed, PluginRun, SHARDS, Slice,
-    layout::{Carried, Layout},
-    node::one_input,
-    resolver::Resolver,
-    unwatched::Unwatched,
+    Directory, Observed, PluginRun, Slice, layout::Layout, node::one_input, resolver::Resolver, unwatched::Unwatched,
 };
 
 /// Stands for "no device" and "not recorded".
@@ -108,28 +100,11 @@ impl ExecutionPlan for ResolveExec {
             unresolved.add(resolved.unresolved);
             Ok(resolved.rows.record_output(&metrics))
         });
-        // Every shard ends its slice, with or without flows: a tick takes the way to the partition that a flow would.
-        let tick = (partition == 0).then(|| ticks(&self.shared.layout));
         let schema = self.schema();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.chain(stream::iter(tick)))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
-}
-
-/// A row a shard that belongs to no device.
-fn ticks(layout: &Layout) -> Result<RecordBatch> {
-    let schema = layout.schema();
-    let columns = layout.carried().iter().zip(schema.fields()).map(|(carried, field)| {
-        let numbers = (0..u32::from(SHARDS)).map(|shard| match carried {
-            Carried::Shard => shard,
-            Carried::Device => NONE,
-            _ => 0,
-        });
-        let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(numbers));
-        cast(&numbers, field.data_type())
-    });
-    Ok(RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)?)
 }

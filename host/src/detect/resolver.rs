@@ -1,6 +1,11 @@
 //! Flows to rows: the ends of each flow become devices and peers, text becomes numbers.
 
-use std::{borrow::Cow, collections::HashSet, net::IpAddr, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use arrow::{
     array::{
@@ -21,6 +26,7 @@ use super::{
     incoming::{Flows, volumes},
     layout::Carried,
     observe::observe,
+    places::Places,
     resolve::{NONE, Shared},
     text_numbers::TextNumbers,
 };
@@ -39,15 +45,16 @@ pub(super) struct Resolver {
     names: TextNumbers,
     services: TextNumbers,
     states: TextNumbers,
-    /// By device: its shard, or nothing if no plugin watches it.
-    shards: Vec<Option<u8>>,
+    /// Numbers of the peers that such an address was.
+    pairs: HashMap<(u32, u32), u32, FixedState>,
+    places: Places,
     only: Option<HashSet<u32, FixedState>>,
     needs_mac: bool,
 }
 
 /// What a batch came to.
 pub(super) struct Resolved {
-    /// Rows in the order of their shards, and in a shard as their flows came.
+    /// Rows in the order of the places of their devices, and in each as their flows came.
     pub(super) rows: RecordBatch,
     /// Flows that no device is an end of.
     pub(super) unresolved: usize,
@@ -96,7 +103,8 @@ impl Resolver {
             names: TextNumbers::default(),
             services: TextNumbers::default(),
             states: TextNumbers::default(),
-            shards: Vec::new(),
+            pairs: HashMap::default(),
+            places: Places::default(),
             shared,
         }
     }
@@ -131,18 +139,22 @@ impl Resolver {
             (known.len() - 1) as u32
         });
         let (mut devices, mut peers) = (Vec::with_capacity(numbers.len()), Vec::with_capacity(numbers.len()));
+        let mut pairs = std::mem::take(&mut self.pairs);
         for (row, number) in numbers.into_iter().enumerate() {
             let (device, peer) = match self.known.get(number as usize) {
                 None => (NONE, NONE),
                 Some(Known::Always { device, peer }) => (*device, *peer),
                 Some(Known::Depends { endpoint, number }) => {
                     let device = self.device(endpoint, macs, row, flows.end.value(row)).unwrap_or(NONE);
-                    (device, self.shared.directory.peer(*number, device))
+                    let pair = (*number, device);
+                    let peer = || self.shared.directory.peer(*number, device);
+                    (device, *pairs.entry(pair).or_insert_with(peer))
                 }
             };
             devices.push(device);
             peers.push(peer);
         }
+        self.pairs = pairs;
         Ends { devices, peers }
     }
 
@@ -156,11 +168,11 @@ impl Resolver {
         endpoint.bound(at).or_else(by_mac).or(endpoint.unbound())
     }
 
-    /// What devices see, in the order of their shards, the shard of each sighting, and how many flows none sees.
+    /// What devices see, in the order of their places, the shard of each sighting, and how many flows none sees.
     fn sightings(&mut self, src: &Ends, dst: &Ends) -> (Vec<Sighting>, Vec<u8>, usize) {
-        let mut found: Vec<(u8, Sighting)> = Vec::with_capacity(src.devices.len());
+        self.places.extend(&self.shared);
+        let mut found: Vec<(u16, Sighting)> = Vec::with_capacity(src.devices.len());
         let mut unwatched = Vec::new();
-        let mut ends = [0_usize; 257];
         let mut unresolved = 0;
         for row in 0..src.devices.len() {
             let before = found.len() + unwatched.len();
@@ -169,11 +181,8 @@ impl Resolver {
                     if device == NONE || self.only.as_ref().is_some_and(|only| !only.contains(&device)) {
                         continue;
                     }
-                    match self.shard(device) {
-                        Some(shard) => {
-                            ends[usize::from(shard) + 1] += 1;
-                            found.push((shard, Sighting::new(row as u32, is_inbound)));
-                        }
+                    match self.places.of(device) {
+                        Some(place) => found.push((place, Sighting::new(row as u32, is_inbound))),
                         None => unwatched.push(device),
                     }
                 }
@@ -181,28 +190,21 @@ impl Resolver {
             unresolved += usize::from(found.len() + unwatched.len() == before);
         }
         self.shared.unwatched.add(&unwatched);
-        for shard in 1..ends.len() {
-            ends[shard] += ends[shard - 1];
+        let shard_of = self.places.shards();
+        let mut ends = vec![0_usize; shard_of.len() + 1];
+        found.iter().for_each(|(place, _)| ends[usize::from(*place) + 1] += 1);
+        for place in 1..ends.len() {
+            ends[place] += ends[place - 1];
         }
         let mut sightings = vec![Sighting(0); found.len()];
         let mut shards = vec![0; found.len()];
-        for (shard, sighting) in found {
-            let place = &mut ends[usize::from(shard)];
-            sightings[*place] = sighting;
-            shards[*place] = shard;
-            *place += 1;
+        for (place, sighting) in found {
+            let end = &mut ends[usize::from(place)];
+            sightings[*end] = sighting;
+            shards[*end] = shard_of[usize::from(place)];
+            *end += 1;
         }
         (sightings, shards, unresolved)
-    }
-
-    fn shard(&mut self, device: u32) -> Option<u8> {
-        let device = device as usize;
-        if device >= self.shards.len() {
-            let tables = self.shared.directory.read();
-            let new = tables.devices[self.shards.len()..].iter();
-            self.shards.extend(new.map(|device| self.shared.watches(&device.id).then_some(device.shard)));
-        }
-        self.shards.get(device).copied().flatten()
     }
 
     fn columns(

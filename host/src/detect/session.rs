@@ -3,7 +3,7 @@
 //! A device is lost only if it breaks an instance of its own, so that no device answers for another; the others go on.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -56,7 +56,7 @@ impl Budget {
         let cpu = Duration::from_nanos(self.cpu_nanos.load(Relaxed));
         if faults >= self.most_faults {
             let most = self.most_faults;
-            return Some(format!("stopped after {faults} faults; {most} allowed ([limits] faults in wardflow.toml)"));
+            return Some(format!("stopped after {most} faults; {most} allowed ([limits] faults in wardflow.toml)"));
         }
         (cpu >= self.most_cpu).then(|| {
             let (spent, most) = (cpu.as_secs_f64(), self.most_cpu.as_secs());
@@ -64,9 +64,11 @@ impl Budget {
         })
     }
 
-    fn spend(&self, cpu: Duration) {
-        self.faults.fetch_add(1, Relaxed);
+    /// Counts a fault; whether it was one of those that are allowed. Of threads that come to the last one together, one
+    /// has it.
+    fn spend(&self, cpu: Duration) -> bool {
         self.cpu_nanos.fetch_add(u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.faults.fetch_add(1, Relaxed) < self.most_faults
     }
 }
 
@@ -96,11 +98,18 @@ pub(super) struct ShardRun<'a> {
 
 /// A device that gets a session.
 struct Subject<'a> {
+    /// Its number.
+    device: u32,
     id: &'a str,
-    facts: Arc<Facts>,
-    told: DeviceFacts,
+    facts: &'a Arc<Facts>,
     rows: Option<&'a DeviceRows>,
     kept: Option<(&'a StateKey, &'a State)>,
+}
+
+/// Why a session failed, and whether the plugin was still allowed to.
+struct Failure {
+    fault: Fault,
+    is_allowed: bool,
 }
 
 /// What a session came to.
@@ -139,7 +148,7 @@ impl ShardRun<'_> {
             let is_shared = instance.is_some();
             let attempt = self.attempt(&mut instance, &subject, &rows, sessions, &mut outcome);
             let result = match attempt {
-                Err(fault) if is_shared && fault.kind != FaultKind::Stopped => {
+                Err(failure) if is_shared && failure.fault.kind != FaultKind::Stopped => {
                     instance = None;
                     self.attempt(&mut instance, &subject, &rows, 1, &mut outcome)
                 }
@@ -147,8 +156,13 @@ impl ShardRun<'_> {
             };
             match result {
                 Ok(done) => self.keep(&subject, done, &rows, &mut outcome),
-                Err(fault) if fault.kind == FaultKind::Stopped => return Err(fault),
-                Err(fault) => {
+                Err(Failure { fault, .. }) if fault.kind == FaultKind::Stopped => return Err(fault),
+                Err(Failure { is_allowed: false, .. }) => {
+                    total.status = Status::NotRun;
+                    total.fault = self.plugin.budget.spent();
+                    break;
+                }
+                Err(Failure { fault, .. }) => {
                     faults += 1;
                     instance = None;
                     self.lose(&subject, format!("{}{fault}", self.signature()), &mut outcome);
@@ -172,17 +186,16 @@ impl ShardRun<'_> {
         rows: &Arc<PluginRows>,
         sessions: usize,
         outcome: &mut ShardOutcome,
-    ) -> Result<SessionOutcome, Fault> {
+    ) -> Result<SessionOutcome, Failure> {
         if self.stop.is_stopped() {
-            return Err(Fault::new("open", FaultKind::Stopped, "the run was stopped"));
+            return Err(self.failure(Fault::new("open", FaultKind::Stopped, "the run was stopped"), Duration::ZERO));
         }
         let mut live = match instance.take() {
             Some(live) => live,
-            None => self
-                .plugin
-                .detector
-                .instantiate(sessions, self.stop)
-                .inspect_err(|fault| self.charge(fault, Duration::ZERO))?,
+            None => {
+                let new = self.plugin.detector.instantiate(sessions, self.stop);
+                new.map_err(|fault| self.failure(fault, Duration::ZERO))?
+            }
         };
         let before = live.cost().cpu;
         match self.session(live.as_mut(), subject, rows) {
@@ -191,17 +204,17 @@ impl ShardRun<'_> {
                 Ok(done)
             }
             Err(fault) => {
-                self.charge(&fault, live.cost().cpu.saturating_sub(before));
+                let failure = self.failure(fault, live.cost().cpu.saturating_sub(before));
                 close(&mut Some(live), &mut outcome.cost);
-                Err(fault)
+                Err(failure)
             }
         }
     }
 
-    fn charge(&self, fault: &Fault, cpu: Duration) {
-        if fault.kind != FaultKind::Stopped {
-            self.plugin.budget.spend(cpu);
-        }
+    /// A fault, charged to the plugin's budget with what it cost.
+    fn failure(&self, fault: Fault, cpu: Duration) -> Failure {
+        let is_allowed = fault.kind == FaultKind::Stopped || self.plugin.budget.spend(cpu);
+        Failure { fault, is_allowed }
     }
 
     fn session(
@@ -249,6 +262,15 @@ impl ShardRun<'_> {
     /// Opens a session with the state that fits, else anew; then there is a note that says why.
     fn open(&self, instance: &mut dyn Instance, subject: &Subject<'_>) -> Result<(SessionId, Option<String>), Fault> {
         let parameters = &self.plugin.parameters;
+        let (facts, known) = (subject.facts, self.context.device(subject.device));
+        let told = DeviceFacts {
+            pseudonym: known.pseudonym,
+            class: facts.class.clone(),
+            manufacturer: facts.manufacturer.clone(),
+            model: facts.model.clone(),
+            firmware: facts.firmware.clone(),
+            zone: known.zone,
+        };
         let mut note = None;
         let mut state = subject.kept.map(|(_, kept)| kept.bytes.as_slice());
         if let Some((key, _)) = subject.kept.filter(|(key, _)| key.firmware != subject.facts.firmware) {
@@ -257,7 +279,7 @@ impl ShardRun<'_> {
             state = None;
         }
         loop {
-            match instance.open(&subject.told, parameters, state)? {
+            match instance.open(&told, parameters, state)? {
                 Opened::Session(session) => return Ok((session, note)),
                 Opened::StateUnreadable(reason) if state.is_some() => {
                     note = Some(format!("the saved state could not be read ({reason}): learning began anew"));
@@ -277,17 +299,20 @@ impl ShardRun<'_> {
 
     /// The devices in scope, by id: those of the inventory in this slice, those with flows, those with a state.
     fn subjects<'s>(&'s self, outcome: &mut ShardOutcome) -> Vec<Subject<'s>> {
-        let mut candidates: BTreeMap<&str, Option<&DeviceRows>> = BTreeMap::new();
-        candidates.extend(self.context.present(self.shard).iter().map(|id| (id.as_str(), None)));
-        candidates.extend(self.context.remembered(self.index, self.shard).iter().map(|id| (id.as_str(), None)));
-        candidates.extend(self.rows.devices.iter().map(|rows| (self.context.id(rows.device), Some(rows))));
+        let context = self.context;
+        let with_rows = self.rows.devices.iter().map(|rows| (rows.device, Some(rows)));
+        let silent = context.present(self.shard).iter().chain(context.remembered(self.index, self.shard));
+        let mut candidates: Vec<_> = with_rows.chain(silent.map(|device| (*device, None))).collect();
+        // Of equal ones the first stays, which is the one with rows.
+        candidates.sort_by_key(|(device, _)| context.rank(*device));
+        candidates.dedup_by_key(|(device, _)| *device);
         let mut subjects = Vec::new();
-        for (id, rows) in candidates {
+        for (device, rows) in candidates {
+            let (id, facts) = (context.id(device), context.facts(device));
             if self.only.is_some_and(|only| !only.iter().any(|wanted| wanted == id)) {
                 continue;
             }
-            let facts = self.context.directory.facts(id, self.slice.start);
-            if !self.plugin.watches(&facts) {
+            if !self.plugin.watches(facts) {
                 continue;
             }
             if let Some(reason) = self.unsuited(id) {
@@ -299,16 +324,7 @@ impl ShardRun<'_> {
                 });
                 continue;
             }
-            let known = self.context.peer_facts(id);
-            let told = DeviceFacts {
-                pseudonym: known.pseudonym,
-                class: facts.class.clone(),
-                manufacturer: facts.manufacturer.clone(),
-                model: facts.model.clone(),
-                firmware: facts.firmware.clone(),
-                zone: known.zone,
-            };
-            subjects.push(Subject { id, facts: Arc::new(facts), told, rows, kept: self.plugin.states.of_device(id) });
+            subjects.push(Subject { device, id, facts, rows, kept: self.plugin.states.of_device(id) });
         }
         subjects
     }
@@ -331,7 +347,10 @@ impl ShardRun<'_> {
 
     fn keep(&self, subject: &Subject<'_>, done: SessionOutcome, rows: &PluginRows, outcome: &mut ShardOutcome) {
         let manifest = self.plugin.detector.manifest();
-        let ip = self.context.addresses(subject.id, self.slice.start).first().map(ToString::to_string);
+        let ip = match done.findings.as_slice() {
+            [] => None,
+            _ => self.context.addresses(subject.id, self.slice.start).first().map(ToString::to_string),
+        };
         for finding in done.findings {
             let examples = subject.rows.map_or_else(Vec::new, |device| self.examples(&finding, device, rows));
             outcome.found.push(Found {
@@ -340,7 +359,7 @@ impl ShardRun<'_> {
                 plugin_digest: self.plugin.detector.digest().to_owned(),
                 device_id: subject.id.to_owned(),
                 device_ip: ip.clone(),
-                facts: Arc::clone(&subject.facts),
+                facts: Arc::clone(subject.facts),
                 finding,
                 examples,
             });
@@ -355,7 +374,7 @@ impl ShardRun<'_> {
     }
 
     fn contacts(&self, subject: &Subject<'_>) -> Vec<(String, Contact)> {
-        let known = self.context.peer_facts(subject.id);
+        let known = self.context.device(subject.device);
         let rows = subject.rows.map_or(0..0, |device| device.rows.clone());
         let contacts: HashSet<_, FixedState> =
             rows.map(|row| self.rows.contact(row, known.class, known.pseudonym)).collect();

@@ -1,16 +1,12 @@
 //! What is true in a slice of devices and their peers.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::HashSet, net::IpAddr, sync::Arc};
 
 use jiff::{Timestamp, tz::TimeZone};
 use wardflow_manifest::name_id;
 
-use super::{Directory, PluginRun, SHARDS, Slice, directory::shard_of};
-use crate::device::{Inventory, UNKNOWN_CLASS};
+use super::{Directory, PluginRun, SHARDS, Slice, directory::Device};
+use crate::device::Facts;
 
 /// A device as its peers' sessions see it in this slice.
 #[derive(Clone, Copy, Debug)]
@@ -24,17 +20,19 @@ pub(super) struct PeerFacts {
 #[derive(Debug)]
 pub(super) struct SliceFacts {
     pub(super) directory: Arc<Directory>,
+    ids: Vec<String>,
+    /// Places of the devices in the order of their ids.
+    ranks: Vec<u32>,
+    facts: Vec<Arc<Facts>>,
     devices: Vec<PeerFacts>,
     /// By the number of the peer.
     peers: Vec<PeerFacts>,
     /// Pseudonyms that two addresses have.
     shared: HashSet<u64>,
-    ids: Vec<String>,
-    numbers: BTreeMap<String, u32>,
-    /// By shard, ids of the devices that the inventory has in this slice.
-    present: Vec<Vec<String>>,
-    /// By plugin and shard, ids of the devices that have a state and are not forgotten.
-    remembered: Vec<Vec<Vec<String>>>,
+    /// By shard, the devices that the inventory has in this slice.
+    present: Vec<Vec<u32>>,
+    /// By plugin and shard, the devices that have a state and are not forgotten.
+    remembered: Vec<Vec<Vec<u32>>>,
     offsets: Vec<(i64, i64)>,
 }
 
@@ -42,13 +40,15 @@ impl SliceFacts {
     /// As of the slice's start. The directory must be complete: every flow resolved.
     pub(super) fn new(directory: &Arc<Directory>, slice: Slice, plugins: &[PluginRun]) -> Self {
         let world = directory.world();
-        let facts = |device: &super::directory::Device| {
-            let facts = directory.facts(&device.id, slice.start);
+        let remembered = plugins.iter().map(|plugin| remembered(plugin, directory, slice)).collect();
+        let tables = directory.read();
+        let ids: Vec<_> = tables.devices.iter().map(|device| device.id.clone()).collect();
+        let facts: Vec<_> = ids.iter().map(|id| Arc::new(directory.facts(id, slice.start).into_owned())).collect();
+        let shown = |(device, facts): (&Device, &Arc<Facts>)| {
             let zone = if facts.zone.is_empty() { 0 } else { world.key.zone(&facts.zone) };
             PeerFacts { pseudonym: device.pseudonym, class: name_id(&facts.class), zone }
         };
-        let tables = directory.read();
-        let devices: Vec<_> = tables.devices.iter().map(facts).collect();
+        let devices: Vec<_> = tables.devices.iter().zip(&facts).map(shown).collect();
         let peer = |&(endpoint, device): &(u32, u32)| match tables.devices.get(device as usize) {
             Some(known) if known.is_known => devices[device as usize],
             _ => PeerFacts { pseudonym: tables.endpoints[endpoint as usize].pseudonym, class: 0, zone: 0 },
@@ -57,21 +57,19 @@ impl SliceFacts {
         let mut met = HashSet::with_capacity(tables.endpoints.len());
         let pseudonyms = tables.endpoints.iter().map(|endpoint| endpoint.pseudonym);
         let shared = pseudonyms.filter(|pseudonym| !met.insert(*pseudonym)).collect();
-        let ids: Vec<_> = tables.devices.iter().map(|device| device.id.clone()).collect();
         let mut present = vec![Vec::new(); usize::from(SHARDS)];
-        for device in tables.devices.iter().filter(|device| device.is_known) {
-            if world.inventory.is_present(&device.id, slice.start, slice.end) {
-                present[usize::from(device.shard)].push(device.id.clone());
+        for (number, device) in (0..).zip(&tables.devices) {
+            if device.is_known && world.inventory.is_present(&device.id, slice.start, slice.end) {
+                present[usize::from(device.shard)].push(number);
             }
         }
         drop(tables);
-        let remembered = plugins.iter().map(|plugin| remembered(plugin, &world.inventory, slice)).collect();
-        let numbers = (0..).zip(&ids).map(|(number, id)| (id.clone(), number)).collect();
         let offsets = offsets(&world.timezone, slice);
-        Self { devices, peers, shared, ids, numbers, present, remembered, offsets, directory: Arc::clone(directory) }
+        let directory = Arc::clone(directory);
+        Self { ranks: ranks(&ids), ids, facts, devices, peers, shared, present, remembered, offsets, directory }
     }
 
-    /// By number.
+    /// A device as its peers see it.
     pub(super) fn device(&self, device: u32) -> PeerFacts {
         self.devices[device as usize]
     }
@@ -96,21 +94,23 @@ impl SliceFacts {
         &self.ids[device as usize]
     }
 
-    /// By id; of a device that was not met in this run, from its id.
-    pub(super) fn peer_facts(&self, id: &str) -> PeerFacts {
-        match self.numbers.get(id) {
-            Some(number) => self.device(*number),
-            None => PeerFacts { pseudonym: self.directory.pseudonym(id), class: name_id(UNKNOWN_CLASS), zone: 0 },
-        }
+    /// The place of a device in the order of ids.
+    pub(super) fn rank(&self, device: u32) -> u32 {
+        self.ranks[device as usize]
     }
 
-    /// Ids of a shard's devices that the inventory has in this slice.
-    pub(super) fn present(&self, shard: u8) -> &[String] {
+    /// What is true of a device.
+    pub(super) fn facts(&self, device: u32) -> &Arc<Facts> {
+        &self.facts[device as usize]
+    }
+
+    /// A shard's devices that the inventory has in this slice.
+    pub(super) fn present(&self, shard: u8) -> &[u32] {
         &self.present[usize::from(shard)]
     }
 
-    /// Ids of a shard's devices of which a plugin has a state.
-    pub(super) fn remembered(&self, plugin: usize, shard: u8) -> &[String] {
+    /// A shard's devices of which a plugin has a state.
+    pub(super) fn remembered(&self, plugin: usize, shard: u8) -> &[u32] {
         &self.remembered[plugin][usize::from(shard)]
     }
 
@@ -140,14 +140,30 @@ impl SliceFacts {
 const FORGET_AFTER: i64 = 30 * 86_400_000_000;
 
 /// By shard, the devices of which a plugin has a state.
-fn remembered(plugin: &PluginRun, inventory: &Inventory, slice: Slice) -> Vec<Vec<String>> {
+fn remembered(plugin: &PluginRun, directory: &Directory, slice: Slice) -> Vec<Vec<u32>> {
+    let inventory = &directory.world().inventory;
+    let kept = plugin
+        .states
+        .iter()
+        .filter(|(key, kept)| inventory.has(&key.device_id) || kept.last_flow > slice.start - FORGET_AFTER);
+    let numbers: Vec<_> = kept.map(|(key, _)| directory.device(&key.device_id)).collect();
+    let tables = directory.read();
     let mut shards = vec![Vec::new(); usize::from(SHARDS)];
-    for (key, kept) in plugin.states.iter() {
-        if inventory.has(&key.device_id) || kept.last_flow > slice.start - FORGET_AFTER {
-            shards[usize::from(shard_of(&key.device_id))].push(key.device_id.clone());
-        }
+    for number in numbers {
+        shards[usize::from(tables.devices[number as usize].shard)].push(number);
     }
     shards
+}
+
+/// The place of each id in their order.
+fn ranks(ids: &[String]) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+    order.sort_by(|a, b| ids[*a as usize].cmp(&ids[*b as usize]));
+    let mut ranks = vec![0; ids.len()];
+    for (rank, number) in (0..).zip(order) {
+        ranks[number as usize] = rank;
+    }
+    ranks
 }
 
 /// Offsets of local time from UTC in microseconds, each with the time from which it holds, for flows that end in the

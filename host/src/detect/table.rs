@@ -36,7 +36,18 @@ use crate::{detector::Stop, device::Inventory};
 pub struct DetectTable {
     flows: Arc<dyn TableProvider>,
     observed: Arc<Observed>,
+    /// Whether that is known without reading.
+    is_observed: bool,
     run: Arc<SliceRun>,
+}
+
+/// Some devices alone.
+#[derive(Clone, Debug)]
+pub struct Only {
+    /// Their ids.
+    pub devices: Vec<String>,
+    /// What all flows of the slice were, if it is known; else their times are read.
+    pub observed: Option<Arc<Observed>>,
 }
 
 impl DetectTable {
@@ -47,7 +58,7 @@ impl DetectTable {
         directory: Arc<Directory>,
         slice: Slice,
         plugins: Vec<PluginRun>,
-        only: Option<Vec<String>>,
+        only: Option<Only>,
         stop: Stop,
     ) -> Self {
         let names = plugins.iter().any(|plugin| plugin.groups.use_names());
@@ -63,8 +74,12 @@ impl DetectTable {
             further.extend(["src_mac", "dst_mac"]);
         }
         let layout = Layout::new(&declared(&plugins), names, &further);
-        let observed = Arc::new(Observed::new(slice));
+        let (only, known) = only.map_or((None, None), |only| (Some(only.devices), only.observed));
         let addresses = only.as_deref().and_then(|only| addresses(&directory.world().inventory, only));
+        // Where every flow is resolved, all is counted on the way.
+        let known = known.filter(|_| addresses.is_some());
+        let is_observed = known.is_some();
+        let observed = known.unwrap_or_else(|| Arc::new(Observed::new(slice)));
         let shared = Arc::new(Shared {
             slice,
             plugins,
@@ -75,7 +90,12 @@ impl DetectTable {
             addresses,
             unwatched: Unwatched::default(),
         });
-        Self { flows, observed, run: Arc::new(SliceRun { shared, stop, facts: OnceLock::new() }) }
+        Self {
+            flows,
+            observed,
+            is_observed,
+            run: Arc::new(SliceRun { shared, stop, facts: OnceLock::new(), outside: OnceLock::new() }),
+        }
     }
 
     /// What the slice's flows were, once the table was read.
@@ -84,26 +104,35 @@ impl DetectTable {
     }
 
     /// The physical plan. Where only some devices are wanted, and their addresses are known, their flows are found by two
-    /// scans, one an end, and all others are merely counted.
+    /// scans, one an end; all others are merely counted, unless that is known already.
     ///
     /// # Errors
     /// The flows cannot be scanned.
     pub async fn plan(&self, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         let shared = &self.run.shared;
+        let threads = session.config().target_partitions();
         let columns: Vec<_> = shared.layout.sources().iter().copied().collect();
         let resolved = |scan| Arc::new(ResolveExec::new(scan, Arc::clone(shared))) as Arc<dyn ExecutionPlan>;
         let Some(addresses) = &shared.addresses else {
             let resolved = resolved(self.scan_slice(session, &columns).await?);
-            return Ok(Arc::new(DetectExec::new(resolved, Arc::clone(&self.run))));
+            return Ok(Arc::new(DetectExec::new(resolved, Arc::clone(&self.run), threads)));
         };
         let is = |end: &str| col(end).in_list(addresses.iter().map(|address| lit(address.as_str())).collect(), false);
         let initiated = self.scan_flows(session, &columns, Some(is("src_ip"))).await?;
         let accepted = self.scan_flows(session, &columns, Some(is("dst_ip").and(is("src_ip").not()))).await?;
+        let mut inputs = vec![resolved(initiated), resolved(accepted)];
+        if !self.is_observed {
+            inputs.push(self.observe(session, &columns).await?);
+        }
+        let all = UnionExec::try_new(inputs)?;
+        Ok(Arc::new(DetectExec::new(all, Arc::clone(&self.run), threads)))
+    }
+
+    /// Reads what the sensors delivered, and nothing more.
+    async fn observe(&self, session: &dyn Session, columns: &[&str]) -> Result<Arc<dyn ExecutionPlan>> {
         let seen: Vec<_> = ObserveExec::COLUMNS.into_iter().filter(|name| columns.contains(name)).collect();
         let seen = self.scan_flows(session, &seen, None).await?;
-        let observed = ObserveExec::new(seen, Arc::clone(&self.observed), shared.layout.schema());
-        let all = UnionExec::try_new(vec![resolved(initiated), resolved(accepted), Arc::new(observed)])?;
-        Ok(Arc::new(DetectExec::new(all, Arc::clone(&self.run))))
+        Ok(Arc::new(ObserveExec::new(seen, Arc::clone(&self.observed), self.run.shared.layout.schema())))
     }
 
     /// Reads columns of the slice's flows, those that the table has; and some flows outside of it, which share a page with

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::{Directory, SHARDS};
+
 /// Flows by device, of a whole slice.
 #[derive(Debug, Default)]
 pub(super) struct Unwatched(Mutex<Vec<u64>>);
@@ -19,9 +21,16 @@ impl Unwatched {
         }
     }
 
-    /// The devices that have flows, and how many.
-    pub(super) fn devices(&self) -> Vec<(u32, u64)> {
+    /// How many such devices have flows, and how many those are, by shard.
+    pub(super) fn by_shard(&self, directory: &Directory) -> Vec<(u64, u64)> {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..).zip(flows.iter().copied()).filter(|(_, flows)| *flows > 0).collect()
+        let tables = directory.read();
+        let mut shards = vec![(0, 0); usize::from(SHARDS)];
+        for (device, own) in tables.devices.iter().zip(flows.iter()).filter(|(_, own)| **own > 0) {
+            let (devices, flows) = &mut shards[usize::from(device.shard)];
+            *devices += 1;
+            *flows += own;
+        }
+        shards
     }
 }

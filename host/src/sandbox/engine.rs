@@ -21,7 +21,7 @@ const FRAMES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 /// # Errors
 /// The processor lacks what the settings need, or no thread can be started.
 pub(super) fn engine() -> Result<Engine> {
-    let engine = Engine::new(&config()).context(|| "the WebAssembly engine cannot start".to_owned())?;
+    let engine = start(&config())?;
     let ticking = engine.weak();
     let tick = move || {
         while let Some(engine) = ticking.upgrade() {
@@ -35,6 +35,18 @@ pub(super) fn engine() -> Result<Engine> {
         .spawn(tick)
         .context(|| "the thread that interrupts guests cannot start".to_owned())?;
     Ok(engine)
+}
+
+/// An engine that interrupts nothing.
+///
+/// # Errors
+/// As [`engine`].
+pub(super) fn engine_without_deadlines() -> Result<Engine> {
+    start(config().epoch_interruption(false))
+}
+
+fn start(config: &Config) -> Result<Engine> {
+    Engine::new(config).context(|| "the WebAssembly engine cannot start".to_owned())
 }
 
 /// The proposals that are spoken: what compilers emit by default for wasm32 (LLVM's `lime1` and `simd128`).

@@ -11,7 +11,7 @@ use wasmtime::Engine;
 
 use super::{
     cache::Cache,
-    engine::engine,
+    engine::{engine, engine_without_deadlines},
     files,
     inspect::{Inspection, check_size, inspect},
     plugin::Plugin,
@@ -48,6 +48,15 @@ impl Sandbox {
                 .remedy("leave it out to have its default; no limit can be switched off"));
         }
         Ok(Self { engine: engine()?, limits: Arc::new(limits), cache: Cache::new(cache) })
+    }
+
+    /// A sandbox whose guests nothing stops, so that what deadlines cost can be measured. Not for plugins of others: one
+    /// that loops never returns.
+    ///
+    /// # Errors
+    /// See [`Sandbox::new`].
+    pub fn without_deadlines(limits: Limits) -> Result<Self> {
+        Ok(Self { engine: engine_without_deadlines()?, ..Self::new(limits, None)? })
     }
 
     /// Inspects, compiles and links a component. No guest code runs.

@@ -13,7 +13,7 @@ use wardflow_manifest::Column;
 use crate::{
     Result,
     data::{self, Layout},
-    engine::{self, Engine, narrowed, native, sandboxed},
+    engine::{self, Engine, narrowed, native, sandboxed, uninterrupted},
     sql,
 };
 
@@ -33,6 +33,8 @@ pub(crate) enum Arm {
     Rhythm,
     /// The same source, linked natively.
     RhythmNative,
+    /// The stateful plugin, sandboxed, compiled without what ends a guest that runs too long.
+    RhythmUninterrupted,
     /// Ten of the stateful plugin, under ten ids.
     TenRhythms,
     /// The stateful plugin, asked about one device alone.
@@ -125,6 +127,7 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
         Arm::NullNative => vec![native(wardflow_bench_null::plugin)?],
         Arm::Rhythm | Arm::OneDevice => one("bench-rhythm")?,
         Arm::RhythmNative => vec![native(wardflow_bench_rhythm::plugin)?],
+        Arm::RhythmUninterrupted => vec![uninterrupted(plugins, "bench-rhythm")?],
         Arm::TenRhythms => {
             let ids: Vec<_> = (0..10).map(|number| format!("bench/rhythm-{number}")).collect();
             sandboxed(plugins, "bench-rhythm", &ids)?

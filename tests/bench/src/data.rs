@@ -37,13 +37,16 @@ pub(crate) enum Layout {
     Many,
     /// Ingested, five days instead of one, each of as many flows.
     Week,
+    /// Ingested, ninety days, each of a tenth of the flows.
+    Nights,
     /// A Zeek `conn.log` of a tenth of the flows.
     Zeek,
 }
 
 impl Layout {
     /// In the order in which they can be made: what is in order of time is made of what was ingested.
-    const ALL: [Self; 6] = [Self::Ingested, Self::Ordered, Self::Heavy, Self::Many, Self::Week, Self::Zeek];
+    const ALL: [Self; 7] =
+        [Self::Ingested, Self::Ordered, Self::Heavy, Self::Many, Self::Week, Self::Nights, Self::Zeek];
 
     /// Name of the directory.
     pub(crate) const fn directory(self) -> &'static str {
@@ -53,6 +56,7 @@ impl Layout {
             Self::Heavy => "heavy",
             Self::Many => "many",
             Self::Week => "week",
+            Self::Nights => "nights",
             Self::Zeek => "zeek",
         }
     }
@@ -89,13 +93,17 @@ pub(crate) async fn make(out: &Path, flows: u64, layouts: &BTreeSet<Layout>) -> 
             fs::remove_dir_all(&directory)?;
         }
         fs::create_dir_all(&directory)?;
-        let days = if layout == Layout::Week { 5 } else { 1 };
+        let (days, of_day) = match layout {
+            Layout::Week => (5, flows),
+            Layout::Nights => (90, flows / 10),
+            _ => (1, flows),
+        };
         // Without incidents: a scan would push services out of the plugin's bounded map, which the peers do not have.
-        let flows_in_all = Some(flows * u64::from(days));
+        let flows_in_all = Some(of_day * u64::from(days));
         let options =
             Options { devices: 1_000, days, flows: flows_in_all, incidents: Vec::new(), ..Options::default() };
         let hospital = Hospital::new(options)?;
-        eprintln!("making {}: {flows} flows a day, {days} days", layout.directory());
+        eprintln!("making {}: {of_day} flows a day, {days} days", layout.directory());
         let devices = devices(&hospital);
         let inventory = match layout {
             Layout::Many => {
@@ -134,7 +142,7 @@ async fn ingest(hospital: &Hospital, layout: Layout, devices: &[IpAddr], out: &P
 }
 
 /// File with the addresses of the devices, that all arms look at.
-const DEVICES: &str = "devices.csv";
+pub(crate) const DEVICES: &str = "devices.csv";
 
 /// The class of those devices, which the benchmark's plugins have in scope.
 const CLASS: &str = "benchmark";

@@ -10,9 +10,9 @@ use datafusion::{
 };
 use futures::StreamExt;
 use wardflow::{
-    archive::{Archive, ArchiveFile, IngestOptions, ingest_zeek, slices},
+    archive::{Archive, ArchiveFile, IngestOptions, SliceInput, ingest_zeek, slices},
     catalog::FlowFiles,
-    detect::{Budget, DetectTable, Directory, Groups, Output, PluginRun, Prevalence, Slice, World},
+    detect::{Budget, DetectTable, Directory, Groups, Observed, Only, Output, PluginRun, Prevalence, Slice, World},
     detector::{Detector, Stop},
     device::Inventory,
     lake::StateSet,
@@ -79,15 +79,14 @@ impl Engine {
     /// Runs detectors over every slice, for all devices or for one.
     pub(crate) async fn detect(&self, detectors: &[Arc<dyn Detector>], only: Option<String>) -> Result<Ran> {
         let directory = Arc::new(Directory::new(Arc::clone(&self.world)));
-        let only = only.map(|device| vec![device]);
         let mut plugins: Vec<PluginRun> = detectors.iter().map(plugin).collect::<Result<_>>()?;
         let mut ran = Ran::default();
         for input in slices(&self.files, SLICE_HOURS) {
             let files = input.files.iter().map(|file| self.files[*file].clone()).collect();
             let flows = Arc::new(FlowFiles::new(&self.archive, files)?);
             let slice = Slice { start: input.start, end: input.end };
-            let table =
-                DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), only.clone(), Stop::default());
+            let only = only.clone().map(|device| Only { devices: vec![device], observed: observed(&input, slice) });
+            let table = DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), only, Stop::default());
             let observed = Arc::clone(table.observed());
             let plan = self.session.read_table(Arc::new(table))?.create_physical_plan().await?;
             let mut stream = execute_stream(Arc::clone(&plan), self.session.task_ctx())?;
@@ -99,6 +98,12 @@ impl Engine {
         }
         Ok(ran)
     }
+}
+
+/// What the footers say of all flows of a slice.
+fn observed(input: &SliceInput, slice: Slice) -> Option<Arc<Observed>> {
+    let delivered = input.delivered.as_ref()?;
+    Some(Arc::new(Observed::known(slice, input.rows, delivered.lacking(), delivered.minutes())))
 }
 
 impl Ran {
@@ -187,6 +192,12 @@ pub(crate) fn sandboxed(plugins: &Path, name: &str, ids: &[String]) -> Result<Ve
     let sandbox = Sandbox::new(Limits::default(), Some(plugins.join("code")))?;
     let plugin: Arc<dyn Detector> = Arc::new(sandbox.load_file(&plugins.join(format!("{name}.wasm")))?);
     Ok(ids.iter().map(|id| Arc::new(Renamed::new(Arc::clone(&plugin), id)) as _).collect())
+}
+
+/// A plugin's component without interruption, compiled anew.
+pub(crate) fn uninterrupted(plugins: &Path, name: &str) -> Result<Arc<dyn Detector>> {
+    let sandbox = Sandbox::without_deadlines(Limits::default())?;
+    Ok(Arc::new(sandbox.load_file(&plugins.join(format!("{name}.wasm")))?))
 }
 
 /// A plugin's component that declares and pulls only these columns.

@@ -12,12 +12,13 @@ mod engine;
 #[path = "../../native/linked.rs"]
 mod linked;
 mod micro;
+mod nights;
 mod report;
 mod rounds;
 mod sql;
 mod zeek;
 
-use std::{error::Error, path::PathBuf};
+use std::{collections::BTreeSet, error::Error, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 
@@ -73,6 +74,8 @@ enum Command {
     Data,
     /// Measures the boundary alone.
     Micro,
+    /// Measures one night after many.
+    Nights,
 }
 
 fn main() -> Result<()> {
@@ -86,6 +89,12 @@ fn main() -> Result<()> {
         }
         Some(Command::Data) => data::make(&args.out, args.flows, &rounds::layouts(&args.only)),
         Some(Command::Micro) => micro::run(&args.plugins).map(drop),
+        Some(Command::Nights) => {
+            data::make(&args.out, args.flows, &BTreeSet::from([Layout::Nights]))?;
+            let nights = nights::run(&args.out.join(Layout::Nights.directory()), &args.plugins)?;
+            println!("{}", serde_json::to_string(&nights)?);
+            Ok(())
+        }
         None => {
             data::make(&args.out, args.flows, &rounds::layouts(&args.only))?;
             let rounds = rounds::Rounds {
@@ -96,7 +105,12 @@ fn main() -> Result<()> {
                 only: &args.only,
             };
             let results = rounds.run()?;
-            report::write(&results, &micro::run(&args.plugins)?, args.flows, &args.out)
+            let micro = micro::run(&args.plugins)?;
+            let nights = match args.only.is_empty() {
+                true => Some(nights::run(&args.out.join(Layout::Nights.directory()), &args.plugins)?),
+                false => None,
+            };
+            report::write(&results, &micro, nights.as_ref(), args.flows, &args.out)
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     arm::Arm,
     data::Layout,
     micro::Micro,
+    nights::Nights,
     rounds::{Entry, Results},
 };
 
@@ -51,12 +52,17 @@ struct Report<'a> {
     lines: Vec<Line>,
     ratios: Vec<Ratio>,
     boundary: &'a Micro,
+    nights: Option<&'a Nights>,
 }
 
 /// Prints the table, and writes `results.json` and `results.svg` into a directory.
-pub(crate) fn write(results: &Results, micro: &Micro, flows: u64, out: &Path) -> Result<()> {
+pub(crate) fn write(results: &Results, micro: &Micro, nights: Option<&Nights>, flows: u64, out: &Path) -> Result<()> {
     let lines: Vec<Line> = results.iter().map(|(entry, rounds)| line(*entry, rounds)).collect();
-    let ratios = ratios(&lines, micro, size_mib(&out.join(Layout::Ingested.directory())));
+    let mut ratios = ratios(&lines, micro, size_mib(&out.join(Layout::Ingested.directory())));
+    if let Some(Nights { days, before, night }) = nights {
+        let what = format!("one night of {days} days / all of them");
+        ratios.push(Ratio { what, measured: night / (before + night), goal: 0.03, is_least: false });
+    }
     println!(
         "\n{flows} flows of 1,000 devices, medians of {} rounds",
         results.values().map(Vec::len).max().unwrap_or(0)
@@ -85,7 +91,7 @@ pub(crate) fn write(results: &Results, micro: &Micro, flows: u64, out: &Path) ->
     }
     let svg = chart(&lines);
     let rounds = results.values().map(Vec::len).max().unwrap_or(0);
-    let report = Report { flows, rounds, lines, ratios, boundary: micro };
+    let report = Report { flows, rounds, lines, ratios, boundary: micro, nights };
     fs::write(out.join("results.json"), serde_json::to_string_pretty(&report)?)?;
     fs::write(out.join("results.svg"), svg)?;
     println!("\nin {}: results.json, results.svg", out.display());
@@ -157,11 +163,14 @@ fn ratios(lines: &[Line], micro: &Micro, archive_mib: Option<f64>) -> Vec<Ratio>
     let line = |arm: Arm, layout: Layout| lines.iter().find(|l| l.arm == arm && l.layout == layout && l.threads == 1);
     let seconds = |arm, layout| line(arm, layout).map(|line| line.seconds.0);
     let base = seconds(Arm::Rhythm, Layout::Ingested);
+    let guest = |arm| line(arm, Layout::Ingested).map(|line| line.guest_seconds);
     let mut add = |what: &str, a: Option<f64>, b: Option<f64>, goal, is_least| {
         if let (Some(a), Some(b)) = (a, b) {
             ratios.push(Ratio { what: what.to_owned(), measured: a / b, goal, is_least });
         }
     };
+    add("interruption on / off, end to end", base, seconds(Arm::RhythmUninterrupted, Layout::Ingested), 1.1, false);
+    add("interruption on / off, kernel", guest(Arm::Rhythm), guest(Arm::RhythmUninterrupted), 1.1, false);
     add("one device of 1,000 asked about / all", seconds(Arm::OneDevice, Layout::Ingested), base, 0.05, false);
     add("one device with half the flows / none", seconds(Arm::Rhythm, Layout::Heavy), base, 1.25, false);
     add("100,000 devices / 1,000", seconds(Arm::Rhythm, Layout::Many), base, 1.5, false);

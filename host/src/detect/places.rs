@@ -1,0 +1,53 @@
+//! Where the rows of a device go in a batch: shard after shard, and in a shard device after device.
+
+use super::{SHARDS, resolve::Shared};
+
+/// Devices whose rows are put together in a batch. Were there more, hardly two rows of a batch would be of one device, and
+/// their order would cost more than it saves; rows are then ordered by shard alone.
+const MOST_ORDERED: usize = 8_192;
+
+/// The places of all devices.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    /// By device: its shard, or nothing if no plugin watches it.
+    shards: Vec<Option<u8>>,
+    /// By device that is watched.
+    places: Vec<u16>,
+    /// By place.
+    shard_of: Vec<u8>,
+}
+
+impl Places {
+    /// The place of a device, or nothing if no plugin watches it. Places may change when a device is met for the first time.
+    pub(super) fn of(&self, device: u32) -> Option<u16> {
+        self.shards[device as usize].map(|_| self.places[device as usize])
+    }
+
+    /// The shard of each place.
+    pub(super) fn shards(&self) -> &[u8] {
+        &self.shard_of
+    }
+
+    /// Sees to it that every device of the directory has its place.
+    pub(super) fn extend(&mut self, shared: &Shared) {
+        let tables = shared.directory.read();
+        if self.shards.len() == tables.devices.len() {
+            return;
+        }
+        let new = tables.devices[self.shards.len()..].iter();
+        self.shards.extend(new.map(|device| shared.watches(&device.id).then_some(device.shard)));
+        let watched = (0..).zip(&self.shards).filter_map(|(device, shard)| Some(((*shard)?, device)));
+        let mut watched: Vec<(u8, u32)> = watched.collect();
+        self.places.resize(self.shards.len(), 0);
+        if watched.len() > MOST_ORDERED {
+            self.shard_of = (0..SHARDS).collect();
+            watched.iter().for_each(|(shard, device)| self.places[*device as usize] = u16::from(*shard));
+            return;
+        }
+        watched.sort_unstable();
+        self.shard_of = watched.iter().map(|(shard, _)| *shard).collect();
+        for (place, (_, device)) in (0..).zip(&watched) {
+            self.places[*device as usize] = place;
+        }
+    }
+}

@@ -4,17 +4,19 @@ use std::{borrow::Borrow, collections::HashMap, fmt::Write as _, hash::Hash};
 
 use arrow::{
     array::{
-        ArrayRef, PrimitiveArray, PrimitiveBuilder, RecordBatch, StringViewArray, StringViewBuilder,
-        TimestampMicrosecondArray, UInt32Array,
+        Array, ArrayRef, PrimitiveArray, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
+        new_null_array,
     },
     compute::take,
     datatypes::{ArrowPrimitiveType, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
     error::ArrowError,
 };
+use foldhash::fast::RandomState;
 
 use super::{
     hours::Hours,
     layout::{self, InternalEnd},
+    options::{Ids, Options},
     record::{FlowRecord, ip_number, number_ip},
 };
 use crate::flow;
@@ -45,8 +47,8 @@ pub(super) struct RowBuffer {
     dst_mac: Options<UInt32Type>,
     macs: Numbers<[u8; 6]>,
     vlan: Options<UInt16Type>,
-    flow_uid: StringViewBuilder,
-    community_id: StringViewBuilder,
+    flow_uid: Ids,
+    community_id: Ids,
     dst_name: Options<UInt32Type>,
     sensor: Options<UInt32Type>,
     texts: Numbers<String>,
@@ -102,14 +104,14 @@ impl RowBuffer {
         ] {
             column.push(text.map(|text| self.texts.number(text)));
         }
-        for (builder, id) in [(&mut self.flow_uid, flow.flow_uid), (&mut self.community_id, flow.community_id)] {
-            builder.append_option(id);
+        for (column, id) in [(&mut self.flow_uid, flow.flow_uid), (&mut self.community_id, flow.community_id)] {
+            column.push(id);
             self.id_bytes += id.map_or(0, str::len);
         }
     }
 
     /// The flows in the order of [`layout`], with the columns of [`flow::schema`].
-    pub(super) fn into_batch(mut self) -> Result<RecordBatch, ArrowError> {
+    pub(super) fn into_batch(self) -> Result<RecordBatch, ArrowError> {
         let ips: Vec<String> = self.ips.values.iter().map(|&number| number_ip(number).to_string()).collect();
         let macs = StringViewArray::from_iter_values(self.macs.values.iter().map(mac_text));
         let texts = StringViewArray::from_iter_values(self.texts.values.iter());
@@ -121,10 +123,11 @@ impl RowBuffer {
             take(&times, &order, None)
         };
         let numbers = |numbers: Options<UInt32Type>, values: &StringViewArray| {
-            let numbers = numbers.ordered(&order)?;
-            take(values, &numbers, None)
+            if numbers.is_empty() {
+                return Ok(new_null_array(values.data_type(), order.len()));
+            }
+            take(values, &numbers.ordered(&order)?, None)
         };
-        let ids = |ids: &mut StringViewBuilder| take(&ids.finish(), &order, None);
         let ip = |numbers: Vec<u32>| -> Result<ArrayRef, ArrowError> {
             take(&ips, &take(&UInt32Array::from(numbers), &order, None)?, None)
         };
@@ -146,8 +149,8 @@ impl RowBuffer {
             numbers(self.src_mac, &macs)?,
             numbers(self.dst_mac, &macs)?,
             self.vlan.ordered(&order)?,
-            ids(&mut self.flow_uid)?,
-            ids(&mut self.community_id)?,
+            self.flow_uid.ordered(&order)?,
+            self.community_id.ordered(&order)?,
             numbers(self.dst_name, &texts)?,
             numbers(self.sensor, &texts)?,
             self.sampling_interval.ordered(&order)?,
@@ -178,13 +181,13 @@ impl RowBuffer {
 /// Numbers for values, in the order in which they are first seen.
 #[derive(Debug)]
 struct Numbers<K> {
-    numbers: HashMap<K, u32>,
+    numbers: HashMap<K, u32, RandomState>,
     values: Vec<K>,
 }
 
 impl<K> Default for Numbers<K> {
     fn default() -> Self {
-        Self { numbers: HashMap::new(), values: Vec::new() }
+        Self { numbers: HashMap::default(), values: Vec::new() }
     }
 }
 
@@ -210,27 +213,6 @@ where
     PrimitiveArray<T>: From<Vec<T::Native>>,
 {
     take(&PrimitiveArray::<T>::from(values), order, None)
-}
-
-/// Values of an optional column. Unlike Arrow's own default it takes no memory while it is empty, for there are two
-/// buffers a day, and days without number.
-#[derive(Debug)]
-struct Options<T: ArrowPrimitiveType>(PrimitiveBuilder<T>);
-
-impl<T: ArrowPrimitiveType> Default for Options<T> {
-    fn default() -> Self {
-        Self(PrimitiveBuilder::with_capacity(0))
-    }
-}
-
-impl<T: ArrowPrimitiveType> Options<T> {
-    fn push(&mut self, value: Option<T::Native>) {
-        self.0.append_option(value);
-    }
-
-    fn ordered(mut self, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
-        take(&self.0.finish(), order, None)
-    }
 }
 
 fn mac_text(mac: &[u8; 6]) -> String {

@@ -26,7 +26,8 @@ pub(super) struct Input {
 pub(super) fn open(path: &Path, size: u64) -> io::Result<Input> {
     let bytes_read = Arc::new(AtomicU64::new(0));
     let counted = Counted { input: File::open(path)?.take(size), bytes: Arc::clone(&bytes_read) };
-    let mut buffered = BufReader::with_capacity(256 << 10, counted);
+    // Less than what is read at a time from a plain log, which then passes it by.
+    let mut buffered = BufReader::with_capacity(64 << 10, counted);
     let start = buffered.fill_buf()?;
     let content: Box<dyn Read + Send> = if start.starts_with(&GZIP) {
         Box::new(MultiGzDecoder::new(buffered))

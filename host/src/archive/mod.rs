@@ -24,6 +24,7 @@ mod ledger;
 mod lines;
 mod location;
 mod lock;
+mod options;
 mod record;
 pub mod rejects;
 mod slices;

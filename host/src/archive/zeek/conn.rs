@@ -173,11 +173,13 @@ impl<R: Read> ConnLog<R> {
         }
     }
 
+    #[inline]
     fn required<T>(&self, field: usize, parse: impl Fn(&[u8]) -> Option<T>, rule: &str) -> Result<T, String> {
         let value = self.optional(field, parse, rule)?;
-        value.ok_or_else(|| format!("{} is not set; it must be {rule}", CONN.fields[field]))
+        value.ok_or_else(|| unset(field, rule))
     }
 
+    #[inline]
     fn optional<T>(&self, field: usize, parse: impl Fn(&[u8]) -> Option<T>, rule: &str) -> Result<Option<T>, String> {
         let Some(text) = self.log.get(field) else {
             return Ok(None);
@@ -209,6 +211,12 @@ fn end_time(start: i64, duration: i64) -> Result<i64, String> {
     end.ok_or_else(|| format!("duration is {duration} microseconds; it must not be negative or pass the year 9999"))
 }
 
+#[cold]
+fn unset(field: usize, rule: &str) -> String {
+    format!("{} is not set; it must be {rule}", CONN.fields[field])
+}
+
+#[cold]
 fn wrong(field: usize, text: &[u8], rule: &str) -> String {
     let shown = &text[..text.len().min(80)];
     format!("{} is \"{}\"; it must be {rule}", CONN.fields[field], shown.escape_ascii())

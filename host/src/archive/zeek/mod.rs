@@ -28,6 +28,7 @@ mod discover;
 mod json;
 mod log;
 mod names;
+mod places;
 mod slots;
 mod tsv;
 mod values;

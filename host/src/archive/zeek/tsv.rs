@@ -1,6 +1,6 @@
 //! Zeek's own log format: lines that begin with `#` say what the fields are, and may say so anew anywhere.
 
-use super::slots::Slots;
+use super::{places::each_place, slots::Slots};
 
 /// What the `#` lines said last.
 #[derive(Debug)]
@@ -79,26 +79,36 @@ impl<const N: usize> Header<N> {
         slots.clear();
         let mut start = 0;
         let mut count = 0;
-        let ends = memchr::memchr_iter(self.separator, line).chain(std::iter::once(line.len()));
-        for end in ends {
+        let mut take = |end: usize| {
             if let Some(Some(field)) = self.columns.get(count) {
                 let is_tail = self.has_spaced_tail && count + 1 == self.columns.len();
                 let tail = if is_tail { find_spaces(&line[start..end]) } else { None };
                 let end = tail.map_or(end, |length| start + length);
-                let value = &line[start..end];
-                if value != self.unset && value != self.empty {
+                if !self.is_none(&line[start..end]) {
                     slots.set(*field, start, end);
                 }
             }
             count += 1;
             start = end + 1;
-        }
+        };
+        each_place(line, self.separator, &mut take);
+        take(line.len());
         if count == self.columns.len() {
             Ok(())
         } else {
             Err(format!("the line has {count} fields where the header names {}", self.columns.len()))
         }
     }
+
+    /// Whether a value stands for none.
+    fn is_none(&self, value: &[u8]) -> bool {
+        is_same(value, &self.unset) || is_same(value, &self.empty)
+    }
+}
+
+/// Whether two texts are the same. Most differ in length or in their first byte, so that they are seldom compared whole.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.first() == other.first() && one == other
 }
 
 /// Where the first of several spaces in a row is.

@@ -4,6 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 
 /// A time or interval in seconds, in microseconds, rounded to the nearest.
 pub(super) fn micros(text: &[u8]) -> Option<i64> {
+    // Zeek's own form, with as many decimals as there are microseconds; eighteen digits fit.
+    if let [whole @ .., b'.', _, _, _, _, _, _] = text
+        && whole.len() <= 12
+        && let (Some(whole), Some(fraction)) = (number::<i64>(whole), number::<i64>(&text[whole.len() + 1..]))
+    {
+        return Some(whole * 1_000_000 + fraction);
+    }
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
@@ -60,18 +67,26 @@ pub(super) fn time(text: &[u8]) -> Option<i64> {
     TIMES.contains(&micros).then_some(micros)
 }
 
+/// Digits that no number of 64 bits is too small for.
+const SAFE_DIGITS: usize = 19;
+
+fn digit(byte: u8) -> Option<u64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some(u64::from(digit))
+}
+
 /// An unsigned number.
 pub(super) fn number<T: TryFrom<u64>>(text: &[u8]) -> Option<T> {
     if text.is_empty() {
         return None;
     }
+    let (first, rest) = text.split_at(text.len().min(SAFE_DIGITS));
     let mut number = 0_u64;
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        number = number.checked_mul(10)?.checked_add(u64::from(digit))?;
+    for byte in first {
+        number = number * 10 + digit(*byte)?;
+    }
+    for byte in rest {
+        number = number.checked_mul(10)?.checked_add(digit(*byte)?)?;
     }
     T::try_from(number).ok()
 }
@@ -85,12 +100,25 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
 }
 
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut octets = [0_u8; 4];
-    let mut parts = text.split(|&byte| byte == b'.');
-    for octet in &mut octets {
-        *octet = number(parts.next().filter(|part| part.len() <= 3)?)?;
+    let (mut address, mut octet) = (0_u32, 0_u32);
+    let (mut dots, mut digits) = (0, 0);
+    for &byte in text {
+        if byte == b'.' {
+            if digits == 0 {
+                return None;
+            }
+            address = address << 8 | octet;
+            (octet, digits) = (0, 0);
+            dots += 1;
+        } else {
+            octet = octet * 10 + digit(byte)? as u32;
+            digits += 1;
+            if digits > 3 || octet > 255 {
+                return None;
+            }
+        }
     }
-    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(address << 8 | octet))
 }
 
 /// A MAC address.

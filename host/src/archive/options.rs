@@ -1,0 +1,119 @@
+//! Optional columns in the making.
+//!
+//! Most logs lack some columns altogether, and there are two buffers a day, and days without number: a column takes
+//! neither memory nor time before its first value.
+
+use std::mem;
+
+use arrow::{
+    array::{ArrayBuilder, ArrayRef, PrimitiveBuilder, StringViewBuilder, UInt32Array, new_null_array},
+    compute::take,
+    datatypes::{ArrowPrimitiveType, DataType},
+    error::ArrowError,
+};
+
+/// Numbers.
+#[derive(Debug)]
+pub(super) struct Options<T: ArrowPrimitiveType> {
+    /// Rows before the first value.
+    absent: usize,
+    /// The others.
+    builder: PrimitiveBuilder<T>,
+}
+
+impl<T: ArrowPrimitiveType> Default for Options<T> {
+    fn default() -> Self {
+        Self { absent: 0, builder: PrimitiveBuilder::with_capacity(0) }
+    }
+}
+
+impl<T: ArrowPrimitiveType> Options<T> {
+    #[inline]
+    pub(super) fn push(&mut self, value: Option<T::Native>) {
+        match value {
+            None if self.is_empty() => self.absent += 1,
+            None => self.builder.append_null(),
+            Some(value) => {
+                if self.absent > 0 {
+                    self.builder.append_nulls(mem::take(&mut self.absent));
+                }
+                self.builder.append_value(value);
+            }
+        }
+    }
+
+    /// Whether it has no value.
+    pub(super) fn is_empty(&self) -> bool {
+        self.builder.values_slice().is_empty()
+    }
+
+    /// The values of the rows that are named.
+    pub(super) fn ordered(mut self, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+        if self.is_empty() {
+            return Ok(new_null_array(&T::DATA_TYPE, order.len()));
+        }
+        take(&self.builder.finish(), order, None)
+    }
+}
+
+/// Text that seldom repeats.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// Rows before the first value.
+    absent: usize,
+    /// The others.
+    builder: StringViewBuilder,
+}
+
+impl Ids {
+    #[inline]
+    pub(super) fn push(&mut self, id: Option<&str>) {
+        match id {
+            None if self.builder.is_empty() => self.absent += 1,
+            None => self.builder.append_null(),
+            Some(id) => {
+                for _ in 0..mem::take(&mut self.absent) {
+                    self.builder.append_null();
+                }
+                self.builder.append_value(id);
+            }
+        }
+    }
+
+    /// The values of the rows that are named.
+    pub(super) fn ordered(mut self, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+        if self.builder.is_empty() {
+            return Ok(new_null_array(&DataType::Utf8View, order.len()));
+        }
+        take(&self.builder.finish(), order, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{
+        array::{Array, AsArray, UInt32Array},
+        datatypes::UInt16Type,
+    };
+
+    use super::{Ids, Options};
+
+    #[test]
+    fn rows_keep_their_places_whenever_values_come() {
+        let order = UInt32Array::from(vec![2, 0, 1]);
+        for rows in [[None, None, None], [None, Some(1), None], [None, None, Some(2)], [Some(0), Some(1), Some(2)]] {
+            let (mut numbers, mut ids) = (Options::<UInt16Type>::default(), Ids::default());
+            for number in rows {
+                numbers.push(number);
+                ids.push(number.map(|number| ["C0", "C1", "C2"][usize::from(number)]));
+            }
+            assert_eq!(numbers.is_empty(), rows == [None; 3]);
+            let numbers = numbers.ordered(&order).unwrap();
+            let expected = [rows[2], rows[0], rows[1]];
+            assert_eq!(numbers.as_primitive::<UInt16Type>().iter().collect::<Vec<_>>(), expected);
+            let ids = ids.ordered(&order).unwrap();
+            let seen: Vec<_> = ids.as_string_view().iter().map(|id| id.map(|id| id[1..].parse().unwrap())).collect();
+            assert_eq!((seen.as_slice(), ids.len()), (&expected[..], 3));
+        }
+    }
+}

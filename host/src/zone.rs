@@ -1,6 +1,9 @@
 //! Where an address is: the hospital's own space, and what it declared its servers to be.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+};
 
 use ipnet::IpNet;
 use wardflow_manifest::PeerRole;
@@ -9,6 +12,9 @@ use wardflow_manifest::PeerRole;
 #[derive(Clone, Debug)]
 pub struct AddressSpace {
     internal: Vec<IpNet>,
+    /// The same as ranges of numbers, since two addresses of every flow are looked up.
+    internal_v4: Vec<RangeInclusive<u32>>,
+    internal_v6: Vec<RangeInclusive<u128>>,
 }
 
 /// Where an address is, before anything is known of a device.
@@ -42,7 +48,14 @@ impl AddressSpace {
 
     /// The networks that are the hospital's own.
     pub fn new(internal: Vec<IpNet>) -> Self {
-        Self { internal }
+        let (mut internal_v4, mut internal_v6) = (Vec::new(), Vec::new());
+        for net in &internal {
+            match net {
+                IpNet::V4(net) => internal_v4.push(net.network().to_bits()..=net.broadcast().to_bits()),
+                IpNet::V6(net) => internal_v6.push(net.network().to_bits()..=net.broadcast().to_bits()),
+            }
+        }
+        Self { internal, internal_v4, internal_v6 }
     }
 
     /// The networks that are the hospital's own.
@@ -60,13 +73,20 @@ impl AddressSpace {
             IpScope::Multicast
         } else if ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
             IpScope::Broadcast
-        } else if self.internal.iter().any(|net| net.contains(&ip)) {
+        } else if self.is_internal(ip) {
             match ip {
                 IpAddr::V4(v4) if v4.octets()[3] == 255 => IpScope::Broadcast,
                 _ => IpScope::Internal,
             }
         } else {
             IpScope::External
+        }
+    }
+
+    fn is_internal(&self, ip: IpAddr) -> bool {
+        match ip {
+            IpAddr::V4(v4) => self.internal_v4.iter().any(|net| net.contains(&v4.to_bits())),
+            IpAddr::V6(v6) => self.internal_v6.iter().any(|net| net.contains(&v6.to_bits())),
         }
     }
 }

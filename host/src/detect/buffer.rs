@@ -19,6 +19,7 @@ use futures::StreamExt;
 use super::{
     chunks::Chunks,
     layout::{Carried, Layout},
+    recycled::Recycled,
 };
 
 /// The rows of one partition's shards.
@@ -26,6 +27,7 @@ pub(super) struct ShardBuffers {
     schema: SchemaRef,
     /// The position of that column.
     shard: usize,
+    recycled: Arc<Recycled>,
     shards: BTreeMap<u8, Chunks>,
     /// Rows of each shard, here or on disk.
     rows: BTreeMap<u8, usize>,
@@ -38,6 +40,7 @@ impl ShardBuffers {
     /// Empty. Memory is taken from the reservation, disk from the task's disk manager.
     pub(super) fn new(
         layout: &Layout,
+        recycled: Arc<Recycled>,
         reservation: MemoryReservation,
         context: &TaskContext,
         metrics: &ExecutionPlanMetricsSet,
@@ -50,6 +53,7 @@ impl ShardBuffers {
         Self {
             schema,
             shard,
+            recycled,
             shards: BTreeMap::new(),
             rows: BTreeMap::new(),
             spilled: BTreeMap::new(),
@@ -65,7 +69,10 @@ impl ShardBuffers {
         for run in batch.column(self.shard).as_primitive::<UInt8Type>().values().chunk_by(|a, b| a == b) {
             let rows = from..from + run.len();
             from = rows.end;
-            let chunks = self.shards.entry(run[0]).or_insert_with(|| Chunks::new(Arc::clone(&self.schema)));
+            let chunks = self
+                .shards
+                .entry(run[0])
+                .or_insert_with(|| Chunks::new(Arc::clone(&self.schema), Arc::clone(&self.recycled)));
             *self.rows.entry(run[0]).or_default() += rows.len();
             let before = chunks.bytes();
             chunks.append(batch, rows)?;
@@ -91,7 +98,8 @@ impl ShardBuffers {
 
     /// Takes a shard's rows, reading back what was spilled. Their memory is reserved until the reservation is dropped.
     pub(super) async fn take(&mut self, shard: u8) -> Result<(Chunks, MemoryReservation)> {
-        let mut chunks = self.shards.remove(&shard).unwrap_or_else(|| Chunks::new(Arc::clone(&self.schema)));
+        let none = || Chunks::new(Arc::clone(&self.schema), Arc::clone(&self.recycled));
+        let mut chunks = self.shards.remove(&shard).unwrap_or_else(none);
         let reservation = self.reservation.split(chunks.bytes());
         for file in self.spilled.remove(&shard).unwrap_or_default() {
             let mut stream = self.spill.read_spill_as_stream(file, None)?;
@@ -120,7 +128,8 @@ impl ShardBuffers {
             return Ok(false);
         }
         for (shard, chunks) in std::mem::take(&mut self.shards) {
-            let file = self.spill.spill_record_batch_and_finish(&chunks.into_batches()?, "flows of a shard")?;
+            let file = self.spill.spill_record_batch_and_finish(&chunks.batches()?, "flows of a shard")?;
+            chunks.release();
             self.spilled.entry(shard).or_default().extend(file);
         }
         self.reservation.free();

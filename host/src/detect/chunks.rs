@@ -13,6 +13,7 @@ use arrow::{
 };
 use datafusion::common::{Result, exec_err};
 
+use super::recycled::Recycled;
 use crate::detector::Values;
 
 /// Most rows of a chunk. A row's number is that of its chunk times this, and its place in the chunk.
@@ -26,13 +27,20 @@ pub(super) struct Chunks {
     rows: usize,
     /// Rows that the last chunk still takes.
     room: usize,
+    /// Where the chunks come from, and go.
+    recycled: Arc<Recycled>,
 }
 
 impl Chunks {
     /// None yet.
-    pub(super) fn new(schema: SchemaRef) -> Self {
+    pub(super) fn new(schema: SchemaRef, recycled: Arc<Recycled>) -> Self {
         let columns = schema.fields().iter().map(|field| Column::new(field.data_type())).collect();
-        Self { schema, columns, rows: 0, room: 0 }
+        Self { schema, columns, rows: 0, room: 0, recycled }
+    }
+
+    /// Gives their memory back to the system when they are dropped.
+    pub(super) fn release(mut self) {
+        self.recycled = Arc::default();
     }
 
     /// Bytes that they take.
@@ -44,7 +52,7 @@ impl Chunks {
     pub(super) fn append(&mut self, batch: &RecordBatch, mut rows: Range<usize>) -> Result<()> {
         while !rows.is_empty() {
             if self.room == 0 {
-                self.columns.iter_mut().for_each(Column::begin_chunk);
+                self.columns.iter_mut().for_each(|column| column.begin_chunk(&self.recycled));
                 self.room = CHUNK_ROWS;
             }
             let some = rows.start..rows.end.min(rows.start + self.room);
@@ -59,15 +67,16 @@ impl Chunks {
     }
 
     /// Puts the chunks of another with the same columns behind its own. Nothing is copied.
-    pub(super) fn join(mut self, other: Self) -> Self {
-        for (own, column) in self.columns.iter_mut().zip(other.columns) {
+    pub(super) fn join(&mut self, mut other: Self) {
+        for (own, column) in self.columns.iter_mut().zip(other.columns.drain(..)) {
             own.join(column);
         }
-        Self { rows: self.rows + other.rows, room: 0, ..self }
+        self.rows += other.rows;
+        self.room = 0;
     }
 
     /// A batch a chunk.
-    pub(super) fn into_batches(self) -> Result<Vec<RecordBatch>, ArrowError> {
+    pub(super) fn batches(&self) -> Result<Vec<RecordBatch>, ArrowError> {
         let lengths: Vec<_> = self.columns.first().map(Column::lengths).unwrap_or_default();
         let batch = |(chunk, length): (usize, usize)| {
             let first = (chunk * CHUNK_ROWS) as u32;
@@ -87,6 +96,12 @@ impl Chunks {
     pub(super) fn numbers(&self, position: usize) -> impl Iterator<Item = &[u32]> {
         let chunks = if let Some(Column::U32(chunks)) = self.columns.get(position) { chunks.as_slice() } else { &[] };
         chunks.iter().map(Vec::as_slice)
+    }
+}
+
+impl Drop for Chunks {
+    fn drop(&mut self) {
+        self.columns.drain(..).for_each(|column| column.give_back(&self.recycled));
     }
 }
 
@@ -136,15 +151,27 @@ impl Column {
         }
     }
 
-    fn begin_chunk(&mut self) {
+    fn begin_chunk(&mut self, recycled: &Recycled) {
         match self {
             Self::I64(wide) | Self::U64(wide) => match wide {
-                Wide::Near(chunks) => chunks.push((0, Vec::with_capacity(CHUNK_ROWS))),
-                Wide::Far(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
+                Wide::Near(chunks) => chunks.push((0, recycled.take())),
+                Wide::Far(chunks) => chunks.push(recycled.take()),
             },
-            Self::U32(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
-            Self::U16(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
-            Self::U8(chunks) => chunks.push(Vec::with_capacity(CHUNK_ROWS)),
+            Self::U32(chunks) => chunks.push(recycled.take()),
+            Self::U16(chunks) => chunks.push(recycled.take()),
+            Self::U8(chunks) => chunks.push(recycled.take()),
+        }
+    }
+
+    fn give_back(self, recycled: &Recycled) {
+        match self {
+            Self::I64(wide) | Self::U64(wide) => match wide {
+                Wide::Near(chunks) => recycled.give(chunks.into_iter().map(|(_, chunk)| chunk)),
+                Wide::Far(chunks) => recycled.give(chunks),
+            },
+            Self::U32(chunks) => recycled.give(chunks),
+            Self::U16(chunks) => recycled.give(chunks),
+            Self::U8(chunks) => recycled.give(chunks),
         }
     }
 
@@ -296,7 +323,7 @@ mod tests {
         datatypes::{DataType, Field, Schema},
     };
 
-    use super::{CHUNK_ROWS, Chunks};
+    use super::{super::recycled::Recycled, CHUNK_ROWS, Chunks};
     use crate::detector::Values;
 
     /// Rows come back as they went, however they were cut.
@@ -314,7 +341,10 @@ mod tests {
             Arc::new(UInt64Array::from(volumes[..rows].to_vec())),
         ];
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-        let mut chunks = Chunks::new(schema);
+        let recycled = Arc::new(Recycled::default());
+        // A chunk that was used before is as good as a new one.
+        recycled.give([vec![7_u32; CHUNK_ROWS]]);
+        let mut chunks = Chunks::new(schema, recycled);
         for from in (0..rows).step_by(1_000) {
             chunks.append(&batch, from..rows.min(from + 1_000)).unwrap();
         }
@@ -323,7 +353,7 @@ mod tests {
         assert_eq!(chunks.gather(0, &backwards), Values::U32(backwards.clone()));
         assert_eq!(chunks.gather(1, &backwards), Values::I64(times[..rows].iter().rev().copied().collect()));
         assert_eq!(chunks.gather(2, &backwards), Values::U64(volumes[..rows].iter().rev().copied().collect()));
-        let batches = chunks.into_batches().unwrap();
+        let batches = chunks.batches().unwrap();
         assert!(batches.iter().all(|batch| batch.num_rows() <= CHUNK_ROWS));
         assert_eq!(arrow::compute::concat_batches(&batch.schema(), &batches).unwrap(), batch);
     }

@@ -13,7 +13,7 @@ use std::{
 use jiff::tz::TimeZone;
 use wardflow_manifest::PeerRole;
 
-use super::SHARDS;
+use super::{SHARDS, recycled::Recycled};
 use crate::{
     device::{Facts, Inventory, UNKNOWN_CLASS},
     pseudonym::Key,
@@ -41,11 +41,12 @@ impl World {
     }
 }
 
-/// Addresses, devices and names as numbers.
+/// Addresses, devices and names as numbers; what the slices of a run share.
 #[derive(Debug)]
 pub struct Directory {
     world: Arc<World>,
     tables: RwLock<Tables>,
+    recycled: Arc<Recycled>,
 }
 
 /// The tables behind a [`Directory`].
@@ -129,12 +130,17 @@ impl Directory {
         for id in world.inventory.device_ids() {
             tables.add_device(id, world.key.device(id), true);
         }
-        Self { world, tables: RwLock::new(tables) }
+        Self { world, tables: RwLock::new(tables), recycled: Arc::default() }
     }
 
     /// What is known of the hospital.
     pub const fn world(&self) -> &Arc<World> {
         &self.world
+    }
+
+    /// Memory of rows of earlier slices.
+    pub(super) const fn recycled(&self) -> &Arc<Recycled> {
+        &self.recycled
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Tables> {

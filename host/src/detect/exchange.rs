@@ -121,13 +121,17 @@ impl Gathered {
 
     /// A shard's rows, from memory and disk. Their memory is reserved until the reservations are dropped.
     pub(super) async fn take(&self, shard: u8) -> Result<(Chunks, Vec<MemoryReservation>)> {
-        let mut rows = Chunks::new(Arc::clone(&self.schema));
+        let mut rows: Option<Chunks> = None;
         let mut reservations = Vec::new();
         for buffers in self.buffers.lock().await.iter_mut() {
             let (part, reservation) = buffers.take(shard).await?;
-            rows = rows.join(part);
+            match &mut rows {
+                Some(rows) => rows.join(part),
+                None => rows = Some(part),
+            }
             reservations.push(reservation);
         }
+        let rows = rows.unwrap_or_else(|| Chunks::new(Arc::clone(&self.schema), Arc::default()));
         Ok((rows, reservations))
     }
 

@@ -130,9 +130,10 @@ impl DetectExec {
         let consumer = MemoryConsumer::new(format!("DetectExec[{partition}]")).with_can_spill(true);
         let reservation = consumer.register(context.memory_pool());
         let layout = &self.run.shared.layout;
+        let recycled = Arc::clone(self.run.shared.directory.recycled());
         Ok(Reader {
             input: self.input.execute(partition, Arc::clone(context))?,
-            buffers: ShardBuffers::new(layout, reservation, context, &self.metrics, partition),
+            buffers: ShardBuffers::new(layout, recycled, reservation, context, &self.metrics, partition),
             rows_in: MetricBuilder::new(&self.metrics).counter("rows_in", partition),
         })
     }

@@ -25,6 +25,7 @@ mod output;
 mod places;
 mod plugin;
 mod prevalence;
+mod recycled;
 mod resolve;
 mod resolver;
 mod rows;

@@ -140,19 +140,23 @@ impl Resolver {
         });
         let (mut devices, mut peers) = (Vec::with_capacity(numbers.len()), Vec::with_capacity(numbers.len()));
         let mut pairs = std::mem::take(&mut self.pairs);
-        for (row, number) in numbers.into_iter().enumerate() {
-            let (device, peer) = match self.known.get(number as usize) {
+        // As `ingest` lays flows out, those of one device follow each other.
+        for run in numbers.chunk_by(|a, b| a == b) {
+            let (device, peer) = match self.known.get(run[0] as usize) {
                 None => (NONE, NONE),
                 Some(Known::Always { device, peer }) => (*device, *peer),
                 Some(Known::Depends { endpoint, number }) => {
-                    let device = self.device(endpoint, macs, row, flows.end.value(row)).unwrap_or(NONE);
-                    let pair = (*number, device);
-                    let peer = || self.shared.directory.peer(*number, device);
-                    (device, *pairs.entry(pair).or_insert_with(peer))
+                    for row in devices.len()..devices.len() + run.len() {
+                        let device = self.device(endpoint, macs, row, flows.end.value(row)).unwrap_or(NONE);
+                        let peer = || self.shared.directory.peer(*number, device);
+                        devices.push(device);
+                        peers.push(*pairs.entry((*number, device)).or_insert_with(peer));
+                    }
+                    continue;
                 }
             };
-            devices.push(device);
-            peers.push(peer);
+            devices.resize(devices.len() + run.len(), device);
+            peers.resize(peers.len() + run.len(), peer);
         }
         self.pairs = pairs;
         Ends { devices, peers }

@@ -117,9 +117,5 @@ fn main() -> Result<()> {
 
 /// As the command does; in the process of an arm alone, since the peers would inherit it.
 fn settle_memory() {
-    // In mimalloc.h, which the binding does not name.
-    const MI_OPTION_PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
-    // SAFETY: it sets a number in the allocator before other threads are there.
-    unsafe { libmimalloc_sys::mi_option_set_default(MI_OPTION_PURGE_DELAY, 60_000) };
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }

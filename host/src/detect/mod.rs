@@ -21,6 +21,7 @@ mod incoming;
 mod layout;
 mod node;
 mod observe;
+mod order;
 mod output;
 mod places;
 mod plugin;

@@ -14,6 +14,7 @@ use super::{
     chunks::Chunks,
     group::{DeviceRows, Grouped, group},
     layout::{Carried, Layout},
+    order::Order,
     prevalence::Contact,
     slice_facts::{PeerFacts, SliceFacts},
 };
@@ -161,26 +162,19 @@ impl PluginRows {
         Self { rows: Arc::clone(rows), plugin: plugin.clone(), groups: OnceLock::new(), prevalence: OnceLock::new() }
     }
 
-    /// The order of a device's rows for this plugin; absent if it is the shard's own. Rows that end together are ordered by
-    /// the columns that the plugin declares, and then by the peer's address, which an example flow shows: what another
-    /// plugin declares makes no difference.
-    pub(super) fn order(&self, device: &DeviceRows) -> Option<Arc<[u32]>> {
+    /// The order of a device's rows for this plugin.
+    pub(super) fn order(&self, device: &DeviceRows) -> Order {
         if device.ties.is_empty() {
-            return None;
+            return Order::default();
         }
         let declared = self.plugin.detector.manifest().columns.iter();
         let columns: Vec<_> = declared.filter_map(|column| self.values(*column)).collect();
         let tables = self.rows.facts.directory.read();
-        let address = |row: u32| tables.endpoint_of_peer(self.rows.peers()[row as usize]).ip;
-        let mut order: Vec<u32> = device.rows.clone().filter_map(|row| u32::try_from(row).ok()).collect();
-        for tie in &device.ties {
-            order[tie.start - device.rows.start..tie.end - device.rows.start].sort_by(|a, b| {
-                let by = |column: &&Values| column.compare(*a as usize, *b as usize);
-                let order = columns.iter().map(by).find(|order| order.is_ne());
-                order.unwrap_or_else(|| address(*a).cmp(&address(*b)))
-            });
-        }
-        Some(order.into())
+        let address = |row: usize| tables.endpoint_of_peer(self.rows.peers()[row]).ip;
+        Order::new(&device.ties, |a, b| {
+            let order = columns.iter().map(|column| column.compare(a, b)).find(|order| order.is_ne());
+            order.unwrap_or_else(|| address(a).cmp(&address(b)))
+        })
     }
 
     fn values(&self, column: Column) -> Option<&Values> {
@@ -232,7 +226,7 @@ pub(super) struct Batch {
     pub(super) device: Range<usize>,
     /// Rows of the batch, counted from the device's first.
     pub(super) range: Range<usize>,
-    pub(super) order: Option<Arc<[u32]>>,
+    pub(super) order: Arc<Order>,
 }
 
 impl FlowBatch for Batch {
@@ -246,9 +240,6 @@ impl FlowBatch for Batch {
 
     fn column(&self, column: Column) -> Values {
         let Some(values) = self.rows.values(column) else { return Values::U8(Vec::new()) };
-        match &self.order {
-            Some(order) => values.gather(&order[self.range.clone()]),
-            None => values.slice(self.device.start + self.range.start..self.device.start + self.range.end),
-        }
+        self.order.slice(values, self.device.start + self.range.start..self.device.start + self.range.end)
     }
 }

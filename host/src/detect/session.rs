@@ -17,6 +17,7 @@ use wardflow_manifest::{Column, PeerRole, Requirement};
 use super::{
     PluginRun, ShardCoverage, Slice, StateRow,
     group::DeviceRows,
+    order::Order,
     output::{Example, Found},
     prevalence::Contact,
     rows::{Batch, PluginRows, ShardRows},
@@ -115,6 +116,8 @@ struct Failure {
 /// What a session came to.
 struct SessionOutcome {
     findings: Vec<Finding>,
+    /// Of the device's flows, which findings name by their places.
+    order: Arc<Order>,
     kept: State,
     note: Option<String>,
 }
@@ -155,7 +158,7 @@ impl ShardRun<'_> {
                 other => other,
             };
             match result {
-                Ok(done) => self.keep(&subject, done, &rows, &mut outcome),
+                Ok(done) => self.keep(&subject, done, &mut outcome),
                 Err(Failure { fault, .. }) if fault.kind == FaultKind::Stopped => return Err(fault),
                 Err(Failure { is_allowed: false, .. }) => {
                     total.status = Status::NotRun;
@@ -225,13 +228,14 @@ impl ShardRun<'_> {
     ) -> Result<SessionOutcome, Fault> {
         let (session, note) = self.open(instance, subject)?;
         let mut reports = Reports { run: self, subject, rows, findings: Vec::new(), flows: 0 };
+        let order = Arc::new(subject.rows.map(|device| rows.order(device)).unwrap_or_default());
         if let Some(device) = subject.rows {
-            let order = rows.order(device);
             let count = device.rows.len();
             for from in (0..count).step_by(BATCH_ROWS) {
                 let range = from..(from + BATCH_ROWS).min(count);
                 reports.flows = range.end as u64;
-                let batch = Batch { rows: Arc::clone(rows), device: device.rows.clone(), range, order: order.clone() };
+                let batch =
+                    Batch { rows: Arc::clone(rows), device: device.rows.clone(), range, order: Arc::clone(&order) };
                 let reported = instance.observe(session, Box::new(batch))?;
                 reports.admit("observe", reported)?;
             }
@@ -256,7 +260,7 @@ impl ShardRun<'_> {
             flows: before.map_or(0, |kept| kept.flows) + reports.flows,
             lost: None,
         };
-        Ok(SessionOutcome { findings: reports.findings, kept, note })
+        Ok(SessionOutcome { findings: reports.findings, order, kept, note })
     }
 
     /// Opens a session with the state that fits, else anew; then there is a note that says why.
@@ -345,14 +349,14 @@ impl ShardRun<'_> {
         ))
     }
 
-    fn keep(&self, subject: &Subject<'_>, done: SessionOutcome, rows: &PluginRows, outcome: &mut ShardOutcome) {
+    fn keep(&self, subject: &Subject<'_>, done: SessionOutcome, outcome: &mut ShardOutcome) {
         let manifest = self.plugin.detector.manifest();
         let ip = match done.findings.as_slice() {
             [] => None,
             _ => self.context.addresses(subject.id, self.slice.start).first().map(ToString::to_string),
         };
         for finding in done.findings {
-            let examples = subject.rows.map_or_else(Vec::new, |device| self.examples(&finding, device, rows));
+            let examples = subject.rows.map_or_else(Vec::new, |device| self.examples(&finding, device, &done.order));
             outcome.found.push(Found {
                 plugin: self.plugin.id().to_owned(),
                 plugin_version: manifest.version.to_string(),
@@ -382,12 +386,10 @@ impl ShardRun<'_> {
         new.map(|contact| (self.plugin.id().to_owned(), contact)).collect()
     }
 
-    fn examples(&self, finding: &Finding, device: &DeviceRows, rows: &PluginRows) -> Vec<Example> {
-        let order = rows.order(device);
+    fn examples(&self, finding: &Finding, device: &DeviceRows, order: &Order) -> Vec<Example> {
         let tables = self.context.directory.read();
         let example = |index: &u32| {
-            let row =
-                order.as_ref().map_or(device.rows.start + *index as usize, |order| order[*index as usize] as usize);
+            let row = order.row(device.rows.start + *index as usize);
             // What another plugin declares is not shown, so that it makes no difference.
             let number = |column| self.rows.column(column).filter(|_| self.plugin.sees(column)).map(|v| v.get(row));
             Example {

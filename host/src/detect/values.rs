@@ -70,20 +70,6 @@ impl Values {
         }
     }
 
-    /// The values at these rows, in their order.
-    pub(super) fn gather(&self, rows: &[u32]) -> Self {
-        fn gather<T: Copy>(vector: &[T], rows: &[u32]) -> Vec<T> {
-            rows.iter().map(|&row| vector[row as usize]).collect()
-        }
-        match self {
-            Self::I64(vector) => Self::I64(gather(vector, rows)),
-            Self::U64(vector) => Self::U64(gather(vector, rows)),
-            Self::U32(vector) => Self::U32(gather(vector, rows)),
-            Self::U16(vector) => Self::U16(gather(vector, rows)),
-            Self::U8(vector) => Self::U8(gather(vector, rows)),
-        }
-    }
-
     /// The values of a range of rows.
     pub(super) fn slice(&self, rows: Range<usize>) -> Self {
         match self {
@@ -92,6 +78,19 @@ impl Values {
             Self::U32(vector) => Self::U32(vector[rows].to_vec()),
             Self::U16(vector) => Self::U16(vector[rows].to_vec()),
             Self::U8(vector) => Self::U8(vector[rows].to_vec()),
+        }
+    }
+
+    /// Copies a row of a column of the same type over one of its own.
+    pub(super) fn copy(&mut self, place: usize, from: &Self, row: usize) {
+        match (self, from) {
+            (Self::I64(own), Self::I64(from)) => own[place] = from[row],
+            (Self::U64(own), Self::U64(from)) => own[place] = from[row],
+            (Self::U32(own), Self::U32(from)) => own[place] = from[row],
+            (Self::U16(own), Self::U16(from)) => own[place] = from[row],
+            (Self::U8(own), Self::U8(from)) => own[place] = from[row],
+            // Both are of one column.
+            _ => {}
         }
     }
 

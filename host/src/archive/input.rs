@@ -69,7 +69,7 @@ pub(super) fn identify(path: &Path, known: &BTreeMap<u64, Vec<String>>) -> io::R
     let mut lengths = known.iter().peekable();
     let mut begins_with: Option<Beginning> = None;
     let mut last = b'\n';
-    let mut chunk = vec![0; 1 << 20];
+    let mut chunk = vec![0; 128 << 10];
     loop {
         let mut rest = match input.content.read(&mut chunk) {
             Ok(0) | Err(_) => break,

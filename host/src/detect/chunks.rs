@@ -1,8 +1,8 @@
 //! The rows of a shard, column by column, in chunks: growing moves nothing.
 //!
 //! A slice's rows are held until its last flow has come, and memory that is touched for the first time costs more than
-//! what is written to it. So 64-bit numbers are kept as 32-bit distances from their chunk's base while they are near it,
-//! which times and volumes are.
+//! what is written to it. So 64-bit numbers are kept as 32-bit distances from their chunk's base where all are near it,
+//! which times and volumes mostly are.
 
 use std::{ops::Range, sync::Arc};
 
@@ -45,7 +45,7 @@ impl Chunks {
 
     /// Bytes that they take.
     pub(super) fn bytes(&self) -> usize {
-        self.columns.iter().map(|column| self.rows * column.width()).sum()
+        self.columns.iter().map(|column| column.bytes(self.rows)).sum()
     }
 
     /// Copies rows of a batch with the same columns.
@@ -57,7 +57,7 @@ impl Chunks {
             }
             let some = rows.start..rows.end.min(rows.start + self.room);
             for (column, array) in self.columns.iter_mut().zip(batch.columns()) {
-                column.append(array, some.clone())?;
+                column.append(array, some.clone(), &self.recycled)?;
             }
             self.rows += some.len();
             self.room -= some.len();
@@ -118,33 +118,30 @@ enum Column {
 }
 
 impl Column {
-    const fn new(data_type: &DataType) -> Self {
+    fn new(data_type: &DataType) -> Self {
         match data_type {
-            DataType::Int64 => Self::I64(Wide::Near(Vec::new())),
-            DataType::UInt64 => Self::U64(Wide::Near(Vec::new())),
+            DataType::Int64 => Self::I64(Wide::default()),
+            DataType::UInt64 => Self::U64(Wide::default()),
             DataType::UInt32 => Self::U32(Vec::new()),
             DataType::UInt16 => Self::U16(Vec::new()),
             _ => Self::U8(Vec::new()),
         }
     }
 
-    /// Bytes of a row.
-    const fn width(&self) -> usize {
+    /// Bytes that so many rows take.
+    const fn bytes(&self, rows: usize) -> usize {
         match self {
-            Self::I64(Wide::Far(_)) | Self::U64(Wide::Far(_)) => 8,
-            Self::I64(_) | Self::U64(_) | Self::U32(_) => 4,
-            Self::U16(_) => 2,
-            Self::U8(_) => 1,
+            Self::I64(wide) | Self::U64(wide) => rows * 4 + wide.far_rows * 4,
+            Self::U32(_) => rows * 4,
+            Self::U16(_) => rows * 2,
+            Self::U8(_) => rows,
         }
     }
 
     /// Rows of each chunk.
     fn lengths(&self) -> Vec<usize> {
         match self {
-            Self::I64(wide) | Self::U64(wide) => match wide {
-                Wide::Near(chunks) => chunks.iter().map(|(_, chunk)| chunk.len()).collect(),
-                Wide::Far(chunks) => lengths(chunks),
-            },
+            Self::I64(wide) | Self::U64(wide) => wide.chunks.iter().map(WideChunk::len).collect(),
             Self::U32(chunks) => lengths(chunks),
             Self::U16(chunks) => lengths(chunks),
             Self::U8(chunks) => lengths(chunks),
@@ -153,10 +150,7 @@ impl Column {
 
     fn begin_chunk(&mut self, recycled: &Recycled) {
         match self {
-            Self::I64(wide) | Self::U64(wide) => match wide {
-                Wide::Near(chunks) => chunks.push((0, recycled.take())),
-                Wide::Far(chunks) => chunks.push(recycled.take()),
-            },
+            Self::I64(wide) | Self::U64(wide) => wide.chunks.push(WideChunk::Near(0, recycled.take())),
             Self::U32(chunks) => chunks.push(recycled.take()),
             Self::U16(chunks) => chunks.push(recycled.take()),
             Self::U8(chunks) => chunks.push(recycled.take()),
@@ -165,10 +159,7 @@ impl Column {
 
     fn give_back(self, recycled: &Recycled) {
         match self {
-            Self::I64(wide) | Self::U64(wide) => match wide {
-                Wide::Near(chunks) => recycled.give(chunks.into_iter().map(|(_, chunk)| chunk)),
-                Wide::Far(chunks) => recycled.give(chunks),
-            },
+            Self::I64(wide) | Self::U64(wide) => wide.chunks.into_iter().for_each(|chunk| chunk.give_back(recycled)),
             Self::U32(chunks) => recycled.give(chunks),
             Self::U16(chunks) => recycled.give(chunks),
             Self::U8(chunks) => recycled.give(chunks),
@@ -188,15 +179,15 @@ impl Column {
     }
 
     /// Appends rows that fit into the last chunk.
-    fn append(&mut self, array: &ArrayRef, rows: Range<usize>) -> Result<()> {
+    fn append(&mut self, array: &ArrayRef, rows: Range<usize>, recycled: &Recycled) -> Result<()> {
         match self {
             Self::I64(wide) => {
                 let times = &values::<Int64Type>(array)?[rows];
                 // Half of what a distance can be lies on either side.
                 let base = times.first().map_or(0, |first| first.wrapping_sub(1 << 31).cast_unsigned());
-                wide.append(times, |time| time.cast_unsigned(), base);
+                wide.append(times, |time| time.cast_unsigned(), base, recycled);
             }
-            Self::U64(wide) => wide.append(&values::<UInt64Type>(array)?[rows], |volume| volume, 0),
+            Self::U64(wide) => wide.append(&values::<UInt64Type>(array)?[rows], |volume| volume, 0, recycled),
             Self::U32(chunks) => extend(chunks, &values::<UInt32Type>(array)?[rows]),
             Self::U16(chunks) => extend(chunks, &values::<UInt16Type>(array)?[rows]),
             Self::U8(chunks) => extend(chunks, &values::<UInt8Type>(array)?[rows]),
@@ -216,80 +207,93 @@ impl Column {
 }
 
 /// 64-bit numbers.
+#[derive(Debug, Default)]
+struct Wide {
+    chunks: Vec<WideChunk>,
+    /// Rows in chunks that are not near.
+    far_rows: usize,
+}
+
 #[derive(Debug)]
-enum Wide {
-    /// Chunks as a base and distances from it. `FAR` stands for `u64::MAX`, which is no volume at all.
-    Near(Vec<(u64, Vec<u32>)>),
-    /// As they are, since some number was too far from its base.
-    Far(Vec<Vec<u64>>),
+enum WideChunk {
+    /// A base and distances from it. `FAR` stands for `u64::MAX`, which is no volume at all.
+    Near(u64, Vec<u32>),
+    /// Numbers as they are, since one was too far from the base.
+    Far(Vec<u64>),
 }
 
 const FAR: u32 = u32::MAX;
 
 impl Wide {
-    fn append<T: Copy>(&mut self, values: &[T], bits: impl Fn(T) -> u64, base: u64) {
-        if let Self::Near(chunks) = self {
-            let Some((own, chunk)) = chunks.last_mut() else { return };
-            if chunk.is_empty() {
+    /// Appends to the last chunk; `base` is its base if it is empty.
+    fn append<T: Copy>(&mut self, values: &[T], bits: impl Fn(T) -> u64, base: u64, recycled: &Recycled) {
+        let Some(chunk) = self.chunks.last_mut() else { return };
+        if let WideChunk::Near(own, distances) = chunk {
+            if distances.is_empty() {
                 *own = base;
             }
-            let base = own;
-            let near = |value: u64| value.wrapping_sub(*base) < u64::from(FAR);
+            let base = *own;
+            let near = |value: u64| value.wrapping_sub(base) < u64::from(FAR);
             if values.iter().all(|value| near(bits(*value)) || bits(*value) == u64::MAX) {
-                chunk.extend(values.iter().map(|value| match bits(*value) {
-                    value if near(value) => value.wrapping_sub(*base) as u32,
+                distances.extend(values.iter().map(|value| match bits(*value) {
+                    value if near(value) => value.wrapping_sub(base) as u32,
                     _ => FAR,
                 }));
                 return;
             }
         }
-        if let Some(chunk) = self.far().last_mut() {
-            chunk.extend(values.iter().map(|value| bits(*value)));
+        self.far_rows += chunk.spread(recycled) + values.len();
+        if let WideChunk::Far(numbers) = chunk {
+            numbers.extend(values.iter().map(|value| bits(*value)));
         }
     }
 
     fn join(&mut self, mut other: Self) {
-        match (&mut *self, &mut other) {
-            (Self::Near(own), Self::Near(other)) => own.append(other),
-            _ => self.far().append(other.far()),
-        }
-    }
-
-    /// The chunks as numbers as they are, which they are from now on.
-    fn far(&mut self) -> &mut Vec<Vec<u64>> {
-        if let Self::Near(chunks) = self {
-            *self = Self::Far(chunks.iter().map(|(base, chunk)| decode(*base, chunk)).collect());
-        }
-        match self {
-            Self::Far(chunks) => chunks,
-            Self::Near(_) => unreachable!("it was made far"),
-        }
+        self.chunks.append(&mut other.chunks);
+        self.far_rows += other.far_rows;
     }
 
     fn gather<T>(&self, rows: &[u32], of: impl Fn(u64) -> T) -> Vec<T> {
+        let at = |row: u32| self.chunks[row as usize / CHUNK_ROWS].get(row as usize % CHUNK_ROWS);
+        rows.iter().map(|row| of(at(*row))).collect()
+    }
+}
+
+impl WideChunk {
+    const fn len(&self) -> usize {
         match self {
-            Self::Near(chunks) => {
-                let at = |row: u32| {
-                    let (base, chunk) = &chunks[row as usize / CHUNK_ROWS];
-                    of(far(*base, chunk[row as usize % CHUNK_ROWS]))
-                };
-                rows.iter().map(|row| at(*row)).collect()
-            }
-            Self::Far(chunks) => {
-                rows.iter().map(|row| of(chunks[*row as usize / CHUNK_ROWS][*row as usize % CHUNK_ROWS])).collect()
-            }
+            Self::Near(_, distances) => distances.len(),
+            Self::Far(numbers) => numbers.len(),
+        }
+    }
+
+    fn get(&self, place: usize) -> u64 {
+        match self {
+            Self::Near(base, distances) => far(*base, distances[place]),
+            Self::Far(numbers) => numbers[place],
+        }
+    }
+
+    /// Keeps numbers as they are from now on; how many were distances.
+    fn spread(&mut self, recycled: &Recycled) -> usize {
+        let Self::Near(base, distances) = self else { return 0 };
+        let mut numbers = recycled.take::<u64>();
+        numbers.extend(distances.iter().map(|distance| far(*base, *distance)));
+        let spread = numbers.len();
+        std::mem::replace(self, Self::Far(numbers)).give_back(recycled);
+        spread
+    }
+
+    fn give_back(self, recycled: &Recycled) {
+        match self {
+            Self::Near(_, distances) => recycled.give([distances]),
+            Self::Far(numbers) => recycled.give([numbers]),
         }
     }
 }
 
 const fn far(base: u64, distance: u32) -> u64 {
     if distance == FAR { u64::MAX } else { base.wrapping_add(distance as u64) }
-}
-
-fn decode(base: u64, distances: &[u32]) -> Vec<u64> {
-    let mut chunk = Vec::with_capacity(CHUNK_ROWS);
-    chunk.extend(distances.iter().map(|distance| far(base, *distance)));
-    chunk
 }
 
 fn values<T: ArrowPrimitiveType>(array: &ArrayRef) -> Result<&[T::Native]> {
@@ -371,5 +375,24 @@ mod tests {
             (times[place], volumes[place]) = (far, u64::from(u32::MAX));
             check(&times, &volumes);
         }
+    }
+
+    #[test]
+    fn no_more_is_kept_than_was_in_use() {
+        let schema = Arc::new(Schema::new(vec![Field::new("time", DataType::Int64, false)]));
+        // Those of the first chunk are near each other; then they are hours apart.
+        let times = (0..5 * CHUNK_ROWS as i64).map(|row| if row < 5_000 { row } else { row * 3_600_000_000 });
+        let column: ArrayRef = Arc::new(times.collect::<Int64Array>());
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
+        let recycled = Arc::new(Recycled::default());
+        let mut kept = (0..3).map(|_| {
+            let mut chunks = Chunks::new(Arc::clone(&schema), Arc::clone(&recycled));
+            chunks.append(&batch, 0..batch.num_rows()).unwrap();
+            assert_eq!(chunks.bytes(), CHUNK_ROWS * 4 + 4 * CHUNK_ROWS * 8);
+            drop(chunks);
+            recycled.kept()
+        });
+        let first = kept.next().unwrap();
+        assert!(kept.all(|kept| kept == first), "{first:?}");
     }
 }

@@ -9,6 +9,7 @@
 //! [`DetectTable`] is the whole of it as a table: planning it makes that tree. It is a pure function of flows and
 //! states: it knows neither archive nor lake nor wasmtime, and commits nothing.
 
+mod budget;
 mod buffer;
 mod chunks;
 mod directory;
@@ -27,6 +28,7 @@ mod places;
 mod plugin;
 mod prevalence;
 mod recycled;
+mod reports;
 mod resolve;
 mod resolver;
 mod rows;
@@ -39,6 +41,7 @@ mod text_numbers;
 mod unwatched;
 mod values;
 
+pub use budget::Budget;
 pub use directory::{Directory, World};
 pub use exec::DetectExec;
 pub use gaps::Observed;
@@ -47,7 +50,6 @@ pub use output::{Output, ShardCoverage, StateRow};
 pub use plugin::PluginRun;
 pub use prevalence::{Contact, Prevalence};
 pub use resolve::ResolveExec;
-pub use session::Budget;
 pub(crate) use table::project;
 pub use table::{DetectTable, Only};
 

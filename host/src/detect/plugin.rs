@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wardflow_manifest::Column;
 
-use super::{Groups, Prevalence, session::Budget};
+use super::{Budget, Groups, Prevalence};
 use crate::{detector::Detector, device::Facts, lake::StateSet};
 
 /// A plugin ready to run over a slice.

@@ -50,4 +50,13 @@ impl Recycled {
         });
         T::place(self).lock().unwrap_or_else(PoisonError::into_inner).extend(cleared);
     }
+
+    /// How many vectors of each type are kept.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> [usize; 4] {
+        fn of<T: Kept>(recycled: &Recycled) -> usize {
+            T::place(recycled).lock().unwrap_or_else(PoisonError::into_inner).len()
+        }
+        [of::<u8>(self), of::<u16>(self), of::<u32>(self), of::<u64>(self)]
+    }
 }

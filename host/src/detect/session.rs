@@ -2,14 +2,7 @@
 //!
 //! A device is lost only if it breaks an instance of its own, so that no device answers for another; the others go on.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use foldhash::fast::FixedState;
 use wardflow_manifest::{Column, PeerRole, Requirement};
@@ -20,58 +13,20 @@ use super::{
     order::Order,
     output::{Example, Found},
     prevalence::Contact,
+    reports::Reports,
     rows::{Batch, PluginRows, ShardRows},
     slice_facts::SliceFacts,
 };
 use crate::{
     coverage::Status,
-    detector::{
-        BATCH_ROWS, Cost, DeviceFacts, Fault, FaultKind, Gap, Instance, Opened, Report, SessionId, Stop, Values,
-    },
+    detector::{BATCH_ROWS, Cost, DeviceFacts, Fault, FaultKind, Gap, Instance, Opened, SessionId, Stop},
     device::Facts,
-    finding::{Admission, Finding, admit},
+    finding::Finding,
     lake::{State, StateKey},
 };
 
 /// Faults in one shard after which each device gets an instance of its own.
 const SHARED_FAULTS: u32 = 3;
-
-/// What a plugin's faults may cost in a run, counted over all its shards.
-#[derive(Debug)]
-pub struct Budget {
-    most_faults: u32,
-    most_cpu: Duration,
-    faults: AtomicU32,
-    cpu_nanos: AtomicU64,
-}
-
-impl Budget {
-    /// Nothing spent.
-    pub const fn new(most_faults: u32, most_cpu: Duration) -> Self {
-        Self { most_faults, most_cpu, faults: AtomicU32::new(0), cpu_nanos: AtomicU64::new(0) }
-    }
-
-    /// Why the plugin is stopped, once it is.
-    pub fn spent(&self) -> Option<String> {
-        let faults = self.faults.load(Relaxed);
-        let cpu = Duration::from_nanos(self.cpu_nanos.load(Relaxed));
-        if faults >= self.most_faults {
-            let most = self.most_faults;
-            return Some(format!("stopped after {most} faults; {most} allowed ([limits] faults in wardflow.toml)"));
-        }
-        (cpu >= self.most_cpu).then(|| {
-            let (spent, most) = (cpu.as_secs_f64(), self.most_cpu.as_secs());
-            format!("stopped after {spent:.1} s of CPU in faulted calls; {most} s allowed ([limits] faulted_seconds in wardflow.toml)")
-        })
-    }
-
-    /// Counts a fault; whether it was one of those that are allowed. Of threads that come to the last one together, one
-    /// has it.
-    fn spend(&self, cpu: Duration) -> bool {
-        self.cpu_nanos.fetch_add(u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        self.faults.fetch_add(1, Relaxed) < self.most_faults
-    }
-}
 
 /// What a shard of a plugin came to.
 #[derive(Debug, Default)]
@@ -98,12 +53,12 @@ pub(super) struct ShardRun<'a> {
 }
 
 /// A device that gets a session.
-struct Subject<'a> {
+pub(super) struct Subject<'a> {
     /// Its number.
     device: u32,
     id: &'a str,
     facts: &'a Arc<Facts>,
-    rows: Option<&'a DeviceRows>,
+    pub(super) rows: Option<&'a DeviceRows>,
     kept: Option<(&'a StateKey, &'a State)>,
 }
 
@@ -227,7 +182,7 @@ impl ShardRun<'_> {
         rows: &Arc<PluginRows>,
     ) -> Result<SessionOutcome, Fault> {
         let (session, note) = self.open(instance, subject)?;
-        let mut reports = Reports { run: self, subject, rows, findings: Vec::new(), flows: 0 };
+        let mut reports = Reports::new(self, subject, rows);
         let order = Arc::new(subject.rows.map(|device| rows.order(device)).unwrap_or_default());
         if let Some(device) = subject.rows {
             let count = device.rows.len();
@@ -435,58 +390,6 @@ impl ShardRun<'_> {
 
     fn device_coverage(&self, id: &str, status: Status, reason: String) -> ShardCoverage {
         ShardCoverage { device_id: Some(id.to_owned()), devices: 1, fault: Some(reason), ..self.coverage(status) }
-    }
-}
-
-/// The reports of one session on their way through the door.
-struct Reports<'a> {
-    run: &'a ShardRun<'a>,
-    subject: &'a Subject<'a>,
-    rows: &'a PluginRows,
-    findings: Vec<Finding>,
-    flows: u64,
-}
-
-impl Reports<'_> {
-    fn admit(&mut self, call: &'static str, reports: Vec<Report>) -> Result<(), Fault> {
-        let most = self.run.plugin.most_findings;
-        let asked = self.findings.len() + reports.len();
-        if asked > most {
-            let message = format!(
-                "findings of a session in a slice: {asked} asked, {most} allowed ([limits] findings in wardflow.toml)"
-            );
-            return Err(Fault::new(call, FaultKind::Limit, message));
-        }
-        for report in reports {
-            let admission = Admission {
-                manifest: self.run.plugin.detector.manifest(),
-                call,
-                slice_end: self.run.slice.end,
-                flows: self.flows,
-                peer: &|pseudonym| self.address(pseudonym),
-            };
-            let finding = admit(report, &admission)?;
-            self.findings.push(finding);
-        }
-        Ok(())
-    }
-
-    /// The address behind a pseudonym among this session's flows: the last one, if a known device moved. Two addresses
-    /// whose own pseudonyms are equal cannot be told apart, and neither is named.
-    fn address(&self, pseudonym: u64) -> Option<std::net::IpAddr> {
-        let peers = self.rows.rows.column(Column::Peer).and_then(Values::as_u64)?;
-        let rows = self.subject.rows?.rows.clone();
-        let tables = self.run.context.directory.read();
-        let met = |row: usize| tables.endpoint_of_peer(self.run.rows.peers()[row]);
-        let mut of_peer = rows.filter(|row| peers[*row] == pseudonym);
-        if self.run.context.is_shared(pseudonym) {
-            let own: BTreeSet<_> =
-                of_peer.clone().map(met).filter(|met| met.pseudonym == pseudonym).map(|met| met.ip).collect();
-            if own.len() > 1 {
-                return None;
-            }
-        }
-        of_peer.next_back().map(|row| met(row).ip)
     }
 }
 

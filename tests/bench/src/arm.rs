@@ -156,10 +156,12 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
     })
 }
 
-/// Binds this process to its first cores.
+/// Binds this process to the first of the cores that it may use.
 pub(crate) fn bind(threads: usize) -> Result<()> {
+    let allowed = rustix::thread::sched_getaffinity(None)?;
     let mut cores = rustix::thread::CpuSet::new();
-    (0..threads).for_each(|core| cores.set(core));
+    let first = (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).take(threads);
+    first.for_each(|core| cores.set(core));
     Ok(rustix::thread::sched_setaffinity(None, &cores)?)
 }
 

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a program")]
 
 mod arm;
+mod counts;
 mod data;
 mod engine;
 #[path = "../../native/linked.rs"]
@@ -74,6 +75,10 @@ enum Command {
     Data,
     /// Measures the boundary alone.
     Micro,
+    /// Counts the boundary's instructions, if there is valgrind.
+    Counts,
+    /// Calls a plugin so often: what is counted.
+    Calls { pulled: String, rows: usize, times: usize },
     /// Measures one night after many.
     Nights,
 }
@@ -89,6 +94,8 @@ fn main() -> Result<()> {
         }
         Some(Command::Data) => data::make(&args.out, args.flows, &rounds::layouts(&args.only)),
         Some(Command::Micro) => micro::run(&args.plugins).map(drop),
+        Some(Command::Counts) => counts::run(&args.plugins).map(drop),
+        Some(Command::Calls { pulled, rows, times }) => counts::repeat(&args.plugins, &pulled, rows, times),
         Some(Command::Nights) => {
             data::make(&args.out, args.flows, &BTreeSet::from([Layout::Nights]))?;
             let nights = nights::run(&args.out.join(Layout::Nights.directory()), &args.plugins)?;
@@ -106,11 +113,12 @@ fn main() -> Result<()> {
             };
             let results = rounds.run()?;
             let micro = micro::run(&args.plugins)?;
+            let counts = counts::run(&args.plugins)?;
             let nights = match args.only.is_empty() {
                 true => Some(nights::run(&args.out.join(Layout::Nights.directory()), &args.plugins)?),
                 false => None,
             };
-            report::write(&results, &micro, nights.as_ref(), args.flows, &args.out)
+            report::write(&results, &micro, &counts, nights.as_ref(), args.flows, &args.out)
         }
     }
 }

@@ -93,7 +93,7 @@ pub(crate) fn run(plugins: &Path) -> Result<Micro> {
     let mut pulls = Vec::new();
     for (column, data_type) in COLUMNS {
         for rows in LENGTHS {
-            let with = observe(&plugin, &format!(r#"{{"pull":["{column}"]}}"#), rows)?;
+            let with = observe(&plugin, &pulling(column), rows)?;
             let without = observe(&plugin, NOTHING, rows)?;
             pulls.push((column, data_type, rows, (with - without) / rows as f64, copy(data_type, rows)));
         }
@@ -103,7 +103,13 @@ pub(crate) fn run(plugins: &Path) -> Result<Micro> {
     Ok(micro)
 }
 
-const NOTHING: &str = r#"{"pull":[]}"#;
+/// Parameters of a plugin that pulls nothing.
+pub(crate) const NOTHING: &str = r#"{"pull":[]}"#;
+
+/// Parameters of one that pulls this column.
+pub(crate) fn pulling(column: &str) -> String {
+    format!(r#"{{"pull":["{column}"]}}"#)
+}
 
 const COLUMNS: [(&str, &str); 5] =
     [("end-time", "s64"), ("peer", "u64"), ("peer-class", "u32"), ("peer-port", "u16"), ("protocol", "u8")];
@@ -140,7 +146,7 @@ fn copy(data_type: &str, rows: usize) -> f64 {
     median(times.collect()) / rows as f64
 }
 
-fn open(instance: &mut dyn Instance, parameters: &str, state: Option<&[u8]>) -> Result<SessionId> {
+pub(crate) fn open(instance: &mut dyn Instance, parameters: &str, state: Option<&[u8]>) -> Result<SessionId> {
     let device = DeviceFacts {
         pseudonym: 1,
         class: "unknown".to_owned(),
@@ -156,7 +162,7 @@ fn open(instance: &mut dyn Instance, parameters: &str, state: Option<&[u8]>) -> 
 }
 
 /// So many flows, all alike.
-struct Rows(usize);
+pub(crate) struct Rows(pub(crate) usize);
 
 impl FlowBatch for Rows {
     fn len(&self) -> usize {
@@ -198,7 +204,7 @@ fn show(micro: &Micro) {
 }
 
 /// The cache is trusted only where nobody else can write.
-fn private(directory: &Path) -> Result<()> {
+pub(crate) fn private(directory: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     Ok(std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?)
 }

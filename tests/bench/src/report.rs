@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     Result,
     arm::Arm,
+    counts::Counted,
     data::Layout,
     micro::Micro,
     nights::Nights,
@@ -52,11 +53,19 @@ struct Report<'a> {
     lines: Vec<Line>,
     ratios: Vec<Ratio>,
     boundary: &'a Micro,
+    instructions: &'a [Counted],
     nights: Option<&'a Nights>,
 }
 
 /// Prints the table, and writes `results.json` and `results.svg` into a directory.
-pub(crate) fn write(results: &Results, micro: &Micro, nights: Option<&Nights>, flows: u64, out: &Path) -> Result<()> {
+pub(crate) fn write(
+    results: &Results,
+    micro: &Micro,
+    instructions: &[Counted],
+    nights: Option<&Nights>,
+    flows: u64,
+    out: &Path,
+) -> Result<()> {
     let lines: Vec<Line> = results.iter().map(|(entry, rounds)| line(*entry, rounds)).collect();
     let mut ratios = ratios(&lines, micro, size_mib(&out.join(Layout::Ingested.directory())));
     if let Some(Nights { days, before, night }) = nights {
@@ -68,13 +77,13 @@ pub(crate) fn write(results: &Results, micro: &Micro, nights: Option<&Nights>, f
         results.values().map(Vec::len).max().unwrap_or(0)
     );
     println!(
-        "{:15} {:9} {:>5} {:>8} {:>15} {:>10} {:>9}",
+        "{:20} {:9} {:>5} {:>8} {:>15} {:>10} {:>9}",
         "arm", "layout", "cores", "s", "spread", "Mflows/s", "peak MiB"
     );
     for line in &lines {
         let (median, least, most) = line.seconds;
         println!(
-            "{:15} {:9} {:>5} {median:>8.2} {:>15} {:>10.2} {:>9.0}",
+            "{:20} {:9} {:>5} {median:>8.2} {:>15} {:>10.2} {:>9.0}",
             line.arm.name(),
             line.layout.directory(),
             line.threads,
@@ -91,7 +100,7 @@ pub(crate) fn write(results: &Results, micro: &Micro, nights: Option<&Nights>, f
     }
     let svg = chart(&lines);
     let rounds = results.values().map(Vec::len).max().unwrap_or(0);
-    let report = Report { flows, rounds, lines, ratios, boundary: micro, nights };
+    let report = Report { flows, rounds, lines, ratios, boundary: micro, instructions, nights };
     fs::write(out.join("results.json"), serde_json::to_string_pretty(&report)?)?;
     fs::write(out.join("results.svg"), svg)?;
     println!("\nin {}: results.json, results.svg", out.display());

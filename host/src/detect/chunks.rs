@@ -75,6 +75,20 @@ impl Chunks {
         self.room = 0;
     }
 
+    /// Puts whole chunks in the order of their first values in a column of times, which those of several partitions are
+    /// not in. Rows get other numbers by it.
+    pub(super) fn order_by_time(&mut self, position: usize) {
+        let Some(Column::I64(times)) = self.columns.get(position) else { return };
+        let first = |chunk: &usize| match times.chunks[*chunk].len() {
+            0 => i64::MAX,
+            _ => times.chunks[*chunk].get(0).cast_signed(),
+        };
+        let mut order: Vec<usize> = (0..times.chunks.len()).collect();
+        order.sort_by_key(first);
+        self.columns.iter_mut().for_each(|column| column.permute(&order));
+        self.room = 0;
+    }
+
     /// A batch a chunk.
     pub(super) fn batches(&self) -> Result<Vec<RecordBatch>, ArrowError> {
         let lengths: Vec<_> = self.columns.first().map(Column::lengths).unwrap_or_default();
@@ -178,6 +192,19 @@ impl Column {
         }
     }
 
+    /// Puts its chunks in another order.
+    fn permute(&mut self, order: &[usize]) {
+        fn permute<T: Default>(chunks: &mut Vec<T>, order: &[usize]) {
+            *chunks = order.iter().map(|chunk| std::mem::take(&mut chunks[*chunk])).collect();
+        }
+        match self {
+            Self::I64(wide) | Self::U64(wide) => permute(&mut wide.chunks, order),
+            Self::U32(chunks) => permute(chunks, order),
+            Self::U16(chunks) => permute(chunks, order),
+            Self::U8(chunks) => permute(chunks, order),
+        }
+    }
+
     /// Appends rows that fit into the last chunk.
     fn append(&mut self, array: &ArrayRef, rows: Range<usize>, recycled: &Recycled) -> Result<()> {
         match self {
@@ -223,6 +250,12 @@ enum WideChunk {
 }
 
 const FAR: u32 = u32::MAX;
+
+impl Default for WideChunk {
+    fn default() -> Self {
+        Self::Near(0, Vec::new())
+    }
+}
 
 impl Wide {
     /// Appends to the last chunk; `base` is its base if it is empty.
@@ -375,6 +408,34 @@ mod tests {
             (times[place], volumes[place]) = (far, u64::from(u32::MAX));
             check(&times, &volumes);
         }
+    }
+
+    #[test]
+    fn chunks_are_put_in_order_of_time() {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("time", DataType::Int64, false),
+            Field::new("number", DataType::UInt32, false),
+        ]));
+        let part = |first: i64, rows: usize| {
+            let times: ArrayRef = Arc::new((first..first + rows as i64).collect::<Int64Array>());
+            let numbers: ArrayRef = Arc::new((first as u32..first as u32 + rows as u32).collect::<UInt32Array>());
+            let batch = RecordBatch::try_new(Arc::clone(&schema), vec![times, numbers]).unwrap();
+            let mut chunks = Chunks::new(Arc::clone(&schema), Arc::default());
+            chunks.append(&batch, 0..rows).unwrap();
+            chunks
+        };
+        let mut chunks = part(10_000, CHUNK_ROWS + 7);
+        chunks.join(part(0, 2 * CHUNK_ROWS));
+        chunks.join(part(50_000, 5));
+        chunks.order_by_time(0);
+        let numbers: Vec<_> = chunks.numbers(1).flatten().copied().collect();
+        let expected = (0..8_192).chain(10_000..14_103).chain(50_000..50_005);
+        assert_eq!(numbers, expected.collect::<Vec<_>>());
+        // The chunk that was not full keeps its place and its numbers.
+        assert_eq!(
+            chunks.gather(0, &[3 * CHUNK_ROWS as u32 + 6, 4 * CHUNK_ROWS as u32]),
+            Values::I64(vec![14_102, 50_000])
+        );
     }
 
     #[test]

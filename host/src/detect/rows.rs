@@ -41,7 +41,9 @@ pub(super) struct ShardRows {
 
 impl ShardRows {
     /// From the shard's rows in any order, with the layout's columns.
-    pub(super) fn new(carried: Chunks, layout: &Layout, facts: &Arc<SliceFacts>) -> Self {
+    pub(super) fn new(mut carried: Chunks, layout: &Layout, facts: &Arc<SliceFacts>) -> Self {
+        // Rows that nearly are in order are soon sorted.
+        layout.position(Carried::End).into_iter().for_each(|position| carried.order_by_time(position));
         let Grouped { devices, order, ends } = group(&carried, layout, facts);
         let columns = [const { OnceLock::new() }; Column::ALL.len()];
         _ = columns[Column::EndTime as usize].set(Some(Values::I64(ends)));

@@ -55,8 +55,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// See [`Sandbox::new`].
-    pub fn without_deadlines(limits: Limits) -> Result<Self> {
-        Ok(Self { engine: engine_without_deadlines()?, ..Self::new(limits, None)? })
+    pub fn without_deadlines(limits: Limits, cache: Option<PathBuf>) -> Result<Self> {
+        Ok(Self { engine: engine_without_deadlines()?, ..Self::new(limits, cache)? })
     }
 
     /// Inspects, compiles and links a component. No guest code runs.

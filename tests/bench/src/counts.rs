@@ -1,4 +1,6 @@
 //! Instructions that the boundary takes, as callgrind counts them: they repeat where times do not.
+//!
+//! Without deadlines, whose clock would tick at other places each time.
 
 use std::{path::Path, process::Command};
 
@@ -39,6 +41,8 @@ pub(crate) fn run(plugins: &Path) -> Result<Vec<Counted>> {
         eprintln!("no valgrind: instructions are not counted");
         return Ok(Vec::new());
     }
+    // Compiles for the processor that valgrind emulates, so that nothing is compiled while it counts.
+    count(plugins, "nothing", 1, 1)?;
     let mut counted = Vec::new();
     for (pulled, rows) in CALLS {
         let [few, many] = TIMES.map(|times| count(plugins, pulled, rows, times));
@@ -51,11 +55,12 @@ pub(crate) fn run(plugins: &Path) -> Result<Vec<Counted>> {
 
 /// Calls `observe` so often: what callgrind runs.
 pub(crate) fn repeat(plugins: &Path, pulled: &str, rows: usize, times: usize) -> Result<()> {
-    // Code for the processor that valgrind emulates is not the code of this one.
+    // That of this processor is kept elsewhere.
     let cache = plugins.join("code-counts");
     std::fs::create_dir_all(&cache)?;
     private(&cache)?;
-    let plugin = Sandbox::new(Limits::default(), Some(cache))?.load_file(&plugins.join("bench-null.wasm"))?;
+    let plugin =
+        Sandbox::without_deadlines(Limits::default(), Some(cache))?.load_file(&plugins.join("bench-null.wasm"))?;
     let mut instance = wardflow::detector::Detector::instantiate(&plugin, 1, &Stop::default())?;
     let parameters = if pulled == "nothing" { NOTHING.to_owned() } else { pulling(pulled) };
     let session = open(&mut *instance, &parameters, None)?;

@@ -196,7 +196,7 @@ pub(crate) fn sandboxed(plugins: &Path, name: &str, ids: &[String]) -> Result<Ve
 
 /// A plugin's component without interruption, compiled anew.
 pub(crate) fn uninterrupted(plugins: &Path, name: &str) -> Result<Arc<dyn Detector>> {
-    let sandbox = Sandbox::without_deadlines(Limits::default())?;
+    let sandbox = Sandbox::without_deadlines(Limits::default(), None)?;
     Ok(Arc::new(sandbox.load_file(&plugins.join(format!("{name}.wasm")))?))
 }
 

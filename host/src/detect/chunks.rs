@@ -19,7 +19,7 @@ use crate::detector::Values;
 /// Most rows of a chunk. A row's number is that of its chunk times this, and its place in the chunk.
 pub(super) const CHUNK_ROWS: usize = 4_096;
 
-/// Resolved rows in the order in which they came.
+/// Resolved rows, those of a chunk in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Chunks {
     schema: SchemaRef,

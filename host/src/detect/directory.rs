@@ -1,7 +1,7 @@
 //! The directory: addresses and devices as numbers, given out as they are met.
 //!
 //! Numbers depend on the order in which threads meet addresses, so nothing that leaves the operator may depend on
-//! them: rows are ordered by pseudonyms, sessions by device ids.
+//! them: sessions are ordered by device ids, and flows by time and what they show.
 
 use std::{
     borrow::Cow,

@@ -250,7 +250,7 @@ impl SliceRun {
     }
 
     /// The coverage of a plugin whose requirements the slice's records do not meet. Its devices keep their states, and
-    /// their number is told once.
+    /// the slice's flows are told once.
     fn unsuited(&self, plugin: &PluginRun, shard: u8) -> Option<Vec<ShardCoverage>> {
         let requires = &plugin.detector.manifest().requires;
         let reason = requires.iter().find_map(|requirement| self.shared.observed.lacks(*requirement))?;

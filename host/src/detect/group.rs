@@ -76,7 +76,7 @@ pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Gro
     Grouped { devices, order, ends }
 }
 
-/// Sorts a device's rows by their ends, if they are not in order; rows that end together stay as they came.
+/// Sorts a device's rows by their ends, if they are not in order; rows that end together stay as they stood.
 ///
 /// Row groups follow each other in time, so rows come in runs that are in order and overlap with few rows before them:
 /// each run is merged into those alone. Rows in no such order are sorted as usual.

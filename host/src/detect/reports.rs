@@ -55,14 +55,15 @@ impl<'a> Reports<'a> {
         Ok(())
     }
 
-    /// The address behind a pseudonym among this session's flows: the last one, if a known device moved. Two addresses
-    /// whose own pseudonyms are equal cannot be told apart, and neither is named.
+    /// The address behind a pseudonym among this session's flows: the last one, if a known device moved, and of several at
+    /// once the highest. Two addresses whose own pseudonyms are equal cannot be told apart, and neither is named.
     fn address(&self, pseudonym: u64) -> Option<IpAddr> {
         let peers = self.rows.rows.column(Column::Peer).and_then(Values::as_u64)?;
+        let ends = self.rows.rows.column(Column::EndTime).and_then(Values::as_i64)?;
         let rows = self.subject.rows?.rows.clone();
         let tables = self.run.context.directory.read();
         let met = |row: usize| tables.endpoint_of_peer(self.run.rows.peers()[row]);
-        let mut of_peer = rows.filter(|row| peers[*row] == pseudonym);
+        let mut of_peer = rows.clone().filter(|row| peers[*row] == pseudonym);
         if self.run.context.is_shared(pseudonym) {
             let own: BTreeSet<_> =
                 of_peer.clone().map(met).filter(|met| met.pseudonym == pseudonym).map(|met| met.ip).collect();
@@ -70,6 +71,9 @@ impl<'a> Reports<'a> {
                 return None;
             }
         }
-        of_peer.next_back().map(|row| met(row).ip)
+        // Rows that end together stand as threads brought them.
+        let last = of_peer.next_back()?;
+        let at_once = (rows.start..=last).rev().take_while(|row| ends[*row] == ends[last]);
+        at_once.filter(|row| peers[*row] == pseudonym).map(|row| met(row).ip).max()
     }
 }

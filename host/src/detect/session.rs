@@ -108,7 +108,7 @@ impl ShardRun<'_> {
             let result = match attempt {
                 Err(failure) if is_shared && failure.fault.kind != FaultKind::Stopped => {
                     instance = None;
-                    self.attempt(&mut instance, &subject, &rows, 1, &mut outcome)
+                    self.attempt(&mut instance, &subject, &rows, sessions, &mut outcome)
                 }
                 other => other,
             };

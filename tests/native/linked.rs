@@ -51,7 +51,8 @@ impl Instance for Sessions {
     fn open(&mut self, device: &DeviceFacts, parameters: &str, state: Option<&[u8]>) -> Result<Opened, Fault> {
         let DeviceFacts { pseudonym, class, manufacturer, model, firmware, zone } = device.clone();
         let device = Device { pseudonym, class, manufacturer, model, firmware, zone };
-        Ok(match self.plugin.open(&device, parameters, state) {
+        let opened = timed(&mut self.spent, || self.plugin.open(&device, parameters, state));
+        Ok(match opened {
             Ok(session) => {
                 self.open.push(Some(session));
                 Opened::Session(SessionId(self.open.len() - 1))
@@ -64,20 +65,19 @@ impl Instance for Sessions {
     fn observe(&mut self, session: SessionId, flows: Box<dyn FlowBatch>) -> Result<Vec<Report>, Fault> {
         let declared = self.plugin.manifest().columns.clone();
         let batch = Batch { flows, declared };
-        let began = Instant::now();
-        let findings = self.session(session).observe(&batch);
-        self.spent += began.elapsed();
+        let findings = self.call(session, |session| session.observe(&batch));
         Ok(findings.into_iter().map(report).collect())
     }
 
     fn end_slice(&mut self, session: SessionId, start: i64, end: i64, gaps: &[Gap]) -> Result<Vec<Report>, Fault> {
         let gaps: Vec<_> = gaps.iter().map(|gap| wardflow_sdk::Gap { start: gap.start, end: gap.end }).collect();
-        let findings = self.session(session).end_slice(&Slice { start, end, gaps: &gaps });
+        let findings = self.call(session, |session| session.end_slice(&Slice { start, end, gaps: &gaps }));
         Ok(findings.into_iter().map(report).collect())
     }
 
     fn save(&mut self, session: SessionId) -> Result<Saved, Fault> {
-        let saved = self.open[session.0].take().unwrap().save();
+        let open = self.open[session.0].take().unwrap();
+        let saved = timed(&mut self.spent, || open.save());
         Ok(Saved { bytes: saved.state, learned: saved.learned, ready: saved.ready })
     }
 
@@ -87,9 +87,17 @@ impl Instance for Sessions {
 }
 
 impl Sessions {
-    fn session(&mut self, id: SessionId) -> &mut native::Session {
-        self.open[id.0].as_mut().unwrap()
+    fn call<T>(&mut self, id: SessionId, work: impl FnOnce(&mut native::Session) -> T) -> T {
+        timed(&mut self.spent, || work(self.open[id.0].as_mut().unwrap()))
     }
+}
+
+/// Every call of the plugin counts, as it does in the sandbox.
+fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
+    let began = Instant::now();
+    let done = work();
+    *spent += began.elapsed();
+    done
 }
 
 fn report(finding: Finding) -> Report {

@@ -19,14 +19,15 @@ type Services = Bounded<(u64, u16), Rhythm, 1024>;
 /// What the manifest describes.
 #[derive(Deserialize)]
 pub struct Parameters {
-    least_flows: u64,
+    least_flows: u32,
     least_bytes: u64,
 }
 
 /// How one service is used.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Rhythm {
-    flows: u64,
+    /// 32 bits: WebAssembly has no cheap way from an unsigned 64-bit number to a float.
+    flows: u32,
     first: i64,
     last: i64,
     /// Of the times between, in seconds.
@@ -37,7 +38,7 @@ pub struct Rhythm {
     received: u64,
     /// Flows of the present slice.
     #[serde(skip)]
-    fresh: u64,
+    fresh: u32,
 }
 
 impl Rhythm {
@@ -47,7 +48,7 @@ impl Rhythm {
         } else {
             let gap = (end - self.last) as f64 / SECOND as f64;
             let change = gap - self.mean;
-            self.mean += change / self.flows as f64;
+            self.mean += change / f64::from(self.flows);
             self.squares += change * (gap - self.mean);
         }
         self.flows += 1;
@@ -81,14 +82,14 @@ impl Detector for RhythmOfServices {
         let Parameters { least_flows, least_bytes } = self.parameters;
         for ((peer, port), rhythm) in self.services.iter() {
             if rhythm.fresh > 0 && rhythm.flows >= least_flows && rhythm.sent >= least_bytes {
-                let variance = rhythm.squares / (rhythm.flows - 1) as f64;
+                let variance = rhythm.squares / f64::from(rhythm.flows - 1);
                 let ratio = rhythm.sent as f64 / (rhythm.received as f64 + 1.0);
                 findings
                     .report("busy-service", rhythm.first, rhythm.last)
                     .peer(*peer)
                     .peer_port(*port)
-                    .flow_count(rhythm.fresh)
-                    .measured("flows", rhythm.flows as f64, "1", ..)
+                    .flow_count(u64::from(rhythm.fresh))
+                    .measured("flows", f64::from(rhythm.flows), "1", ..)
                     .measured("mean-interval", rhythm.mean, "s", ..)
                     .measured("interval-variance", variance, "s2", ..)
                     .measured("byte-ratio", ratio, "1", ..)

@@ -214,7 +214,7 @@ impl SliceRun {
     }
 
     fn run_shard(&self, shard: u8, rows: Chunks, facts: &Arc<SliceFacts>, counters: &Counters) -> Result<Vec<Output>> {
-        let rows = Arc::new(ShardRows::new(rows, &self.shared.layout, facts));
+        let rows = Arc::new(ShardRows::new(rows, &self.shared.layout, facts, self.shared.plugins.len() > 1));
         let gaps = self.shared.observed.gaps();
         let mut whole = ShardOutcome::default();
         for (index, plugin) in self.shared.plugins.iter().enumerate() {

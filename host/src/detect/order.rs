@@ -29,6 +29,11 @@ impl Order {
         Self { moved }
     }
 
+    /// Whether it is the shard's own order.
+    pub(super) const fn is_the_shards(&self) -> bool {
+        self.moved.is_empty()
+    }
+
     /// The row at a place.
     pub(super) fn row(&self, place: usize) -> usize {
         match self.moved.binary_search_by_key(&place, |(place, _)| *place) {

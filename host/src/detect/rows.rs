@@ -35,13 +35,15 @@ pub(super) struct ShardRows {
     layout: Layout,
     facts: Arc<SliceFacts>,
     peers: OnceLock<Vec<u32>>,
+    /// Whether several plugins see them.
+    is_shared: bool,
     /// Values by column of the contract.
     columns: [OnceLock<Option<Values>>; Column::ALL.len()],
 }
 
 impl ShardRows {
     /// From the shard's rows in any order, with the layout's columns.
-    pub(super) fn new(mut carried: Chunks, layout: &Layout, facts: &Arc<SliceFacts>) -> Self {
+    pub(super) fn new(mut carried: Chunks, layout: &Layout, facts: &Arc<SliceFacts>, is_shared: bool) -> Self {
         // Rows that nearly are in order are soon sorted.
         layout.position(Carried::End).into_iter().for_each(|position| carried.order_by_time(position));
         let Grouped { devices, order, ends } = group(&carried, layout, facts);
@@ -54,7 +56,21 @@ impl ShardRows {
             layout: layout.clone(),
             facts: Arc::clone(facts),
             peers: OnceLock::new(),
+            is_shared,
             columns,
+        }
+    }
+
+    /// Values of a column at places that follow each other; nothing of a column that was not read.
+    ///
+    /// They are gathered from the rows as they came: a whole column would leave the cache before a guest had it. A column
+    /// that is there, or that more than one plugin asks for, is copied.
+    fn part(&self, column: Column, places: Range<usize>) -> Option<Values> {
+        match carried(column).and_then(|carried| self.layout.position(carried)) {
+            Some(position) if !self.is_shared && self.columns[column as usize].get().is_none() => {
+                Some(self.carried.gather(position, &self.order[places]))
+            }
+            _ => Some(self.column(column)?.slice(places)),
         }
     }
 
@@ -81,29 +97,15 @@ impl ShardRows {
     }
 
     fn make(&self, column: Column) -> Option<Values> {
-        let carried = match column {
-            Column::StartTime => Carried::Start,
-            Column::EndTime => Carried::End,
-            Column::Direction => Carried::Direction,
-            Column::LocalPort => Carried::LocalPort,
-            Column::PeerPort => Carried::PeerPort,
-            Column::Protocol => Carried::Protocol,
-            Column::Service => Carried::Service,
-            Column::BytesSent => Carried::BytesSent,
-            Column::BytesReceived => Carried::BytesReceived,
-            Column::PacketsSent => Carried::PacketsSent,
-            Column::PacketsReceived => Carried::PacketsReceived,
-            Column::ConnState => Carried::ConnState,
-            Column::Peer => return Some(Values::U64(self.of_peers(|peer| peer.pseudonym))),
-            Column::PeerClass => return Some(Values::U32(self.of_peers(|peer| peer.class))),
-            Column::PeerZone => return Some(Values::U32(self.of_peers(|peer| peer.zone))),
-            Column::PeerScope => return Some(Values::U8(self.scopes())),
-            Column::PeerRole => return Some(Values::U8(self.roles())),
-            Column::MinuteOfWeek => return Some(Values::U16(self.minutes())),
-            // These differ from plugin to plugin.
-            Column::PeerGroup | Column::PeerPrevalence => return None,
-        };
-        Some(self.carried.gather(self.layout.position(carried)?, &self.order))
+        match column {
+            Column::Peer => Some(Values::U64(self.of_peers(|peer| peer.pseudonym))),
+            Column::PeerClass => Some(Values::U32(self.of_peers(|peer| peer.class))),
+            Column::PeerZone => Some(Values::U32(self.of_peers(|peer| peer.zone))),
+            Column::PeerScope => Some(Values::U8(self.scopes())),
+            Column::PeerRole => Some(Values::U8(self.roles())),
+            Column::MinuteOfWeek => Some(Values::U16(self.minutes())),
+            _ => Some(self.carried.gather(self.layout.position(carried(column)?)?, &self.order)),
+        }
     }
 
     fn of_peers<T>(&self, of: impl Fn(PeerFacts) -> T) -> Vec<T> {
@@ -134,6 +136,27 @@ impl ShardRows {
     fn minutes(&self) -> Vec<u16> {
         let starts = self.column(Column::StartTime).and_then(Values::as_i64);
         self.facts.minutes(starts.unwrap_or_default())
+    }
+}
+
+/// What a column is carried as; nothing for one that is made of others.
+const fn carried(column: Column) -> Option<Carried> {
+    match column {
+        Column::StartTime => Some(Carried::Start),
+        Column::EndTime => Some(Carried::End),
+        Column::Direction => Some(Carried::Direction),
+        Column::LocalPort => Some(Carried::LocalPort),
+        Column::PeerPort => Some(Carried::PeerPort),
+        Column::Protocol => Some(Carried::Protocol),
+        Column::Service => Some(Carried::Service),
+        Column::BytesSent => Some(Carried::BytesSent),
+        Column::BytesReceived => Some(Carried::BytesReceived),
+        Column::PacketsSent => Some(Carried::PacketsSent),
+        Column::PacketsReceived => Some(Carried::PacketsReceived),
+        Column::ConnState => Some(Carried::ConnState),
+        Column::Peer | Column::PeerClass | Column::PeerZone | Column::PeerScope | Column::PeerRole => None,
+        // Groups and prevalence differ from plugin to plugin.
+        Column::MinuteOfWeek | Column::PeerGroup | Column::PeerPrevalence => None,
     }
 }
 
@@ -177,6 +200,15 @@ impl PluginRows {
             let order = columns.iter().map(|column| column.compare(a, b)).find(|order| order.is_ne());
             order.unwrap_or_else(|| address(a).cmp(&address(b)))
         })
+    }
+
+    /// Values of a column at places that follow each other in this order.
+    fn part(&self, column: Column, places: Range<usize>, order: &Order) -> Option<Values> {
+        match column {
+            Column::PeerGroup | Column::PeerPrevalence => Some(order.slice(self.values(column)?, places)),
+            _ if order.is_the_shards() => self.rows.part(column, places),
+            _ => Some(order.slice(self.values(column)?, places)),
+        }
     }
 
     fn values(&self, column: Column) -> Option<&Values> {
@@ -241,7 +273,7 @@ impl FlowBatch for Batch {
     }
 
     fn column(&self, column: Column) -> Values {
-        let Some(values) = self.rows.values(column) else { return Values::U8(Vec::new()) };
-        self.order.slice(values, self.device.start + self.range.start..self.device.start + self.range.end)
+        let places = self.device.start + self.range.start..self.device.start + self.range.end;
+        self.rows.part(column, places, &self.order).unwrap_or(Values::U8(Vec::new()))
     }
 }

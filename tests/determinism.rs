@@ -142,6 +142,30 @@ fn files() {
     assert!(differences.is_empty(), "{differences}");
 }
 
+/// The same flows as another program writes them: in one file, by port, IPv4 addresses mapped into IPv6.
+#[test]
+fn parquet_of_another_program() {
+    const FLOWS: &str = "
+        SELECT * REPLACE (CASE WHEN src_ip LIKE '%:%' THEN src_ip ELSE '::ffff:' || src_ip END AS src_ip,
+                          CASE WHEN dst_ip LIKE '%:%' THEN dst_ip ELSE '::ffff:' || dst_ip END AS dst_ip)
+        FROM flows ORDER BY dst_port";
+    let demo = Demo::new();
+    demo.wardflow(&format!("sql \"{FLOWS}\" --format parquet -o foreign.parquet"));
+    demo.scratch.done("rm -r hospital/archive/date=* && mv foreign.parquet hospital/archive");
+    demo.wardflow("analyze");
+    check(&demo, "Parquet of another program");
+    let ids =
+        |from: &str| demo.wardflow(&format!("sql \"SELECT DISTINCT finding_id FROM {from} ORDER BY 1\" --format csv"));
+    let devices =
+        demo.wardflow("sql \"SELECT DISTINCT device_id FROM findings WHERE plugin = 'wardflow/scan'\" --format csv");
+    assert!(devices.lines().count() > 1, "a device scans:\n{devices}");
+    for device in devices.lines().skip(1) {
+        let found = ids(&format!("detect('wardflow/scan') WHERE device_id = '{device}'"));
+        let expected = ids(&format!("findings WHERE plugin = 'wardflow/scan' AND device_id = '{device}'"));
+        assert_eq!(found, expected, "{device}");
+    }
+}
+
 const HEADER: &str = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#fields\tts\t\
                       id.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\t\
                       conn_state\torig_pkts\tresp_pkts\n";

@@ -238,10 +238,11 @@ impl ExecutionPlan for ReplayExec {
                     traveller.skip_to(stage.slice.end);
                     continue;
                 }
-                let files = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
+                let files: Vec<_> = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
+                let is_canonical = files.iter().all(|file| !file.foreign);
                 let flows = Arc::new(FlowFiles::new(&workspace.archive, files).map_err(failed)?);
                 let mut here = [&mut traveller];
-                let only = only.clone().map(|devices| Only { devices, observed: stage.observed() });
+                let only = only.clone().map(|devices| Only { devices, observed: stage.observed(), is_canonical });
                 let outcome = step(&session, flows, &directory, stage.slice, &mut here, only, &stop).await;
                 let outcome = outcome.map_err(failed)?;
                 if let Some(lacking) = outcome.plugins.values().find(|plugin| plugin.status.is_failure()) {

@@ -48,6 +48,9 @@ pub struct Only {
     pub devices: Vec<String>,
     /// What all flows of the slice were, if it is known; else their times are read.
     pub observed: Option<Arc<Observed>>,
+    /// Whether the table writes addresses as RFC 5952 says, which `ingest` does and other programs may not: then flows are
+    /// looked for by address, else all are read.
+    pub is_canonical: bool,
 }
 
 impl DetectTable {
@@ -74,8 +77,9 @@ impl DetectTable {
             further.extend(["src_mac", "dst_mac"]);
         }
         let layout = Layout::new(&declared(&plugins), names, &further);
+        let addresses = only.as_ref().filter(|only| only.is_canonical);
+        let addresses = addresses.and_then(|only| addresses(&directory.world().inventory, &only.devices));
         let (only, known) = only.map_or((None, None), |only| (Some(only.devices), only.observed));
-        let addresses = only.as_deref().and_then(|only| addresses(&directory.world().inventory, only));
         // Where every flow is resolved, all is counted on the way.
         let known = known.filter(|_| addresses.is_some());
         let is_observed = known.is_some();

@@ -12,7 +12,8 @@ use wardflow_manifest::Column;
 
 use crate::{
     Result,
-    data::{self, Layout},
+    data::Layout,
+    devices,
     engine::{self, Engine, narrowed, native, sandboxed, uninterrupted},
     sql,
 };
@@ -135,15 +136,15 @@ async fn measure(arm: Arm, layout: Layout, threads: usize, out: &Path, plugins: 
         _ => Vec::new(),
     };
     let only = match arm {
-        Arm::OneDevice => Some(data::middle(&directory)?),
+        Arm::OneDevice => Some(devices::middle(&directory)?),
         _ => None,
     };
     let began = Instant::now();
     let ran = match arm {
         Arm::Ingest => engine::ingest(&directory).await?,
-        Arm::Scan => Engine::open(&directory, data::inventory(&directory)?, session).await?.scan(&SIX).await?,
-        Arm::Datafusion => sql::run(&session, &data::inventory(&directory)?, &directory).await?,
-        _ => Engine::open(&directory, data::inventory(&directory)?, session).await?.detect(&detectors, only).await?,
+        Arm::Scan => Engine::open(&directory, devices::inventory(&directory)?, session).await?.scan(&SIX).await?,
+        Arm::Datafusion => sql::run(&session, &devices::inventory(&directory)?, &directory).await?,
+        _ => Engine::open(&directory, devices::inventory(&directory)?, session).await?.detect(&detectors, only).await?,
     };
     Ok(Measured {
         seconds: began.elapsed().as_secs_f64(),

@@ -16,12 +16,11 @@ use datafusion::{
 use serde::Serialize;
 use wardflow::{
     archive::{Archive, ArchiveWriter, FlowRecord},
-    device::{Entry, Facts, Inventory},
     zone::AddressSpace,
 };
-use wardflow_datasets::{DeviceClass, Flow, Hospital, Options};
+use wardflow_datasets::{Flow, Hospital, Options};
 
-use crate::{Result, zeek};
+use crate::{Result, devices, zeek};
 
 /// What is read: the same flows, laid out or changed in several ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ValueEnum)]
@@ -104,7 +103,7 @@ pub(crate) async fn make(out: &Path, flows: u64, layouts: &BTreeSet<Layout>) -> 
             Options { devices: 1_000, days, flows: flows_in_all, incidents: Vec::new(), ..Options::default() };
         let hospital = Hospital::new(options)?;
         eprintln!("making {}: {of_day} flows a day, {days} days", layout.directory());
-        let devices = devices(&hospital);
+        let devices = devices::of(&hospital);
         let inventory = match layout {
             Layout::Many => {
                 let parts = |place| (0..SPLIT).map(move |part| split(place, part));
@@ -112,8 +111,7 @@ pub(crate) async fn make(out: &Path, flows: u64, layouts: &BTreeSet<Layout>) -> 
             }
             _ => devices.clone(),
         };
-        let text = inventory.iter().fold("ip\n".to_owned(), |text, ip| text + &ip.to_string() + "\n");
-        fs::write(directory.join(DEVICES), text)?;
+        devices::write(&directory, &inventory)?;
         match layout {
             Layout::Ordered => order(out).await?,
             Layout::Zeek => zeek::write(&directory.join("conn.log"), hospital.flows().take(flows as usize / 10))?,
@@ -141,55 +139,6 @@ async fn ingest(hospital: &Hospital, layout: Layout, devices: &[IpAddr], out: &P
     Ok(())
 }
 
-/// File with the addresses of the devices, that all arms look at.
-pub(crate) const DEVICES: &str = "devices.csv";
-
-/// The class of those devices, which the benchmark's plugins have in scope.
-const CLASS: &str = "benchmark";
-
-/// Addresses of what is no server, a line each. Each address is a device here, whoever has it at what time.
-fn devices(hospital: &Hospital) -> Vec<IpAddr> {
-    use DeviceClass::{
-        ImagingModality, InfusionPump, InsulinPumpGateway, LabAnalyser, PatientMonitor, Printer, Ventilator,
-        WearableHeartMonitorGateway, Workstation,
-    };
-    let is_device = |class| {
-        matches!(
-            class,
-            InfusionPump
-                | PatientMonitor
-                | ImagingModality
-                | LabAnalyser
-                | Ventilator
-                | WearableHeartMonitorGateway
-                | InsulinPumpGateway
-                | Workstation
-                | Printer
-        )
-    };
-    let devices = hospital.inventory().iter().filter(|device| is_device(device.class));
-    let addresses: BTreeSet<IpAddr> = devices.flat_map(|device| device.rows()).map(|row| row.ip).collect();
-    addresses.into_iter().collect()
-}
-
-/// The devices as an inventory.
-pub(crate) fn inventory(directory: &Path) -> Result<Inventory> {
-    let text = fs::read_to_string(directory.join(DEVICES))?;
-    let entry = |line: &str| -> Result<Entry> {
-        Ok(Entry {
-            device_id: line.to_owned(),
-            ip: Some(line.parse()?),
-            mac: None,
-            valid_from: i64::MIN,
-            valid_to: i64::MAX,
-            facts: Facts { class: CLASS.to_owned(), ..Facts::default() },
-            source: "inventory".to_owned(),
-            confidence: 1.0,
-        })
-    };
-    Ok(Inventory::new(text.lines().skip(1).map(entry).collect::<Result<_>>()?))
-}
-
 fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
     FlowRecord {
         service: Some(flow.service).filter(|service| !service.is_empty()),
@@ -214,13 +163,6 @@ fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
             flow.protocol,
         )
     }
-}
-
-/// The device in the middle of the list.
-pub(crate) fn middle(directory: &Path) -> Result<String> {
-    let inventory = inventory(directory)?;
-    let middle = inventory.device_ids().nth(inventory.device_ids().count() / 2);
-    Ok(middle.ok_or("a list without devices")?.to_owned())
 }
 
 async fn order(out: &Path) -> Result<()> {

@@ -85,7 +85,11 @@ impl Engine {
             let files = input.files.iter().map(|file| self.files[*file].clone()).collect();
             let flows = Arc::new(FlowFiles::new(&self.archive, files)?);
             let slice = Slice { start: input.start, end: input.end };
-            let only = only.clone().map(|device| Only { devices: vec![device], observed: observed(&input, slice) });
+            let only = only.clone().map(|device| Only {
+                devices: vec![device],
+                observed: observed(&input, slice),
+                is_canonical: true,
+            });
             let table = DetectTable::new(flows, Arc::clone(&directory), slice, plugins.clone(), only, Stop::default());
             let observed = Arc::clone(table.observed());
             let plan = self.session.read_table(Arc::new(table))?.create_physical_plan().await?;

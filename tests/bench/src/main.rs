@@ -9,6 +9,7 @@
 mod arm;
 mod counts;
 mod data;
+mod devices;
 mod engine;
 #[path = "../../native/linked.rs"]
 mod linked;

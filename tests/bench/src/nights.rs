@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{Result, data::DEVICES};
+use crate::{Result, devices};
 
 /// What was measured, in seconds.
 #[derive(Debug, Serialize)]
@@ -31,8 +31,8 @@ pub(crate) fn run(archive: &Path, plugins: &Path) -> Result<Nights> {
     fs::create_dir_all(workspace.join("plugins"))?;
     fs::create_dir_all(workspace.join("lake"))?;
     fs::copy(plugins.join("bench-rhythm.wasm"), workspace.join("plugins/bench-rhythm.wasm"))?;
-    let devices = fs::read_to_string(archive.join(DEVICES))?;
-    let rows = devices.lines().skip(1).map(|ip| format!("{ip},{ip},benchmark\n"));
+    let devices = devices::inventory(&archive)?;
+    let rows = devices.device_ids().map(|ip| format!("{ip},{ip},benchmark\n"));
     fs::write(workspace.join("devices.csv"), "device,ip,class\n".to_owned() + &rows.collect::<String>())?;
     fs::write(
         workspace.join("wardflow.toml"),

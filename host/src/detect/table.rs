@@ -77,8 +77,8 @@ impl DetectTable {
             further.extend(["src_mac", "dst_mac"]);
         }
         let layout = Layout::new(&declared(&plugins), names, &further);
-        let addresses = only.as_ref().filter(|only| only.is_canonical);
-        let addresses = addresses.and_then(|only| addresses(&directory.world().inventory, &only.devices));
+        let sought = only.as_ref().filter(|only| only.is_canonical);
+        let addresses = sought.and_then(|only| addresses(&directory.world().inventory, &only.devices));
         let (only, known) = only.map_or((None, None), |only| (Some(only.devices), only.observed));
         // Where every flow is resolved, all is counted on the way.
         let known = known.filter(|_| addresses.is_some());

@@ -7,7 +7,7 @@ use wardflow_manifest::Requirement;
 use super::Slice;
 use crate::detector::Gap;
 
-const MINUTE: i64 = 60_000_000;
+pub(super) const MINUTE: i64 = 60_000_000;
 
 /// Minutes without a flow of any device that count as a gap: a hospital with devices on is never that quiet.
 const GAP_MINUTES: usize = 15;

@@ -81,7 +81,7 @@ pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Gro
 /// Row groups follow each other in time, so rows come in runs that are in order and overlap with few rows before them:
 /// each run is merged into those alone. Rows in no such order are sorted as usual.
 fn sort(rows: &mut [u32], ends: &mut [i64]) {
-    let mut pairs = Vec::new();
+    let mut kept = Vec::new();
     let mut moved = 0;
     let mut from = 0;
     for run in ends.chunk_by(|a, b| a <= b).map(<[i64]>::len).collect::<Vec<_>>() {
@@ -89,19 +89,37 @@ fn sort(rows: &mut [u32], ends: &mut [i64]) {
         let overlap = ends[..from].partition_point(|end| *end <= ends[from]);
         if overlap < from {
             moved += until - overlap;
-            let is_scattered = moved > MOST_MOVES * ends.len();
-            let part = if is_scattered { 0..ends.len() } else { overlap..until };
-            pairs.clear();
-            pairs.extend(ends[part.clone()].iter().copied().zip(rows[part.clone()].iter().copied()));
-            pairs.sort_by_key(|(end, _)| *end);
-            for (place, (end, row)) in part.zip(&pairs) {
-                (ends[place], rows[place]) = (*end, *row);
+            if moved > MOST_MOVES * ends.len() {
+                return sort_all(rows, ends);
             }
-            if is_scattered {
-                return;
-            }
+            merge(&mut rows[overlap..until], &mut ends[overlap..until], from - overlap, &mut kept);
         }
         from = until;
+    }
+}
+
+fn sort_all(rows: &mut [u32], ends: &mut [i64]) {
+    let mut pairs: Vec<_> = ends.iter().copied().zip(rows.iter().copied()).collect();
+    pairs.sort_by_key(|(end, _)| *end);
+    for ((end, row), pair) in ends.iter_mut().zip(rows).zip(pairs) {
+        (*end, *row) = pair;
+    }
+}
+
+/// Merges two runs that are in order, of which the second begins at `middle`. `kept` is overwritten.
+fn merge(rows: &mut [u32], ends: &mut [i64], middle: usize, kept: &mut Vec<(i64, u32)>) {
+    kept.clear();
+    kept.extend(ends[..middle].iter().copied().zip(rows[..middle].iter().copied()));
+    let (mut left, mut right) = (0, middle);
+    for place in 0..ends.len() {
+        // What is left of the second run stands where it belongs.
+        let Some(&first) = kept.get(left) else { return };
+        let second = if right < ends.len() { (ends[right], rows[right]) } else { (i64::MAX, 0) };
+        // No branch: which of them comes next cannot be foretold.
+        let is_second = right < ends.len() && second.0 < first.0;
+        (ends[place], rows[place]) = if is_second { second } else { first };
+        left += usize::from(!is_second);
+        right += usize::from(is_second);
     }
 }
 

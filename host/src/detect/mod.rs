@@ -33,6 +33,7 @@ mod resolve;
 mod resolver;
 mod rows;
 mod session;
+mod sightings;
 mod slice_facts;
 mod table;
 #[cfg(test)]

@@ -21,7 +21,11 @@ use datafusion::{
 };
 use futures::{StreamExt, future};
 
-use super::{Observed, gaps::Counts, node::one_input};
+use super::{
+    Observed,
+    gaps::{Counts, MINUTE},
+    node::one_input,
+};
 use crate::flow::time_type;
 
 /// Reads what the sensors delivered.
@@ -73,7 +77,16 @@ pub(super) fn observe(batch: &RecordBatch, observed: &Observed) -> Result<()> {
     let number = |name: &str| batch.column_by_name(name).map(|column| cast(column, &DataType::UInt32)).transpose();
     if let Some(times) = batch.column_by_name("end_time") {
         let times = cast(times, &time_type())?;
-        times.as_primitive::<TimestampMicrosecondType>().values().iter().for_each(|time| observed.see(*time));
+        let times = times.as_primitive::<TimestampMicrosecondType>().values();
+        // Flows that follow each other mostly end in the same minute.
+        let mut minute = 0..0;
+        for time in times {
+            if !minute.contains(time) {
+                let start = time - time.rem_euclid(MINUTE);
+                minute = start..start + MINUTE;
+                observed.see(*time);
+            }
+        }
     }
     let count = |name: &str, is: fn(u32) -> bool| -> Result<u64> {
         let Some(column) = number(name)? else { return Ok(0) };

@@ -1,4 +1,4 @@
-//! Where the rows of a device go in a batch: shard after shard, and in a shard device after device.
+//! Where the rows of a device go in a batch that is put in order: shard after shard, and in a shard device after device.
 
 use super::{SHARDS, resolve::Shared};
 
@@ -26,6 +26,12 @@ impl Places {
     /// The shard of each place.
     pub(super) fn shards(&self) -> &[u8] {
         &self.shard_of
+    }
+
+    /// Places of these shards, of no device.
+    #[cfg(test)]
+    pub(super) fn of_shards(shards: &[u8]) -> Self {
+        Self { shard_of: shards.to_vec(), ..Self::default() }
     }
 
     /// Sees to it that every device of the directory has its place.

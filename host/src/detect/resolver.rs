@@ -28,6 +28,7 @@ use super::{
     observe::observe,
     places::Places,
     resolve::{NONE, Shared},
+    sightings::{Sighting, Sightings},
     text_numbers::TextNumbers,
 };
 use crate::{flow::time_type, zone::IpScope};
@@ -42,6 +43,8 @@ pub(super) struct Resolver {
     addresses: TextNumbers,
     /// By the number that `addresses` gives.
     known: Vec<Known>,
+    /// Addresses that are not always the same device, with their numbers.
+    dependent: Vec<(Arc<Endpoint>, u32)>,
     names: TextNumbers,
     services: TextNumbers,
     states: TextNumbers,
@@ -54,42 +57,27 @@ pub(super) struct Resolver {
 
 /// What a batch came to.
 pub(super) struct Resolved {
-    /// Rows in the order of the places of their devices, and in each as their flows came.
+    /// Rows of one device in few runs.
     pub(super) rows: RecordBatch,
     /// Flows that no device is an end of.
     pub(super) unresolved: usize,
 }
 
-/// What is known of an address.
-enum Known {
-    /// The device behind it whenever, `NONE` for none, and its number as a peer.
-    Always { device: u32, peer: u32 },
-    /// Who is behind it depends on the time or on the MAC address.
-    Depends { endpoint: Arc<Endpoint>, number: u32 },
+/// What is known of an address: the device behind it whenever, `NONE` for none, and its number as a peer; or that it
+/// `DEPENDS`, and the place of the address among those that do.
+#[derive(Clone, Copy)]
+struct Known {
+    device: u32,
+    peer: u32,
 }
+
+/// In place of a device: who is behind the address depends on the time or on the MAC address.
+const DEPENDS: u32 = NONE - 1;
 
 /// One end of each flow: numbers of the device, and of what the other end meets. `NONE` of an address that is none.
 struct Ends {
     devices: Vec<u32>,
     peers: Vec<u32>,
-}
-
-/// A flow as one of its ends sees it: the flow's row, and in the lowest bit whether it comes in.
-#[derive(Clone, Copy)]
-struct Sighting(u32);
-
-impl Sighting {
-    const fn new(row: u32, is_inbound: bool) -> Self {
-        Self(row << 1 | is_inbound as u32)
-    }
-
-    const fn row(self) -> usize {
-        (self.0 >> 1) as usize
-    }
-
-    const fn is_inbound(self) -> bool {
-        self.0 & 1 == 1
-    }
 }
 
 impl Resolver {
@@ -100,6 +88,7 @@ impl Resolver {
             schema: shared.layout.schema(),
             addresses: TextNumbers::default(),
             known: Vec::new(),
+            dependent: Vec::new(),
             names: TextNumbers::default(),
             services: TextNumbers::default(),
             states: TextNumbers::default(),
@@ -114,52 +103,60 @@ impl Resolver {
         let flows = Flows::new(batch)?;
         let src = self.ends(&flows.src_ip, flows.src_mac.as_ref(), &flows);
         let dst = self.ends(&flows.dst_ip, flows.dst_mac.as_ref(), &flows);
-        let (sightings, shards, unresolved) = self.sightings(&src, &dst);
+        let (sightings, unresolved) = self.sightings(&src, &dst);
         if self.shared.is_everything() {
             observe(batch, &self.shared.observed)?;
             self.shared.observed.add(&Counts { unresolved: unresolved as u64, ..Counts::default() });
         }
-        let columns = self.columns(&flows, &src, &dst, &sightings, shards);
+        let columns = self.columns(&flows, &src, &dst, &sightings);
         Ok(Resolved { rows: RecordBatch::try_new(Arc::clone(&self.schema), columns)?, unresolved })
     }
 
     fn ends(&mut self, addresses: &StringViewArray, macs: Option<&StringViewArray>, flows: &Flows) -> Ends {
         let directory = &self.shared.directory;
-        let known = &mut self.known;
+        let (known, dependent, needs_mac) = (&mut self.known, &mut self.dependent, self.needs_mac);
         let numbers = self.addresses.of(addresses, NONE, |text| {
-            let Ok(ip) = text.parse::<IpAddr>() else { return NONE };
-            let (number, endpoint) = directory.endpoint(ip);
-            known.push(match endpoint.always() {
-                Some(device) if !(self.needs_mac && endpoint.scope == IpScope::Internal) => {
-                    let device = device.unwrap_or(NONE);
-                    Known::Always { device, peer: directory.peer(number, device) }
+            known.push(match text.parse::<IpAddr>() {
+                Err(_) => Known { device: NONE, peer: NONE },
+                Ok(ip) => {
+                    let (number, endpoint) = directory.endpoint(ip);
+                    match endpoint.always() {
+                        Some(device) if !(needs_mac && endpoint.scope == IpScope::Internal) => {
+                            let device = device.unwrap_or(NONE);
+                            Known { device, peer: directory.peer(number, device) }
+                        }
+                        _ => {
+                            dependent.push((endpoint, number));
+                            Known { device: DEPENDS, peer: (dependent.len() - 1) as u32 }
+                        }
+                    }
                 }
-                _ => Known::Depends { endpoint, number },
             });
             (known.len() - 1) as u32
         });
-        let (mut devices, mut peers) = (Vec::with_capacity(numbers.len()), Vec::with_capacity(numbers.len()));
+        let known = |number: &u32| self.known[*number as usize];
+        let mut ends = Ends {
+            devices: numbers.iter().map(|number| known(number).device).collect(),
+            peers: numbers.iter().map(|number| known(number).peer).collect(),
+        };
+        if !self.dependent.is_empty() {
+            self.settle(&mut ends, macs, flows);
+        }
+        ends
+    }
+
+    /// Finds the devices behind addresses where they depend on the flow.
+    fn settle(&mut self, ends: &mut Ends, macs: Option<&StringViewArray>, flows: &Flows) {
         let mut pairs = std::mem::take(&mut self.pairs);
-        // As `ingest` lays flows out, those of one device follow each other.
-        for run in numbers.chunk_by(|a, b| a == b) {
-            let (device, peer) = match self.known.get(run[0] as usize) {
-                None => (NONE, NONE),
-                Some(Known::Always { device, peer }) => (*device, *peer),
-                Some(Known::Depends { endpoint, number }) => {
-                    for row in devices.len()..devices.len() + run.len() {
-                        let device = self.device(endpoint, macs, row, flows.end.value(row)).unwrap_or(NONE);
-                        let peer = || self.shared.directory.peer(*number, device);
-                        devices.push(device);
-                        peers.push(*pairs.entry((*number, device)).or_insert_with(peer));
-                    }
-                    continue;
-                }
-            };
-            devices.resize(devices.len() + run.len(), device);
-            peers.resize(peers.len() + run.len(), peer);
+        for (row, (device, peer)) in ends.devices.iter_mut().zip(&mut ends.peers).enumerate() {
+            if *device == DEPENDS {
+                let (endpoint, number) = &self.dependent[*peer as usize];
+                *device = self.device(endpoint, macs, row, flows.end.value(row)).unwrap_or(NONE);
+                let pair = (*number, *device);
+                *peer = *pairs.entry(pair).or_insert_with(|| self.shared.directory.peer(pair.0, pair.1));
+            }
         }
         self.pairs = pairs;
-        Ends { devices, peers }
     }
 
     /// The device at one end: by address and time, else by MAC address, else the internal address itself.
@@ -172,99 +169,83 @@ impl Resolver {
         endpoint.bound(at).or_else(by_mac).or(endpoint.unbound())
     }
 
-    /// What devices see, in the order of their places, the shard of each sighting, and how many flows none sees.
-    fn sightings(&mut self, src: &Ends, dst: &Ends) -> (Vec<Sighting>, Vec<u8>, usize) {
+    /// What devices see, and how many flows none sees.
+    fn sightings(&mut self, src: &Ends, dst: &Ends) -> (Sightings, usize) {
         self.places.extend(&self.shared);
-        let mut found: Vec<(u16, Sighting)> = Vec::with_capacity(src.devices.len());
         let mut unwatched = Vec::new();
-        let mut unresolved = 0;
-        for row in 0..src.devices.len() {
-            let before = found.len() + unwatched.len();
-            if src.peers[row] != NONE && dst.peers[row] != NONE {
-                for (device, is_inbound) in [(src.devices[row], false), (dst.devices[row], true)] {
-                    if device == NONE || self.only.as_ref().is_some_and(|only| !only.contains(&device)) {
-                        continue;
-                    }
-                    match self.places.of(device) {
-                        Some(place) => found.push((place, Sighting::new(row as u32, is_inbound))),
-                        None => unwatched.push(device),
-                    }
+        let mut is_seen = vec![false; src.devices.len()];
+        let found = [(src, dst, false), (dst, src, true)].map(|(own, other, is_inbound)| {
+            let mut found = Vec::with_capacity(is_seen.len());
+            let mut first = 0;
+            for run in own.devices.chunk_by(|a, b| a == b) {
+                let rows = first..first + run.len();
+                first = rows.end;
+                let device = run[0];
+                if device == NONE || self.only.as_ref().is_some_and(|only| !only.contains(&device)) {
+                    continue;
+                }
+                let seen = rows.filter(|row| own.peers[*row] != NONE && other.peers[*row] != NONE);
+                let seen = seen.inspect(|row| is_seen[*row] = true);
+                match self.places.of(device) {
+                    Some(place) => found.extend(seen.map(|row| (place, Sighting::new(row, is_inbound)))),
+                    None => unwatched.push((device, seen.count() as u64)),
                 }
             }
-            unresolved += usize::from(found.len() + unwatched.len() == before);
-        }
+            found
+        });
         self.shared.unwatched.add(&unwatched);
-        let shard_of = self.places.shards();
-        let mut ends = vec![0_usize; shard_of.len() + 1];
-        found.iter().for_each(|(place, _)| ends[usize::from(*place) + 1] += 1);
-        for place in 1..ends.len() {
-            ends[place] += ends[place - 1];
-        }
-        let mut sightings = vec![Sighting(0); found.len()];
-        let mut shards = vec![0; found.len()];
-        for (place, sighting) in found {
-            let end = &mut ends[usize::from(place)];
-            sightings[*end] = sighting;
-            shards[*end] = shard_of[usize::from(place)];
-            *end += 1;
-        }
-        (sightings, shards, unresolved)
+        (Sightings::new(found, &self.places), is_seen.iter().filter(|is_seen| !**is_seen).count())
     }
 
-    fn columns(
-        &mut self,
-        flows: &Flows,
-        src: &Ends,
-        dst: &Ends,
-        sightings: &[Sighting],
-        mut shards: Vec<u8>,
-    ) -> Vec<ArrayRef> {
+    fn columns(&mut self, flows: &Flows, src: &Ends, dst: &Ends, seen: &Sightings) -> Vec<ArrayRef> {
         let (starts, times) = (flows.start.values(), flows.end.values());
         let (src_ports, dst_ports) = (flows.src_port.values(), flows.dst_port.values());
         let protocols = flows.protocol.values();
         // ICMP has a type and a code in place of ports, and they are nobody's.
-        let as_initiator = |seen: Sighting| !seen.is_inbound() || is_icmp(protocols[seen.row()]);
         let ports = |initiators: &[u16], responders: &[u16]| -> ArrayRef {
-            let port =
-                |seen: Sighting| if as_initiator(seen) { initiators[seen.row()] } else { responders[seen.row()] };
-            Arc::new(UInt16Array::from(sightings.iter().map(|seen| port(*seen)).collect::<Vec<_>>()))
+            let port = |((initiator, responder), protocol): ((&u16, &u16), &u8)| match is_icmp(*protocol) {
+                true => *initiator,
+                false => *responder,
+            };
+            let responders: Vec<_> = initiators.iter().zip(responders).zip(protocols).map(port).collect();
+            Arc::new(UInt16Array::from(seen.pick(initiators, &responders)))
         };
         let volume = |own: Option<&UInt64Array>, other: Option<&UInt64Array>| -> ArrayRef {
             let (own, other) = (volumes(own, flows.len()), volumes(other, flows.len()));
-            Arc::new(UInt64Array::from(pick(sightings, &own, &other)))
+            Arc::new(UInt64Array::from(seen.pick(&own, &other)))
         };
         let carried = self.shared.layout.carried().to_vec();
         let column = |carried: Carried| -> ArrayRef {
             match carried {
-                Carried::Shard => Arc::new(UInt8Array::from(std::mem::take(&mut shards))),
-                Carried::Device => Arc::new(UInt32Array::from(pick(sightings, &src.devices, &dst.devices))),
-                Carried::Peer => Arc::new(UInt32Array::from(pick(sightings, &dst.peers, &src.peers))),
-                Carried::Start => Arc::new(Int64Array::from(each(sightings, |row| starts[row].min(times[row])))),
-                Carried::End => Arc::new(Int64Array::from(each(sightings, |row| times[row]))),
+                Carried::Shard => Arc::new(UInt8Array::from(seen.shards().to_vec())),
+                Carried::Device => Arc::new(UInt32Array::from(seen.pick(&src.devices, &dst.devices))),
+                Carried::Peer => Arc::new(UInt32Array::from(seen.pick(&dst.peers, &src.peers))),
+                Carried::Start => {
+                    // A record may have its times the wrong way round.
+                    let starts: Vec<_> = starts.iter().zip(times).map(|(start, end)| *start.min(end)).collect();
+                    Arc::new(Int64Array::from(seen.each(&starts)))
+                }
+                Carried::End => Arc::new(Int64Array::from(seen.each(times))),
                 Carried::Direction => {
-                    let direction = |seen: &Sighting| match seen.is_inbound() {
-                        false => Direction::Outbound as u8,
-                        true => Direction::Inbound as u8,
-                    };
-                    Arc::new(UInt8Array::from(sightings.iter().map(direction).collect::<Vec<_>>()))
+                    let [outbound, inbound] =
+                        [Direction::Outbound, Direction::Inbound].map(|d| vec![d as u8; flows.len()]);
+                    Arc::new(UInt8Array::from(seen.pick(&outbound, &inbound)))
                 }
                 Carried::LocalPort => ports(src_ports, dst_ports),
                 Carried::PeerPort => ports(dst_ports, src_ports),
-                Carried::Protocol => Arc::new(UInt8Array::from(each(sightings, |row| protocols[row]))),
+                Carried::Protocol => Arc::new(UInt8Array::from(seen.each(protocols))),
                 Carried::Service => {
                     let numbers = self.services.numbers(flows.service.as_ref(), flows.len(), 0, name_id);
-                    Arc::new(UInt32Array::from(each(sightings, |row| numbers[row])))
+                    Arc::new(UInt32Array::from(seen.each(&numbers)))
                 }
                 Carried::Name => {
                     let directory = &self.shared.directory;
                     let numbers = self.names.numbers(flows.name.as_ref(), flows.len(), 0, |name| directory.name(name));
                     // It is the responder's name. A flow to a name server carries the name that was asked for, which
                     // is not the server's.
-                    let name = |seen: &Sighting| match seen.is_inbound() || dst_ports[seen.row()] == DNS_PORT {
-                        true => 0,
-                        false => numbers[seen.row()],
-                    };
-                    Arc::new(UInt32Array::from(sightings.iter().map(name).collect::<Vec<_>>()))
+                    let name = |(number, port): (u32, &u16)| if *port == DNS_PORT { 0 } else { number };
+                    let names: Vec<_> = numbers.into_iter().zip(dst_ports).map(name).collect();
+                    Arc::new(UInt32Array::from(seen.pick(&names, &vec![0; names.len()])))
                 }
                 Carried::BytesSent => volume(flows.src_bytes.as_ref(), flows.dst_bytes.as_ref()),
                 Carried::BytesReceived => volume(flows.dst_bytes.as_ref(), flows.src_bytes.as_ref()),
@@ -274,7 +255,8 @@ impl Resolver {
                     let code = |state: &str| ConnState::from_zeek(state) as u32;
                     let unknown = ConnState::Unknown as u32;
                     let states = self.states.numbers(flows.state.as_ref(), flows.len(), unknown, code);
-                    Arc::new(UInt8Array::from(each(sightings, |row| states[row] as u8)))
+                    let states: Vec<_> = states.into_iter().map(|state| state as u8).collect();
+                    Arc::new(UInt8Array::from(seen.each(&states)))
                 }
             }
         };
@@ -306,16 +288,6 @@ impl TextNumbers {
     ) -> Vec<u32> {
         column.map_or_else(|| vec![absent; rows], |column| self.of(column, absent, number))
     }
-}
-
-/// What each sighting shows of its flow, whichever its direction.
-fn each<T>(sightings: &[Sighting], of: impl Fn(usize) -> T) -> Vec<T> {
-    sightings.iter().map(|seen| of(seen.row())).collect()
-}
-
-/// What each sighting shows of its flow: one column for the initiator, another for the responder.
-fn pick<T: Copy>(sightings: &[Sighting], initiator: &[T], responder: &[T]) -> Vec<T> {
-    sightings.iter().map(|seen| if seen.is_inbound() { responder[seen.row()] } else { initiator[seen.row()] }).collect()
 }
 
 /// ICMP for IPv4 and for IPv6.

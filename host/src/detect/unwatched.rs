@@ -9,15 +9,15 @@ use super::{Directory, SHARDS};
 pub(super) struct Unwatched(Mutex<Vec<u64>>);
 
 impl Unwatched {
-    /// Adds a flow for each of these devices.
-    pub(super) fn add(&self, devices: &[u32]) {
+    /// Adds devices, and how many flows of each.
+    pub(super) fn add(&self, counts: &[(u32, u64)]) {
         let mut flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for device in devices {
+        for (device, count) in counts {
             let device = *device as usize;
             if device >= flows.len() {
                 flows.resize(device + 1, 0);
             }
-            flows[device] += 1;
+            flows[device] += count;
         }
     }
 

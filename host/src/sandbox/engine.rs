@@ -3,7 +3,9 @@
 use std::{num::NonZeroUsize, thread, time::Duration};
 
 use wasmparser::WasmFeatures;
-use wasmtime::{Config, Engine, OptLevel, Strategy, WasmBacktraceDetails};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
+};
 
 use crate::error::{Context, Result};
 
@@ -16,12 +18,32 @@ const STACK_BYTES: usize = 512 * 1024;
 /// Frames kept of a trap. The first few name the culprit; deep recursion repeats itself.
 const FRAMES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 
+/// Address space of a linear memory: all that 32 bits reach.
+const MEMORY_BYTES: usize = 4 << 30;
+
+/// Elements of a table: address space too.
+const TABLE_ELEMENTS: usize = 1 << 20;
+
+/// Instances that may be alive at once: one a thread, of which there are at most 1,024.
+const INSTANCES: u32 = 1_100;
+
+/// Core modules, memories and tables that a component brings with it: one to three of each where it was compiled from Rust
+/// or C; a bundled runtime has dozens of modules, and a table for each.
+const MODULES: u32 = 64;
+
+/// Memory of an instance that its successor finds cleared, in bytes. For a page that it has to ask for anew, a guest waits
+/// longer than the page takes to be cleared.
+const RESIDENT_BYTES: usize = 4 << 20;
+
+/// Instances of which the memory is kept so while nobody uses it.
+const RESIDENT_INSTANCES: u32 = 32;
+
 /// An engine and the thread that interrupts its guests. The thread ends with the engine.
 ///
 /// # Errors
 /// The processor lacks what the settings need, or no thread can be started.
 pub(super) fn engine() -> Result<Engine> {
-    let engine = start(&config())?;
+    let engine = start(&mut config())?;
     let ticking = engine.weak();
     let tick = move || {
         while let Some(engine) = ticking.upgrade() {
@@ -45,8 +67,31 @@ pub(super) fn engine_without_deadlines() -> Result<Engine> {
     start(config().epoch_interruption(false))
 }
 
-fn start(config: &Config) -> Result<Engine> {
-    Engine::new(config).context(|| "the WebAssembly engine cannot start".to_owned())
+/// Instances come from a pool, so that each finds the memory of the one before it, cleared. The pool takes address space
+/// alone; where the system does not grant that, each instance gets memory of its own.
+fn start(config: &mut Config) -> Result<Engine> {
+    config.allocation_strategy(pool());
+    Engine::new(config)
+        .or_else(|_| Engine::new(config.allocation_strategy(InstanceAllocationStrategy::OnDemand)))
+        .context(|| "the WebAssembly engine cannot start".to_owned())
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    // What a guest may have is for `Limits` to say, with a message that names the setting: the pool always has room.
+    pool.total_component_instances(INSTANCES)
+        .total_core_instances(INSTANCES * MODULES)
+        .total_memories(INSTANCES * 2)
+        .total_tables(INSTANCES * MODULES)
+        .max_memory_size(MEMORY_BYTES)
+        .table_elements(TABLE_ELEMENTS)
+        .max_tables_per_module(MODULES)
+        .max_memories_per_module(2)
+        .max_component_instance_size(64 << 20)
+        .max_core_instance_size(64 << 20)
+        .linear_memory_keep_resident(RESIDENT_BYTES)
+        .max_unused_warm_slots(RESIDENT_INSTANCES);
+    pool
 }
 
 /// The proposals that are spoken: what compilers emit by default for wasm32 (LLVM's `lime1` and `simd128`).
@@ -79,7 +124,7 @@ fn config() -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .native_unwind_info(false)
         // 4 GiB of address space and a guard: a 32-bit access needs no bounds check, and memory never moves.
-        .memory_reservation(4 << 30)
+        .memory_reservation(MEMORY_BYTES as u64)
         .memory_guard_size(32 << 20)
         .guard_before_linear_memory(true)
         .memory_may_move(false)

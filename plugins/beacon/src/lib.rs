@@ -90,7 +90,7 @@ pub struct Beacon {
 }
 
 /// What the hospital may set; see `plugin.toml`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Parameters {
     least_contacts: u32,
     least_span_minutes: i64,

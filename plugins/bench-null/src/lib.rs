@@ -12,7 +12,7 @@ pub struct Null {
 }
 
 /// What the manifest describes.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Parameters {
     pull: Vec<Pull>,
 }

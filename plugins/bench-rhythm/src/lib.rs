@@ -17,7 +17,7 @@ pub struct RhythmOfServices {
 type Services = Bounded<(u64, u16), Rhythm, 1024>;
 
 /// What the manifest describes.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Parameters {
     least_flows: u32,
     least_bytes: u64,

@@ -73,7 +73,7 @@ pub struct InfusionPump {
 }
 
 /// What the hospital may set; see `plugin.toml`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Parameters {
     learning_hours: u32,
     least_flows: u64,

@@ -55,7 +55,7 @@ pub struct Scan {
 }
 
 /// What the hospital may set, as `plugin.toml` describes it.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Parameters {
     false_positive_rate: f64,
     missed_rate: f64,

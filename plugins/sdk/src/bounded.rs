@@ -1,6 +1,6 @@
 use std::{
     borrow::Borrow,
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     hash::Hash,
 };
 
@@ -161,7 +161,18 @@ impl<K: Ord + Hash + Clone, V, const N: usize> Default for Bounded<K, V, N> {
 
 impl<K: Serialize + Ord, V: Serialize, const N: usize> Serialize for Bounded<K, V, N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.entries.iter().collect::<BTreeMap<_, _>>(), self.evicted).serialize(serializer)
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        entries.sort_unstable_by_key(|(key, _)| *key);
+        (Sorted(entries), self.evicted).serialize(serializer)
+    }
+}
+
+/// A map's entries in the order in which they are written.
+struct Sorted<T>(Vec<T>);
+
+impl<'a, K: Serialize, V: Serialize> Serialize for Sorted<(&'a K, &'a V)> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{Findings, Flows, Slice};
 /// [`end_slice`](Self::end_slice) and [`save`](Self::save), once a slice, also when the device had no flow. Only what
 /// `save` returned lives on, so a detector behaves the same in one long run, in nightly runs and in resumed ones.
 pub trait Detector: Sized + 'static {
-    /// What the hospital may set, read from a JSON object that passed the manifest's schema, defaults filled in.
-    type Parameters: DeserializeOwned;
+    /// What the hospital may set, read from a JSON object that passed the manifest's schema, defaults filled in. It is
+    /// read once an instance, and each session has a copy.
+    type Parameters: DeserializeOwned + Clone + 'static;
 
     /// What is remembered between slices, up to 64 KiB. It is stored by field order, without names: a changed field
     /// asks for a new `state_version` in the manifest, and serde's `skip_serializing_if`, `flatten` and `untagged` do not

@@ -14,7 +14,7 @@
 //!     sent: u64,
 //! }
 //!
-//! #[derive(Deserialize)]
+//! #[derive(Clone, Deserialize)]
 //! struct Parameters {
 //!     times: f64,
 //! }

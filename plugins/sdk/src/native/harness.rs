@@ -216,7 +216,7 @@ mod tests {
         slices: u64,
     }
 
-    #[derive(serde::Deserialize)]
+    #[derive(Clone, serde::Deserialize)]
     struct Parameters {
         breach: String,
     }

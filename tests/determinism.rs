@@ -42,6 +42,14 @@ fn threads() {
 }
 
 #[test]
+fn little_address_space() {
+    let demo = Demo::new();
+    // KiB: less than the pool of instances would take, and enough for two of them.
+    demo.scratch.done("ulimit -v 30000000; wardflow -q -C hospital analyze --threads 2");
+    check(&demo, "little address space");
+}
+
+#[test]
 fn nightly_runs() {
     let demo = Demo::new();
     for day in 3..=8 {

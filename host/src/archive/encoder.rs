@@ -55,18 +55,18 @@ pub(super) struct Staged {
 #[derive(Debug)]
 struct StagedFile {
     path: PathBuf,
-    file: String,
+    date: Date,
+    number: usize,
     rows: u64,
     bytes: u64,
 }
 
 impl Encoder {
-    pub(super) fn start(archive: &Archive, source: &str) -> Result<Self> {
+    pub(super) fn start(archive: &Archive) -> Result<Self> {
         let directory = archive.scratch()?;
         let (row_groups, received) = sync_channel(1);
         let files = Files {
             directory: directory.path().to_owned(),
-            source: source.to_owned(),
             open: BTreeMap::new(),
             next_number: BTreeMap::new(),
             used: 0,
@@ -98,12 +98,13 @@ impl Encoder {
 }
 
 impl Staged {
-    /// Makes the files visible.
-    pub(super) async fn publish(self) -> Result<Written> {
+    /// Makes the files visible, under names that begin with `source`.
+    pub(super) async fn publish(self, source: &str) -> Result<Written> {
         let mut written = Written::default();
         for staged in self.files {
-            self.archive.publish(&staged.path, &staged.file).await?;
-            written.files.push(staged.file);
+            let file = format!("date={}/{source}-{}.parquet", staged.date, staged.number);
+            self.archive.publish(&staged.path, &file).await?;
+            written.files.push(file);
             written.rows += staged.rows;
             written.bytes += staged.bytes;
         }
@@ -119,7 +120,6 @@ fn stopped() -> Error {
 /// The files in the making.
 struct Files {
     directory: PathBuf,
-    source: String,
     open: BTreeMap<Date, OpenFile>,
     next_number: BTreeMap<Date, usize>,
     used: u64,
@@ -129,7 +129,8 @@ struct Files {
 struct OpenFile {
     writer: ArrowWriter<File>,
     path: PathBuf,
-    file: String,
+    date: Date,
+    number: usize,
     hours: Hours,
     rows: u64,
     last_used: u64,
@@ -153,10 +154,8 @@ impl Files {
                 self.close_least_used()?;
             }
             let number = self.next_number.entry(date).or_default();
-            let file = format!("date={date}/{}-{number}.parquet", self.source);
-            let path = self.directory.join(format!("{date}-{number}"));
+            self.open.insert(date, OpenFile::create(&self.directory, date, *number)?);
             *number += 1;
-            self.open.insert(date, OpenFile::create(&path, file)?);
         }
         self.used += 1;
         if let Some(open) = self.open.get_mut(&date) {
@@ -176,12 +175,13 @@ impl Files {
 }
 
 impl OpenFile {
-    fn create(path: &Path, file: String) -> Result<Self> {
+    fn create(directory: &Path, date: Date, number: usize) -> Result<Self> {
+        let path = directory.join(format!("{date}-{number}"));
         let create = || -> Result<_, parquet::errors::ParquetError> {
-            ArrowWriter::try_new(File::create(path)?, flow::schema(), Some(layout::properties()?))
+            ArrowWriter::try_new(File::create(&path)?, flow::schema(), Some(layout::properties()?))
         };
         let writer = create().context(|| format!("creating {}", path.display()))?;
-        Ok(Self { writer, path: path.to_owned(), file, hours: Hours::default(), rows: 0, last_used: 0 })
+        Ok(Self { writer, path, date, number, hours: Hours::default(), rows: 0, last_used: 0 })
     }
 
     fn write(&mut self, buffer: RowBuffer) -> Result<(), parquet::errors::ParquetError> {
@@ -203,6 +203,6 @@ impl OpenFile {
             Ok(file.metadata()?.len())
         };
         let bytes = close().context(|| format!("writing {}", path.display()))?;
-        Ok(StagedFile { path, file: self.file, rows: self.rows, bytes })
+        Ok(StagedFile { path, date: self.date, number: self.number, rows: self.rows, bytes })
     }
 }

@@ -19,6 +19,7 @@ mod hours;
 mod ingest;
 mod input;
 mod inventory;
+mod known;
 mod layout;
 mod ledger;
 mod lines;

@@ -9,13 +9,19 @@ use std::{
 };
 
 use jiff::civil::Date;
-use parquet::{arrow::ArrowWriter, file::metadata::KeyValue};
+use parquet::{
+    arrow::{
+        ArrowWriter,
+        arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves},
+    },
+    file::{metadata::KeyValue, writer::SerializedFileWriter},
+};
 use tempfile::TempDir;
 
 use super::{
     buffer::RowBuffer,
     hours::{self, HOURS_KEY, Hours},
-    layout,
+    layout::{self, PAGE_ROWS},
     location::Archive,
     writer::Written,
 };
@@ -127,7 +133,8 @@ struct Files {
 }
 
 struct OpenFile {
-    writer: ArrowWriter<File>,
+    writer: SerializedFileWriter<File>,
+    row_groups: ArrowRowGroupWriterFactory,
     path: PathBuf,
     date: Date,
     number: usize,
@@ -178,17 +185,32 @@ impl OpenFile {
     fn create(directory: &Path, date: Date, number: usize) -> Result<Self> {
         let path = directory.join(format!("{date}-{number}"));
         let create = || -> Result<_, parquet::errors::ParquetError> {
-            ArrowWriter::try_new(File::create(&path)?, flow::schema(), Some(layout::properties()?))
+            ArrowWriter::try_new(File::create(&path)?, flow::schema(), Some(layout::properties()?))?
+                .into_serialized_writer()
         };
-        let writer = create().context(|| format!("creating {}", path.display()))?;
-        Ok(Self { writer, path, date, number, hours: Hours::default(), rows: 0, last_used: 0 })
+        let (writer, row_groups) = create().context(|| format!("creating {}", path.display()))?;
+        Ok(Self { writer, row_groups, path, date, number, hours: Hours::default(), rows: 0, last_used: 0 })
     }
 
+    /// Writes a row group column by column and page by page: what is put in order stays in the cache until it is encoded.
     fn write(&mut self, buffer: RowBuffer) -> Result<(), parquet::errors::ParquetError> {
         self.hours.merge(buffer.hours());
         self.rows += buffer.rows() as u64;
-        self.writer.write(&buffer.into_batch()?)?;
-        self.writer.flush()
+        let (order, columns) = buffer.into_columns();
+        let encoders = self.row_groups.create_column_writers(self.writer.flushed_row_groups().len())?;
+        let mut row_group = self.writer.next_row_group()?;
+        for ((field, column), mut encoder) in flow::schema().fields().iter().zip(columns).zip(encoders) {
+            for start in (0..order.len()).step_by(PAGE_ROWS) {
+                let rows = order.slice(start, PAGE_ROWS.min(order.len() - start));
+                for leaf in compute_leaves(field, &column.take(&rows)?)? {
+                    encoder.write(&leaf)?;
+                }
+            }
+            let mut chunk = encoder.close()?;
+            chunk.close_mut().bloom_filter = column.distinct().map(layout::bloom_filter).transpose()?;
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close().map(drop)
     }
 
     fn close(mut self) -> Result<StagedFile> {

@@ -11,6 +11,7 @@
 //! neither devices nor detectors nor SQL, and reads no flows back: DataFusion does.
 
 mod buffer;
+mod column;
 mod digest;
 mod encoder;
 mod files;

@@ -6,10 +6,8 @@
 use std::mem;
 
 use arrow::{
-    array::{ArrayBuilder, ArrayRef, PrimitiveBuilder, StringViewBuilder, UInt32Array, new_null_array},
-    compute::take,
+    array::{ArrayBuilder, PrimitiveArray, PrimitiveBuilder, StringViewArray, StringViewBuilder},
     datatypes::{ArrowPrimitiveType, DataType},
-    error::ArrowError,
 };
 
 /// Numbers.
@@ -42,17 +40,13 @@ impl<T: ArrowPrimitiveType> Options<T> {
         }
     }
 
-    /// Whether it has no value.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.builder.values_slice().is_empty()
     }
 
-    /// The values of the rows that are named.
-    pub(super) fn ordered(mut self, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
-        if self.is_empty() {
-            return Ok(new_null_array(&T::DATA_TYPE, order.len()));
-        }
-        take(&self.builder.finish(), order, None)
+    /// The values by row; if there is none, their type.
+    pub(super) fn finish(mut self) -> Result<PrimitiveArray<T>, DataType> {
+        if self.is_empty() { Err(T::DATA_TYPE) } else { Ok(self.builder.finish()) }
     }
 }
 
@@ -80,12 +74,9 @@ impl Ids {
         }
     }
 
-    /// The values of the rows that are named.
-    pub(super) fn ordered(mut self, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
-        if self.builder.is_empty() {
-            return Ok(new_null_array(&DataType::Utf8View, order.len()));
-        }
-        take(&self.builder.finish(), order, None)
+    /// The values by row; if there is none, their type.
+    pub(super) fn finish(mut self) -> Result<StringViewArray, DataType> {
+        if self.builder.is_empty() { Err(DataType::Utf8View) } else { Ok(self.builder.finish()) }
     }
 }
 
@@ -97,6 +88,7 @@ mod tests {
     };
 
     use super::{Ids, Options};
+    use crate::archive::column::Column;
 
     #[test]
     fn rows_keep_their_places_whenever_values_come() {
@@ -108,10 +100,10 @@ mod tests {
                 ids.push(number.map(|number| ["C0", "C1", "C2"][usize::from(number)]));
             }
             assert_eq!(numbers.is_empty(), rows == [None; 3]);
-            let numbers = numbers.ordered(&order).unwrap();
+            let numbers = Column::of_optional(numbers.finish()).take(&order).unwrap();
             let expected = [rows[2], rows[0], rows[1]];
             assert_eq!(numbers.as_primitive::<UInt16Type>().iter().collect::<Vec<_>>(), expected);
-            let ids = ids.ordered(&order).unwrap();
+            let ids = Column::of_optional(ids.finish()).take(&order).unwrap();
             let seen: Vec<_> = ids.as_string_view().iter().map(|id| id.map(|id| id[1..].parse().unwrap())).collect();
             assert_eq!((seen.as_slice(), ids.len()), (&expected[..], 3));
         }

@@ -11,13 +11,17 @@ use foldhash::fast::RandomState;
 use super::{
     column::Column,
     hours::Hours,
-    layout::{self, InternalEnd},
+    layout::{self, InternalEnd, ROW_GROUP_ROWS},
     options::{Ids, Options},
     record::{FlowRecord, ip_number, number_ip},
 };
 
 /// Bytes that a row takes apart from its ids: some 130, and what growing vectors keep in reserve.
 const ROW_BYTES: usize = 192;
+
+/// Rows from which on a buffer is taken for one that gets full, and so gets its memory at once: to grow is to copy, into
+/// memory that no one has touched yet. Few of the buffers of many days have as many.
+const LARGE: usize = ROW_GROUP_ROWS / 8;
 
 /// Columns in the making. Addresses and repeated text are numbered, and written out once a row group.
 #[derive(Debug, Default)]
@@ -71,6 +75,9 @@ impl RowBuffer {
 
     /// Adds a flow. `scratch` is overwritten.
     pub(super) fn push(&mut self, flow: &FlowRecord<'_>, internal: InternalEnd, scratch: &mut Vec<u8>) {
+        if self.rows() == LARGE {
+            self.reserve(ROW_GROUP_ROWS - LARGE);
+        }
         self.hours.add(flow, flow.digest(scratch));
         self.start_time.push(flow.start_time);
         self.end_time.push(flow.end_time);
@@ -103,6 +110,30 @@ impl RowBuffer {
             column.push(id);
             self.id_bytes += id.map_or(0, str::len);
         }
+    }
+
+    fn reserve(&mut self, rows: usize) {
+        self.start_time.reserve_exact(rows);
+        self.end_time.reserve_exact(rows);
+        self.src_ip.reserve_exact(rows);
+        self.dst_ip.reserve_exact(rows);
+        self.internal.reserve_exact(rows);
+        self.src_port.reserve_exact(rows);
+        self.dst_port.reserve_exact(rows);
+        self.protocol.reserve_exact(rows);
+        for column in [&mut self.src_bytes, &mut self.dst_bytes, &mut self.src_packets, &mut self.dst_packets] {
+            column.reserve(rows);
+        }
+        for column in [&mut self.service, &mut self.conn_state, &mut self.dst_name, &mut self.sensor] {
+            column.reserve(rows);
+        }
+        for column in [&mut self.src_mac, &mut self.dst_mac, &mut self.sampling_interval] {
+            column.reserve(rows);
+        }
+        for column in [&mut self.tcp_flags, &mut self.vlan] {
+            column.reserve(rows);
+        }
+        self.observed_sides.reserve(rows);
     }
 
     /// The rows in the order of [`layout`], and the columns of [`flow::schema`](crate::flow::schema).

@@ -6,7 +6,7 @@
 //! `src_ip` or on `dst_ip` then meets narrow page ranges, and where it cannot (the responder of an internal flow) a bloom
 //! filter.
 
-use arrow::array::StringViewArray;
+use arrow::array::{Array, StringViewArray};
 use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
     bloom_filter::Sbbf,
@@ -99,7 +99,7 @@ pub(super) fn properties() -> Result<WriterProperties> {
 /// every row.
 pub(super) fn bloom_filter(distinct: &StringViewArray) -> Result<Sbbf> {
     const FALSE_POSITIVES: f64 = 0.01;
-    let mut filter = Sbbf::new_with_ndv_fpp(ROW_GROUP_ROWS as u64, FALSE_POSITIVES)?;
+    let mut filter = Sbbf::new_with_ndv_fpp(distinct.len().max(1) as u64, FALSE_POSITIVES)?;
     distinct.iter().flatten().for_each(|value| filter.insert(value));
     filter.fold_to_target_fpp(FALSE_POSITIVES);
     Ok(filter)
@@ -107,7 +107,20 @@ pub(super) fn bloom_filter(distinct: &StringViewArray) -> Result<Sbbf> {
 
 #[cfg(test)]
 mod tests {
-    use super::order;
+    use arrow::array::StringViewArray;
+
+    use super::{bloom_filter, order};
+
+    #[test]
+    fn a_filter_knows_its_values_and_few_others() {
+        for size in [0_u32, 1, 300, 20_000] {
+            let ip = |number: u32| std::net::Ipv4Addr::from(number).to_string();
+            let filter = bloom_filter(&StringViewArray::from_iter_values((0..size).map(ip))).unwrap();
+            let known = |from: u32, to: u32| (from..to).filter(|number| filter.check(ip(*number).as_str())).count();
+            assert_eq!(known(0, size), size as usize);
+            assert!(known(1 << 20, (1 << 20) + 10_000) < 300, "{size}");
+        }
+    }
 
     #[test]
     fn orders_by_group_then_time_then_arrival() {

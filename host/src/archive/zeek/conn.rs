@@ -174,13 +174,14 @@ impl<R: Read> ConnLog<R> {
         }
     }
 
-    #[inline]
+    // Left to itself the compiler calls these for each field, with results that go through memory.
+    #[inline(always)]
     fn required<T>(&self, field: usize, parse: impl Fn(&[u8]) -> Option<T>, rule: &str) -> Result<T, String> {
         let value = self.optional(field, parse, rule)?;
         value.ok_or_else(|| unset(field, rule))
     }
 
-    #[inline]
+    #[inline(always)]
     fn optional<T>(&self, field: usize, parse: impl Fn(&[u8]) -> Option<T>, rule: &str) -> Result<Option<T>, String> {
         let Some(text) = self.log.get(field) else {
             return Ok(None);
@@ -191,6 +192,7 @@ impl<R: Read> ConnLog<R> {
         }
     }
 
+    #[inline(always)]
     fn text(&self, field: usize) -> Result<Option<&str>, String> {
         let text = self.log.get(field);
         text.map(|text| std::str::from_utf8(text).map_err(|_| wrong(field, text, "text in UTF-8"))).transpose()

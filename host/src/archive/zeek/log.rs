@@ -87,6 +87,7 @@ impl<R: Read, const N: usize> Log<R, N> {
     }
 
     /// A field of the record; none if it is absent, unset or empty.
+    #[inline]
     pub(super) fn get(&self, field: usize) -> Option<&[u8]> {
         self.slots.get(self.lines.text(), field)
     }

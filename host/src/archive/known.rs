@@ -103,13 +103,14 @@ impl KnownSources {
     /// Reads as much of a content as it takes to recognise it. One that breaks off counts as far as it can be read.
     pub(super) fn recognise(&self, mut content: impl Read) -> Recognised {
         let mut head = Vec::new();
-        // What could be read before an error stays, and whoever reads the content for its lines meets the error again.
-        let _ = content.by_ref().take(HEAD as u64).read_to_end(&mut head);
+        // A decoder that has found its input broken may go on with anything.
+        let is_readable = content.by_ref().take(HEAD as u64).read_to_end(&mut head).is_ok();
+        let rest = if is_readable { u64::MAX } else { 0 };
         let mut by_length: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
         for (bytes, digest) in self.with_head(&head) {
             by_length.entry(*bytes).or_default().push(digest);
         }
-        if by_length.is_empty() { Recognised::default() } else { compare(head.chain(content), &by_length) }
+        if by_length.is_empty() { Recognised::default() } else { compare(head.chain(content.take(rest)), &by_length) }
     }
 
     /// The sources that a content may be or go on from, by its first bytes.

@@ -408,27 +408,28 @@ async fn standard_input_may_be_compressed_and_break_off() {
 #[tokio::test]
 async fn a_damaged_log_is_recognised_too() {
     let (directory, archive) = empty_archive();
-    let path = directory.path().join("conn.log.gz");
-    let records = (0..60_000).map(|row| {
-        format!(
-            "{}.5\tC{:x}\t10.0.0.{}\t{}\t203.0.113.9\t443\ttcp\t1.25\tS\n",
-            1_714_521_600 + row,
-            row * 7_919,
-            row % 250,
-            row % 60_000
-        )
-    });
-    let content: String = CONN.lines().take(3).map(|line| format!("{line}\n")).chain(records).collect();
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut gzip, content.as_bytes()).unwrap();
-    let mut packed = gzip.finish().unwrap();
-    let middle = packed.len() / 2;
-    packed[middle..middle + 64].fill(0x55);
-    fs::write(&path, packed).unwrap();
-    let added = ingest(&archive, &path).await;
-    assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-    assert!((1..60_000).contains(&added.flows) && added.rejects > 0, "{added:?}");
-    let again = ingest(&archive, &path).await;
-    assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
-    assert_eq!((again.flows, again.digest), (added.flows, added.digest));
+    for (lines, is_torn) in [(60_000, false), (59_000, true), (1_500, false), (1_400, true)] {
+        let path = directory.path().join(format!("conn.{lines}.log.gz"));
+        let mut content: String = CONN.lines().take(3).map(|line| format!("{line}\n")).collect();
+        for line in 0..lines {
+            let (time, uid) = (1_714_521_600 + line, line * lines);
+            content += &format!("{time}.5\tC{uid:x}\t10.0.0.{}\t9\t203.0.113.9\t443\ttcp\t1.25\tS\n", uid % 250);
+        }
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, content.as_bytes()).unwrap();
+        let mut packed = gzip.finish().unwrap();
+        let middle = packed.len() / 2;
+        if is_torn {
+            packed.truncate(middle)
+        } else {
+            packed[middle..middle + 64].fill(0x55)
+        }
+        fs::write(&path, packed).unwrap();
+        let added = ingest(&archive, &path).await;
+        assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
+        assert!((1..lines as u64).contains(&added.flows) && added.rejects > 0, "{added:?}");
+        let again = ingest(&archive, &path).await;
+        assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
+        assert_eq!((again.flows, again.digest), (added.flows, added.digest));
+    }
 }

@@ -3,26 +3,25 @@
 use std::{borrow::Borrow, collections::HashMap, fmt::Write as _, hash::Hash};
 
 use arrow::{
-    array::{
-        Array, ArrayRef, PrimitiveArray, RecordBatch, StringViewArray, TimestampMicrosecondArray, UInt32Array,
-        new_null_array,
-    },
-    compute::take,
-    datatypes::{ArrowPrimitiveType, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
-    error::ArrowError,
+    array::{StringViewArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array},
+    datatypes::{UInt8Type, UInt16Type, UInt32Type, UInt64Type},
 };
 use foldhash::fast::RandomState;
 
 use super::{
+    column::Column,
     hours::Hours,
-    layout::{self, InternalEnd},
+    layout::{self, InternalEnd, ROW_GROUP_ROWS},
     options::{Ids, Options},
     record::{FlowRecord, ip_number, number_ip},
 };
-use crate::flow;
 
 /// Bytes that a row takes apart from its ids: some 130, and what growing vectors keep in reserve.
 const ROW_BYTES: usize = 192;
+
+/// Rows from which on a buffer is taken for one that gets full, and so gets its memory at once: to grow is to copy, into
+/// memory that no one has touched yet. Few of the buffers of many days have as many.
+const LARGE: usize = ROW_GROUP_ROWS / 8;
 
 /// Columns in the making. Addresses and repeated text are numbered, and written out once a row group.
 #[derive(Debug, Default)]
@@ -76,6 +75,9 @@ impl RowBuffer {
 
     /// Adds a flow. `scratch` is overwritten.
     pub(super) fn push(&mut self, flow: &FlowRecord<'_>, internal: InternalEnd, scratch: &mut Vec<u8>) {
+        if self.rows() == LARGE {
+            self.reserve(ROW_GROUP_ROWS - LARGE);
+        }
         self.hours.add(flow, flow.digest(scratch));
         self.start_time.push(flow.start_time);
         self.end_time.push(flow.end_time);
@@ -110,53 +112,64 @@ impl RowBuffer {
         }
     }
 
-    /// The flows in the order of [`layout`], with the columns of [`flow::schema`].
-    pub(super) fn into_batch(self) -> Result<RecordBatch, ArrowError> {
+    fn reserve(&mut self, rows: usize) {
+        self.start_time.reserve_exact(rows);
+        self.end_time.reserve_exact(rows);
+        self.src_ip.reserve_exact(rows);
+        self.dst_ip.reserve_exact(rows);
+        self.internal.reserve_exact(rows);
+        self.src_port.reserve_exact(rows);
+        self.dst_port.reserve_exact(rows);
+        self.protocol.reserve_exact(rows);
+        for column in [&mut self.src_bytes, &mut self.dst_bytes, &mut self.src_packets, &mut self.dst_packets] {
+            column.reserve(rows);
+        }
+        for column in [&mut self.service, &mut self.conn_state, &mut self.dst_name, &mut self.sensor] {
+            column.reserve(rows);
+        }
+        for column in [&mut self.src_mac, &mut self.dst_mac, &mut self.sampling_interval] {
+            column.reserve(rows);
+        }
+        for column in [&mut self.tcp_flags, &mut self.vlan] {
+            column.reserve(rows);
+        }
+        self.observed_sides.reserve(rows);
+    }
+
+    /// The rows in the order of [`layout`], and the columns of [`flow::schema`](crate::flow::schema).
+    pub(super) fn into_columns(self) -> (UInt32Array, Vec<Column>) {
         let ips: Vec<String> = self.ips.values.iter().map(|&number| number_ip(number).to_string()).collect();
-        let macs = StringViewArray::from_iter_values(self.macs.values.iter().map(mac_text));
-        let texts = StringViewArray::from_iter_values(self.texts.values.iter());
         let order = UInt32Array::from(self.order(&ips));
         let ips = StringViewArray::from_iter_values(ips);
-
-        let time = |values: Vec<i64>| -> Result<ArrayRef, ArrowError> {
-            let times = TimestampMicrosecondArray::from(values).with_timezone("UTC");
-            take(&times, &order, None)
-        };
-        let numbers = |numbers: Options<UInt32Type>, values: &StringViewArray| {
-            if numbers.is_empty() {
-                return Ok(new_null_array(values.data_type(), order.len()));
-            }
-            take(values, &numbers.ordered(&order)?, None)
-        };
-        let ip = |numbers: Vec<u32>| -> Result<ArrayRef, ArrowError> {
-            take(&ips, &take(&UInt32Array::from(numbers), &order, None)?, None)
-        };
+        let macs = StringViewArray::from_iter_values(self.macs.values.iter().map(mac_text));
+        let texts = StringViewArray::from_iter_values(self.texts.values.iter());
+        let time = |times: Vec<i64>| Column::of(TimestampMicrosecondArray::from(times).with_timezone("UTC"));
         let columns = vec![
-            time(self.start_time)?,
-            time(self.end_time)?,
-            ip(self.src_ip)?,
-            ip(self.dst_ip)?,
-            values::<UInt16Type>(self.src_port, &order)?,
-            values::<UInt16Type>(self.dst_port, &order)?,
-            values::<UInt8Type>(self.protocol, &order)?,
-            numbers(self.service, &texts)?,
-            self.src_bytes.ordered(&order)?,
-            self.dst_bytes.ordered(&order)?,
-            self.src_packets.ordered(&order)?,
-            self.dst_packets.ordered(&order)?,
-            numbers(self.conn_state, &texts)?,
-            self.tcp_flags.ordered(&order)?,
-            numbers(self.src_mac, &macs)?,
-            numbers(self.dst_mac, &macs)?,
-            self.vlan.ordered(&order)?,
-            self.flow_uid.ordered(&order)?,
-            self.community_id.ordered(&order)?,
-            numbers(self.dst_name, &texts)?,
-            numbers(self.sensor, &texts)?,
-            self.sampling_interval.ordered(&order)?,
-            self.observed_sides.ordered(&order)?,
+            time(self.start_time),
+            time(self.end_time),
+            Column::of_addresses(self.src_ip.into(), &ips),
+            Column::of_addresses(self.dst_ip.into(), &ips),
+            Column::of(UInt16Array::from(self.src_port)),
+            Column::of(UInt16Array::from(self.dst_port)),
+            Column::of(UInt8Array::from(self.protocol)),
+            Column::of_numbered(self.service.finish(), &texts),
+            Column::of_optional(self.src_bytes.finish()),
+            Column::of_optional(self.dst_bytes.finish()),
+            Column::of_optional(self.src_packets.finish()),
+            Column::of_optional(self.dst_packets.finish()),
+            Column::of_numbered(self.conn_state.finish(), &texts),
+            Column::of_optional(self.tcp_flags.finish()),
+            Column::of_numbered(self.src_mac.finish(), &macs),
+            Column::of_numbered(self.dst_mac.finish(), &macs),
+            Column::of_optional(self.vlan.finish()),
+            Column::of_optional(self.flow_uid.finish()),
+            Column::of_optional(self.community_id.finish()),
+            Column::of_numbered(self.dst_name.finish(), &texts),
+            Column::of_numbered(self.sensor.finish(), &texts),
+            Column::of_optional(self.sampling_interval.finish()),
+            Column::of_optional(self.observed_sides.finish()),
         ];
-        RecordBatch::try_new(flow::schema(), columns)
+        (order, columns)
     }
 
     fn order(&self, ips: &[String]) -> Vec<u32> {
@@ -206,13 +219,6 @@ impl<K: Clone + Eq + Hash> Numbers<K> {
         self.numbers.insert(value, number);
         number
     }
-}
-
-fn values<T: ArrowPrimitiveType>(values: Vec<T::Native>, order: &UInt32Array) -> Result<ArrayRef, ArrowError>
-where
-    PrimitiveArray<T>: From<Vec<T::Native>>,
-{
-    take(&PrimitiveArray::<T>::from(values), order, None)
 }
 
 fn mac_text(mac: &[u8; 6]) -> String {

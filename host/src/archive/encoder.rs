@@ -9,13 +9,19 @@ use std::{
 };
 
 use jiff::civil::Date;
-use parquet::{arrow::ArrowWriter, file::metadata::KeyValue};
+use parquet::{
+    arrow::{
+        ArrowWriter,
+        arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves},
+    },
+    file::{metadata::KeyValue, writer::SerializedFileWriter},
+};
 use tempfile::TempDir;
 
 use super::{
     buffer::RowBuffer,
     hours::{self, HOURS_KEY, Hours},
-    layout,
+    layout::{self, PAGE_ROWS},
     location::Archive,
     writer::Written,
 };
@@ -55,18 +61,18 @@ pub(super) struct Staged {
 #[derive(Debug)]
 struct StagedFile {
     path: PathBuf,
-    file: String,
+    date: Date,
+    number: usize,
     rows: u64,
     bytes: u64,
 }
 
 impl Encoder {
-    pub(super) fn start(archive: &Archive, source: &str) -> Result<Self> {
+    pub(super) fn start(archive: &Archive) -> Result<Self> {
         let directory = archive.scratch()?;
         let (row_groups, received) = sync_channel(1);
         let files = Files {
             directory: directory.path().to_owned(),
-            source: source.to_owned(),
             open: BTreeMap::new(),
             next_number: BTreeMap::new(),
             used: 0,
@@ -98,12 +104,13 @@ impl Encoder {
 }
 
 impl Staged {
-    /// Makes the files visible.
-    pub(super) async fn publish(self) -> Result<Written> {
+    /// Makes the files visible, under names that begin with `source`.
+    pub(super) async fn publish(self, source: &str) -> Result<Written> {
         let mut written = Written::default();
         for staged in self.files {
-            self.archive.publish(&staged.path, &staged.file).await?;
-            written.files.push(staged.file);
+            let file = format!("date={}/{source}-{}.parquet", staged.date, staged.number);
+            self.archive.publish(&staged.path, &file).await?;
+            written.files.push(file);
             written.rows += staged.rows;
             written.bytes += staged.bytes;
         }
@@ -119,7 +126,6 @@ fn stopped() -> Error {
 /// The files in the making.
 struct Files {
     directory: PathBuf,
-    source: String,
     open: BTreeMap<Date, OpenFile>,
     next_number: BTreeMap<Date, usize>,
     used: u64,
@@ -127,9 +133,11 @@ struct Files {
 }
 
 struct OpenFile {
-    writer: ArrowWriter<File>,
+    writer: SerializedFileWriter<File>,
+    row_groups: ArrowRowGroupWriterFactory,
     path: PathBuf,
-    file: String,
+    date: Date,
+    number: usize,
     hours: Hours,
     rows: u64,
     last_used: u64,
@@ -153,10 +161,8 @@ impl Files {
                 self.close_least_used()?;
             }
             let number = self.next_number.entry(date).or_default();
-            let file = format!("date={date}/{}-{number}.parquet", self.source);
-            let path = self.directory.join(format!("{date}-{number}"));
+            self.open.insert(date, OpenFile::create(&self.directory, date, *number)?);
             *number += 1;
-            self.open.insert(date, OpenFile::create(&path, file)?);
         }
         self.used += 1;
         if let Some(open) = self.open.get_mut(&date) {
@@ -176,19 +182,35 @@ impl Files {
 }
 
 impl OpenFile {
-    fn create(path: &Path, file: String) -> Result<Self> {
+    fn create(directory: &Path, date: Date, number: usize) -> Result<Self> {
+        let path = directory.join(format!("{date}-{number}"));
         let create = || -> Result<_, parquet::errors::ParquetError> {
-            ArrowWriter::try_new(File::create(path)?, flow::schema(), Some(layout::properties()?))
+            ArrowWriter::try_new(File::create(&path)?, flow::schema(), Some(layout::properties()?))?
+                .into_serialized_writer()
         };
-        let writer = create().context(|| format!("creating {}", path.display()))?;
-        Ok(Self { writer, path: path.to_owned(), file, hours: Hours::default(), rows: 0, last_used: 0 })
+        let (writer, row_groups) = create().context(|| format!("creating {}", path.display()))?;
+        Ok(Self { writer, row_groups, path, date, number, hours: Hours::default(), rows: 0, last_used: 0 })
     }
 
+    /// Writes a row group column by column and page by page: what is put in order stays in the cache until it is encoded.
     fn write(&mut self, buffer: RowBuffer) -> Result<(), parquet::errors::ParquetError> {
         self.hours.merge(buffer.hours());
         self.rows += buffer.rows() as u64;
-        self.writer.write(&buffer.into_batch()?)?;
-        self.writer.flush()
+        let (order, columns) = buffer.into_columns();
+        let encoders = self.row_groups.create_column_writers(self.writer.flushed_row_groups().len())?;
+        let mut row_group = self.writer.next_row_group()?;
+        for ((field, column), mut encoder) in flow::schema().fields().iter().zip(columns).zip(encoders) {
+            for start in (0..order.len()).step_by(PAGE_ROWS) {
+                let rows = order.slice(start, PAGE_ROWS.min(order.len() - start));
+                for leaf in compute_leaves(field, &column.take(&rows)?)? {
+                    encoder.write(&leaf)?;
+                }
+            }
+            let mut chunk = encoder.close()?;
+            chunk.close_mut().bloom_filter = column.distinct().map(layout::bloom_filter).transpose()?;
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close().map(drop)
     }
 
     fn close(mut self) -> Result<StagedFile> {
@@ -203,6 +225,6 @@ impl OpenFile {
             Ok(file.metadata()?.len())
         };
         let bytes = close().context(|| format!("writing {}", path.display()))?;
-        Ok(StagedFile { path, file: self.file, rows: self.rows, bytes })
+        Ok(StagedFile { path, date: self.date, number: self.number, rows: self.rows, bytes })
     }
 }

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt, io::Read, sync::Arc};
 use object_store::path::Path as StorePath;
 
 use super::{
-    input::{self, Beginning, Identity},
+    input::InputFile,
+    known::{Beginning, KnownSources, Recognised},
     ledger::SourceEntry,
     location::Archive,
     lock::ArchiveLock,
@@ -61,7 +62,7 @@ pub struct IngestReport {
 pub struct SourceReport {
     /// Its path, or `-`.
     pub name: String,
-    /// BLAKE3 of its content, decompressed, in hex; empty if it could not be read.
+    /// BLAKE3 of its content, decompressed, in hex; empty if it is not in the archive.
     pub digest: String,
     /// Its lines that are no headers.
     pub lines: u64,
@@ -124,10 +125,9 @@ pub async fn ingest_zeek(
     };
     let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, spooled.as_deref())).collect();
     let left_over = archive.files_by_source().await?;
-    let mut known = BTreeMap::<u64, Vec<String>>::new();
-    for entry in archive.sources().await? {
-        known.entry(entry.bytes).or_default().push(entry.digest);
-    }
+    let mut known = KnownSources::default();
+    archive.sources().await?.iter().for_each(|entry| known.add(entry));
+    let mut known = Arc::new(known);
     let mut report = IngestReport::default();
     let count = sources.len();
     for (index, source) in sources.into_iter().enumerate() {
@@ -150,18 +150,23 @@ async fn add(
     mut progress: Progress,
     options: &IngestOptions,
     left_over: &BTreeMap<String, Vec<StorePath>>,
-    known: &mut BTreeMap<u64, Vec<String>>,
+    known: &mut Arc<KnownSources>,
     report: &mut SourceReport,
 ) -> Result<SourceStatus, Failure> {
     let archive = lock.archive();
     let path = source.path.map_err(Failure::Source)?;
-    let (read, lengths) = (path.clone(), std::mem::take(known));
-    let (identity, lengths) = blocking(move || (input::identify(&read, &lengths), lengths)).await?;
-    *known = lengths;
-    let Identity { digest, content, file, begins_with } =
-        identity.context(|| "it cannot be read".into()).map_err(Failure::Source)?;
-    report.digest.clone_from(&digest);
-    if let Some(entry) = archive.source(&digest).await? {
+    let opened = path.clone();
+    let knowledge = Arc::clone(known);
+    let look = move || -> std::io::Result<_> {
+        let file = InputFile::open(&opened)?;
+        let recognised = knowledge.recognise(file.read()?.content);
+        Ok((file, recognised))
+    };
+    let looked = blocking(look).await?.context(|| "it cannot be read".into());
+    let (file, Recognised { same, begins_with }) = looked.map_err(Failure::Source)?;
+    if let Some(digest) = &same
+        && let Some(entry) = archive.source(digest).await?
+    {
         if archive.holds(&entry).await {
             report.take_counts(&entry);
             return Ok(SourceStatus::AlreadyThere);
@@ -176,35 +181,40 @@ async fn add(
         skip = entry.lines.saturating_sub(u64::from(*is_cut));
         report.notes.push(format!("its first {skip} lines are there already, from {}", entry.name));
     }
-    let short = SourceEntry::short(&digest).to_owned();
     let ingested_at = jiff::Timestamp::now().as_microsecond();
     let scratch = archive.scratch()?;
-    progress.bytes = file;
+    progress.bytes = file.size();
     let reading = Reading {
         path,
-        bytes: file,
+        file,
         skip,
         sensor: options.sensor.clone(),
-        writer: ArchiveWriter::new(lock, &short, options.space.clone())?,
+        writer: ArchiveWriter::new(lock, options.space.clone())?,
         rejects: RejectsWriter::new(&scratch.path().join("rejects"), &source.name, ingested_at),
         progress,
         on_progress: options.progress.clone(),
     };
     let outcome = blocking(|| reading.run()).await??;
-    let Outcome { staged, rejects, counts } = outcome;
+    let Outcome { staged, rejects, content, counts } = outcome;
+    if same.as_ref() != Some(&content.digest) && archive.source(&content.digest).await?.is_some() {
+        let error = Error::failed("it was written over while it was read, with what is in the archive already");
+        return Err(Failure::Source(error.remedy("ingest it again when it is not being written")));
+    }
+    let short = SourceEntry::short(&content.digest);
     report.notes.extend(counts.notes);
     (report.lines, report.flows) = (counts.lines, counts.flows);
     (report.rejects, report.names_joined) = (counts.rejects, counts.names_joined);
-    let written = staged.publish().await?;
+    let written = staged.publish(short).await?;
     if let Some(rejects) = rejects {
         archive.publish(&rejects, &format!("{}/{short}.parquet", rejects::directory())).await?;
     }
-    clear(archive, left_over.get(&short), &written).await?;
-    known.entry(content).or_default().push(digest.clone());
+    clear(archive, left_over.get(short), &written).await?;
+    report.digest.clone_from(&content.digest);
     let entry = SourceEntry {
-        digest,
+        digest: content.digest,
         name: source.name,
-        bytes: content,
+        bytes: content.bytes,
+        head: Some(content.head),
         lines: report.lines,
         continues: begins_with.map(|beginning| beginning.digest),
         flows: report.flows,
@@ -215,6 +225,7 @@ async fn add(
         ingested_at,
     };
     archive.record_source(&entry).await?;
+    Arc::make_mut(known).add(&entry);
     Ok(SourceStatus::Added)
 }
 
@@ -235,6 +246,7 @@ async fn clear(archive: &Archive, left_over: Option<&Vec<StorePath>>, written: &
 
 impl SourceReport {
     fn take_counts(&mut self, entry: &SourceEntry) {
+        self.digest.clone_from(&entry.digest);
         (self.lines, self.flows) = (entry.lines, entry.flows);
         (self.rejects, self.names_joined) = (entry.rejects, entry.names_joined);
     }

@@ -1,9 +1,9 @@
 //! Opens what is to be ingested: plain, gzip or Zstandard, told apart by their first bytes.
 
 use std::{
-    collections::BTreeMap,
     fs::File,
     io::{self, BufRead, BufReader, Read},
+    os::unix::fs::FileExt,
     path::Path,
     sync::{
         Arc,
@@ -16,91 +16,84 @@ use flate2::bufread::MultiGzDecoder;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
+/// Bytes read of a file at a time. Less than what is asked for of a plain log, which then passes the buffer by.
+const CHUNK: usize = 64 << 10;
+
+/// A file as it was when it was opened: another file may take its name, and what is written to it from then on belongs to
+/// another source.
+#[derive(Debug)]
+pub(super) struct InputFile {
+    file: Arc<File>,
+    size: u64,
+}
+
 /// A file's content, decompressed, and how much of the file was read.
 pub(super) struct Input {
     pub(super) content: Box<dyn Read + Send>,
     pub(super) bytes_read: Arc<AtomicU64>,
 }
 
-/// Opens the first `size` bytes of a file: what is written to it from now on belongs to another source.
-pub(super) fn open(path: &Path, size: u64) -> io::Result<Input> {
-    let bytes_read = Arc::new(AtomicU64::new(0));
-    let counted = Counted { input: File::open(path)?.take(size), bytes: Arc::clone(&bytes_read) };
-    // Less than what is read at a time from a plain log, which then passes it by.
-    let mut buffered = BufReader::with_capacity(64 << 10, counted);
-    let start = buffered.fill_buf()?;
-    let content: Box<dyn Read + Send> = if start.starts_with(&GZIP) {
-        Box::new(MultiGzDecoder::new(buffered))
-    } else if start.starts_with(&ZSTD) {
-        Box::new(zstd::Decoder::with_buffer(buffered)?)
-    } else {
-        Box::new(buffered)
-    };
-    Ok(Input { content, bytes_read })
-}
-
-/// What a file is, before anything in it is understood.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// BLAKE3 of its content, decompressed, in hex: a log is the same log when it was compressed since.
-    pub(super) digest: String,
-    /// Bytes of its content.
-    pub(super) content: u64,
-    /// Bytes of the file.
-    pub(super) file: u64,
-    /// The longest source among those that are known with which the content begins.
-    pub(super) begins_with: Option<Beginning>,
-}
-
-/// A source with which a longer one begins.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Beginning {
-    pub(super) digest: String,
-    /// Whether its last line goes on in the longer one.
-    pub(super) is_cut: bool,
-}
-
-/// Reads a file to tell what it is. `known` has digests of contents by their length. A content that breaks off counts as
-/// far as it can be read.
-pub(super) fn identify(path: &Path, known: &BTreeMap<u64, Vec<String>>) -> io::Result<Identity> {
-    let file = std::fs::metadata(path)?.len();
-    let mut input = open(path, file)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut lengths = known.iter().peekable();
-    let mut begins_with: Option<Beginning> = None;
-    let mut last = b'\n';
-    let mut chunk = vec![0; 128 << 10];
-    loop {
-        let mut rest = match input.content.read(&mut chunk) {
-            Ok(0) | Err(_) => break,
-            Ok(read) => &chunk[..read],
-        };
-        while let Some(&next) = rest.first() {
-            if let Some((_, digests)) = lengths.next_if(|(length, _)| **length == hasher.count()) {
-                let digest = hasher.finalize().to_hex().to_string();
-                if digests.contains(&digest) {
-                    begins_with = Some(Beginning { digest, is_cut: last != b'\n' && !matches!(next, b'\n' | b'\r') });
-                }
-            }
-            let until = lengths.peek().map_or(u64::MAX, |(length, _)| **length - hasher.count());
-            let (now, later) = rest.split_at(rest.len().min(usize::try_from(until).unwrap_or(usize::MAX)));
-            hasher.update(now);
-            last = now.last().copied().unwrap_or(last);
-            rest = later;
-        }
+impl InputFile {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { file: Arc::new(file), size })
     }
-    Ok(Identity { digest: hasher.finalize().to_hex().to_string(), content: hasher.count(), file, begins_with })
+
+    /// Bytes of the file.
+    pub(super) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Its content from the beginning, the same however much is read of it at a time.
+    pub(super) fn read(&self) -> io::Result<Input> {
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let range = Range { file: Arc::clone(&self.file), end: self.size, next: Arc::clone(&bytes_read) };
+        let mut buffered = BufReader::with_capacity(CHUNK, range);
+        let start = buffered.fill_buf()?;
+        let content: Box<dyn Read + Send> = if start.starts_with(&GZIP) {
+            Box::new(InChunks::new(MultiGzDecoder::new(buffered)))
+        } else if start.starts_with(&ZSTD) {
+            Box::new(InChunks::new(zstd::Decoder::with_buffer(buffered)?))
+        } else {
+            Box::new(buffered)
+        };
+        Ok(Input { content, bytes_read })
+    }
 }
 
-struct Counted<R> {
-    input: R,
-    bytes: Arc<AtomicU64>,
+/// The bytes of a file up to `end`.
+struct Range {
+    file: Arc<File>,
+    end: u64,
+    next: Arc<AtomicU64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl Read for Range {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.input.read(buffer)?;
-        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        let next = self.next.load(Ordering::Relaxed);
+        let most = usize::try_from(self.end.saturating_sub(next)).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.file.read_at(&mut buffer[..most], next)?;
+        self.next.store(next + read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+/// Asks a decoder for chunks of one size: how much one gives before it finds its input broken depends on that.
+struct InChunks<R>(BufReader<R>);
+
+impl<R: Read> InChunks<R> {
+    fn new(decoder: R) -> Self {
+        Self(BufReader::with_capacity(CHUNK, decoder))
+    }
+}
+
+impl<R: Read> Read for InChunks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let chunk = self.0.fill_buf()?;
+        let read = chunk.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&chunk[..read]);
+        self.0.consume(read);
         Ok(read)
     }
 }
@@ -109,43 +102,7 @@ impl<R: Read> Read for Counted<R> {
 mod tests {
     use std::io::{Read, Write};
 
-    use std::{collections::BTreeMap, path::Path};
-
-    use super::{Beginning, Identity, identify, open};
-
-    fn told(path: &Path, known: &[&[u8]]) -> Identity {
-        let mut by_length = BTreeMap::<u64, Vec<String>>::new();
-        for content in known {
-            by_length.entry(content.len() as u64).or_default().push(blake3::hash(content).to_hex().to_string());
-        }
-        identify(path, &by_length).unwrap()
-    }
-
-    #[test]
-    fn a_content_that_goes_on_is_known() {
-        fn check(content: &[u8], known: &[&[u8]], expected: Option<(&[u8], bool)>) {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("conn.log");
-            std::fs::write(&path, content).unwrap();
-            let plain = told(&path, known);
-            let beginning = |(begins, is_cut): (&[u8], bool)| Beginning {
-                digest: blake3::hash(begins).to_hex().to_string(),
-                is_cut,
-            };
-            assert_eq!(plain.begins_with, expected.map(beginning));
-            assert_eq!((plain.content, plain.file), (content.len() as u64, content.len() as u64));
-            std::fs::write(&path, zstd::encode_all(content, 1).unwrap()).unwrap();
-            let packed = told(&path, known);
-            assert_eq!((packed.digest, packed.begins_with), (plain.digest, plain.begins_with));
-        }
-        check(b"a\nb\nc\n", &[], None);
-        check(b"a\nb\nc\n", &[b"a\n", b"a\nb\n", b"x\ny\n"], Some((b"a\nb\n", false)));
-        check(b"a\nb\nc\n", &[b"a\nb\nc\n"], None);
-        check(b"a\nbig\n", &[b"a\nb"], Some((b"a\nb", true)));
-        check(b"a\nb\nc\n", &[b"a\nb"], Some((b"a\nb", false)));
-        check(&[b'x'; 3 << 20], &[&[b'x'; 2 << 20]], Some((&[b'x'; 2 << 20], true)));
-        check(b"", &[b"a"], None);
-    }
+    use super::InputFile;
 
     #[test]
     fn tells_compression_by_content() {
@@ -162,12 +119,51 @@ mod tests {
         ] {
             let path = directory.path().join("conn.log");
             std::fs::write(&path, &bytes).unwrap();
-            let told = told(&path, &[]);
-            let mut input = open(&path, told.file).unwrap();
+            let file = InputFile::open(&path).unwrap();
             let mut text = String::new();
-            input.content.read_to_string(&mut text).unwrap();
-            assert_eq!((text.as_str(), told.file), (content, bytes.len() as u64));
-            assert_eq!(told.digest, blake3::hash(content.as_bytes()).to_hex().to_string());
+            file.read().unwrap().content.read_to_string(&mut text).unwrap();
+            assert_eq!((text.as_str(), file.size()), (content, bytes.len() as u64));
+        }
+    }
+
+    #[test]
+    fn is_what_it_was_when_it_was_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("conn.log");
+        std::fs::write(&path, "first").unwrap();
+        let file = InputFile::open(&path).unwrap();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b" and more").unwrap();
+        std::fs::rename(&path, directory.path().join("conn.1.log")).unwrap();
+        std::fs::write(&path, "second").unwrap();
+        for _ in 0..2 {
+            let mut text = String::new();
+            file.read().unwrap().content.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "first");
+        }
+    }
+
+    #[test]
+    fn breaks_off_at_one_place_however_it_is_read() {
+        let text: Vec<u8> =
+            (0..200_000_u32).flat_map(|line| format!("{:x}\n", line.wrapping_mul(0x9e37_79b9)).into_bytes()).collect();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(&text).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        for mut packed in [gzip.finish().unwrap(), zstd::encode_all(&text[..], 3).unwrap()] {
+            let middle = packed.len() / 2;
+            packed[middle..middle + 64].fill(0x55);
+            let path = directory.path().join("conn.log");
+            std::fs::write(&path, &packed).unwrap();
+            let lengths = [1, 1_000, 128 << 10, 1 << 20].map(|at_once| {
+                let mut content = InputFile::open(&path).unwrap().read().unwrap().content;
+                let mut buffer = vec![0; at_once];
+                let mut length = 0;
+                while let Ok(read @ 1..) = content.read(&mut buffer) {
+                    length += read;
+                }
+                length
+            });
+            assert!(lengths[0] > 0 && lengths.iter().all(|length| *length == lengths[0]), "{lengths:?}");
         }
     }
 }

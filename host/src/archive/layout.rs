@@ -6,11 +6,12 @@
 //! `src_ip` or on `dst_ip` then meets narrow page ranges, and where it cannot (the responder of an internal flow) a bloom
 //! filter.
 
+use arrow::array::{Array, StringViewArray};
 use parquet::{
     basic::{Compression, Encoding, ZstdLevel},
+    bloom_filter::Sbbf,
     errors::Result,
     file::properties::{EnabledStatistics, WriterProperties},
-    schema::types::ColumnPath,
 };
 
 use crate::zone::{AddressSpace, IpScope};
@@ -21,7 +22,7 @@ use crate::zone::{AddressSpace, IpScope};
 pub const ROW_GROUP_ROWS: usize = 262_144;
 
 /// Rows of a page: what a filter on one device reads at least.
-const PAGE_ROWS: usize = 8_192;
+pub(super) const PAGE_ROWS: usize = 8_192;
 
 /// Which end of a flow it is laid out by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,12 +81,6 @@ pub(super) fn properties() -> Result<WriterProperties> {
     for pruned in ["start_time", "end_time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol"] {
         builder = builder.set_column_statistics_enabled(pruned.into(), EnabledStatistics::Page);
     }
-    for address in ["src_ip", "dst_ip"] {
-        let column = || ColumnPath::from(address);
-        builder = builder
-            .set_column_bloom_filter_fpp(column(), 0.01)
-            .set_column_bloom_filter_max_ndv(column(), ROW_GROUP_ROWS as u64);
-    }
     for time in ["start_time", "end_time"] {
         builder = builder
             .set_column_dictionary_enabled(time.into(), false)
@@ -100,9 +95,32 @@ pub(super) fn properties() -> Result<WriterProperties> {
     Ok(builder.build())
 }
 
+/// A bloom filter of the values of a column of a row group, each of which is given once: the writer's own would look at
+/// every row.
+pub(super) fn bloom_filter(distinct: &StringViewArray) -> Result<Sbbf> {
+    const FALSE_POSITIVES: f64 = 0.01;
+    let mut filter = Sbbf::new_with_ndv_fpp(distinct.len().max(1) as u64, FALSE_POSITIVES)?;
+    distinct.iter().flatten().for_each(|value| filter.insert(value));
+    filter.fold_to_target_fpp(FALSE_POSITIVES);
+    Ok(filter)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::order;
+    use arrow::array::StringViewArray;
+
+    use super::{bloom_filter, order};
+
+    #[test]
+    fn a_filter_knows_its_values_and_few_others() {
+        for size in [0_u32, 1, 300, 20_000] {
+            let ip = |number: u32| std::net::Ipv4Addr::from(number).to_string();
+            let filter = bloom_filter(&StringViewArray::from_iter_values((0..size).map(ip))).unwrap();
+            let known = |from: u32, to: u32| (from..to).filter(|number| filter.check(ip(*number).as_str())).count();
+            assert_eq!(known(0, size), size as usize);
+            assert!(known(1 << 20, (1 << 20) + 10_000) < 300, "{size}");
+        }
+    }
 
     #[test]
     fn orders_by_group_then_time_then_arrival() {

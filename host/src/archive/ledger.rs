@@ -19,6 +19,10 @@ pub struct SourceEntry {
     pub name: String,
     /// Bytes of its content.
     pub bytes: u64,
+    /// BLAKE3 in hex of as many of the content's first bytes as is the greatest power of two in `bytes`, up to 64 KiB.
+    /// Absent in entries of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// Its lines that are no headers.
     pub lines: u64,
     /// The source that it goes on from, whose lines were not added again: a log that has grown.

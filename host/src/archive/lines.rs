@@ -69,6 +69,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The line, without its end.
+    #[inline]
     pub(super) fn text(&self) -> &[u8] {
         &self.buffer[self.line.0..self.line.1]
     }

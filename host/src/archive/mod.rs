@@ -11,6 +11,7 @@
 //! neither devices nor detectors nor SQL, and reads no flows back: DataFusion does.
 
 mod buffer;
+mod column;
 mod digest;
 mod encoder;
 mod files;
@@ -19,6 +20,7 @@ mod hours;
 mod ingest;
 mod input;
 mod inventory;
+mod known;
 mod layout;
 mod ledger;
 mod lines;

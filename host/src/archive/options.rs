@@ -6,10 +6,8 @@
 use std::mem;
 
 use arrow::{
-    array::{ArrayBuilder, ArrayRef, PrimitiveBuilder, StringViewBuilder, UInt32Array, new_null_array},
-    compute::take,
+    array::{ArrayBuilder, NullBufferBuilder, PrimitiveArray, StringViewArray, StringViewBuilder},
     datatypes::{ArrowPrimitiveType, DataType},
-    error::ArrowError,
 };
 
 /// Numbers.
@@ -18,41 +16,44 @@ pub(super) struct Options<T: ArrowPrimitiveType> {
     /// Rows before the first value.
     absent: usize,
     /// The others.
-    builder: PrimitiveBuilder<T>,
+    values: Vec<T::Native>,
+    nulls: NullBufferBuilder,
 }
 
 impl<T: ArrowPrimitiveType> Default for Options<T> {
     fn default() -> Self {
-        Self { absent: 0, builder: PrimitiveBuilder::with_capacity(0) }
+        Self { absent: 0, values: Vec::new(), nulls: NullBufferBuilder::new(0) }
     }
 }
 
 impl<T: ArrowPrimitiveType> Options<T> {
     #[inline]
     pub(super) fn push(&mut self, value: Option<T::Native>) {
-        match value {
-            None if self.is_empty() => self.absent += 1,
-            None => self.builder.append_null(),
-            Some(value) => {
-                if self.absent > 0 {
-                    self.builder.append_nulls(mem::take(&mut self.absent));
-                }
-                self.builder.append_value(value);
+        if self.values.is_empty() {
+            if value.is_none() {
+                self.absent += 1;
+                return;
             }
+            self.nulls.append_n_nulls(self.absent);
+            self.values.resize(self.absent, T::Native::default());
+        }
+        self.nulls.append(value.is_some());
+        self.values.push(value.unwrap_or_default());
+    }
+
+    /// Makes room for more rows, if there is a value.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        if !self.values.is_empty() {
+            self.values.reserve_exact(rows);
         }
     }
 
-    /// Whether it has no value.
-    pub(super) fn is_empty(&self) -> bool {
-        self.builder.values_slice().is_empty()
-    }
-
-    /// The values of the rows that are named.
-    pub(super) fn ordered(mut self, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
-        if self.is_empty() {
-            return Ok(new_null_array(&T::DATA_TYPE, order.len()));
+    /// The values by row; if there is none, their type.
+    pub(super) fn finish(mut self) -> Result<PrimitiveArray<T>, DataType> {
+        if self.values.is_empty() {
+            return Err(T::DATA_TYPE);
         }
-        take(&self.builder.finish(), order, None)
+        Ok(PrimitiveArray::new(self.values.into(), self.nulls.finish()))
     }
 }
 
@@ -80,12 +81,9 @@ impl Ids {
         }
     }
 
-    /// The values of the rows that are named.
-    pub(super) fn ordered(mut self, order: &UInt32Array) -> Result<ArrayRef, ArrowError> {
-        if self.builder.is_empty() {
-            return Ok(new_null_array(&DataType::Utf8View, order.len()));
-        }
-        take(&self.builder.finish(), order, None)
+    /// The values by row; if there is none, their type.
+    pub(super) fn finish(mut self) -> Result<StringViewArray, DataType> {
+        if self.builder.is_empty() { Err(DataType::Utf8View) } else { Ok(self.builder.finish()) }
     }
 }
 
@@ -97,6 +95,7 @@ mod tests {
     };
 
     use super::{Ids, Options};
+    use crate::archive::column::Column;
 
     #[test]
     fn rows_keep_their_places_whenever_values_come() {
@@ -107,11 +106,12 @@ mod tests {
                 numbers.push(number);
                 ids.push(number.map(|number| ["C0", "C1", "C2"][usize::from(number)]));
             }
-            assert_eq!(numbers.is_empty(), rows == [None; 3]);
-            let numbers = numbers.ordered(&order).unwrap();
+            let numbers = numbers.finish();
+            assert_eq!(numbers.is_err(), rows == [None; 3]);
+            let numbers = Column::of_optional(numbers).take(&order).unwrap();
             let expected = [rows[2], rows[0], rows[1]];
             assert_eq!(numbers.as_primitive::<UInt16Type>().iter().collect::<Vec<_>>(), expected);
-            let ids = ids.ordered(&order).unwrap();
+            let ids = Column::of_optional(ids.finish()).take(&order).unwrap();
             let seen: Vec<_> = ids.as_string_view().iter().map(|id| id.map(|id| id[1..].parse().unwrap())).collect();
             assert_eq!((seen.as_slice(), ids.len()), (&expected[..], 3));
         }

@@ -70,31 +70,72 @@ impl FlowRecord<'_> {
     /// 2.5.5.2), an optional column as one byte that says whether it follows, text as its length in 32 bits and its
     /// bytes. No two rows share an encoding.
     pub fn digest(&self, scratch: &mut Vec<u8>) -> FlowsDigest {
-        scratch.clear();
-        scratch.extend_from_slice(&self.start_time.to_le_bytes());
-        scratch.extend_from_slice(&self.end_time.to_le_bytes());
-        scratch.extend_from_slice(&ip_number(self.src_ip).to_le_bytes());
-        scratch.extend_from_slice(&ip_number(self.dst_ip).to_le_bytes());
-        scratch.extend_from_slice(&self.src_port.to_le_bytes());
-        scratch.extend_from_slice(&self.dst_port.to_le_bytes());
-        scratch.push(self.protocol);
-        text(scratch, self.service);
-        option(scratch, self.src_bytes.map(u64::to_le_bytes));
-        option(scratch, self.dst_bytes.map(u64::to_le_bytes));
-        option(scratch, self.src_packets.map(u64::to_le_bytes));
-        option(scratch, self.dst_packets.map(u64::to_le_bytes));
-        text(scratch, self.conn_state);
-        option(scratch, self.tcp_flags.map(u16::to_le_bytes));
-        option(scratch, self.src_mac);
-        option(scratch, self.dst_mac);
-        option(scratch, self.vlan.map(u16::to_le_bytes));
-        text(scratch, self.flow_uid);
-        text(scratch, self.community_id);
-        text(scratch, self.dst_name);
-        text(scratch, self.sensor);
-        option(scratch, self.sampling_interval.map(u32::to_le_bytes));
-        option(scratch, self.observed_sides.map(u8::to_le_bytes));
-        FlowsDigest::of(scratch)
+        let texts = [self.service, self.conn_state, self.flow_uid, self.community_id, self.dst_name, self.sensor];
+        let most = MOST_NUMBERS + texts.iter().flatten().map(|text| text.len()).sum::<usize>();
+        if scratch.len() < most {
+            scratch.resize(most, 0);
+        }
+        let mut out = Encoding { bytes: scratch, length: 0 };
+        out.put(self.start_time.to_le_bytes());
+        out.put(self.end_time.to_le_bytes());
+        out.put(ip_number(self.src_ip).to_le_bytes());
+        out.put(ip_number(self.dst_ip).to_le_bytes());
+        out.put(self.src_port.to_le_bytes());
+        out.put(self.dst_port.to_le_bytes());
+        out.put([self.protocol]);
+        out.text(self.service);
+        out.option(self.src_bytes.map(u64::to_le_bytes));
+        out.option(self.dst_bytes.map(u64::to_le_bytes));
+        out.option(self.src_packets.map(u64::to_le_bytes));
+        out.option(self.dst_packets.map(u64::to_le_bytes));
+        out.text(self.conn_state);
+        out.option(self.tcp_flags.map(u16::to_le_bytes));
+        out.option(self.src_mac);
+        out.option(self.dst_mac);
+        out.option(self.vlan.map(u16::to_le_bytes));
+        out.text(self.flow_uid);
+        out.text(self.community_id);
+        out.text(self.dst_name);
+        out.text(self.sensor);
+        out.option(self.sampling_interval.map(u32::to_le_bytes));
+        out.option(self.observed_sides.map(u8::to_le_bytes));
+        FlowsDigest::of(&out.bytes[..out.length])
+    }
+}
+
+/// Most bytes of an encoding without its text, and more than that.
+const MOST_NUMBERS: usize = 256;
+
+/// A canonical encoding in the making, in memory that is large enough: growing it byte by byte takes longer than hashing.
+struct Encoding<'a> {
+    bytes: &'a mut [u8],
+    length: usize,
+}
+
+impl Encoding<'_> {
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        self.bytes[self.length..self.length + N].copy_from_slice(&bytes);
+        self.length += N;
+    }
+
+    #[inline]
+    fn option<const N: usize>(&mut self, value: Option<[u8; N]>) {
+        match value {
+            None => self.put([0]),
+            Some(bytes) => {
+                self.put([1]);
+                self.put(bytes);
+            }
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, value: Option<&str>) {
+        self.option(value.map(|value| (value.len() as u32).to_le_bytes()));
+        let text = value.unwrap_or_default().as_bytes();
+        self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
+        self.length += text.len();
     }
 }
 
@@ -109,27 +150,6 @@ pub(super) fn ip_number(ip: IpAddr) -> u128 {
 /// The address of a number of [`ip_number`].
 pub(super) fn number_ip(number: u128) -> IpAddr {
     Ipv6Addr::from(number).to_canonical()
-}
-
-fn option<const N: usize>(out: &mut Vec<u8>, value: Option<[u8; N]>) {
-    match value {
-        None => out.push(0),
-        Some(bytes) => {
-            out.push(1);
-            out.extend_from_slice(&bytes);
-        }
-    }
-}
-
-fn text(out: &mut Vec<u8>, value: Option<&str>) {
-    match value {
-        None => out.push(0),
-        Some(value) => {
-            out.push(1);
-            out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-            out.extend_from_slice(value.as_bytes());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -45,12 +45,11 @@ fn many(rows: i64, days: i64, stride: i64) -> Vec<FlowRecord<'static>> {
 
 async fn write(archive: &Archive, flows: &[FlowRecord<'_>], budget: usize, row_group_rows: usize) -> Written {
     let lock = archive.lock().unwrap();
-    let mut writer =
-        ArchiveWriter::with_limits(&lock, "source", AddressSpace::default(), budget, row_group_rows).unwrap();
+    let mut writer = ArchiveWriter::with_limits(&lock, AddressSpace::default(), budget, row_group_rows).unwrap();
     for flow in flows {
         writer.push(flow).unwrap();
     }
-    writer.finish().await.unwrap()
+    writer.finish("source").await.unwrap()
 }
 
 fn read(archive: &Archive, file: &str) -> Vec<RecordBatch> {
@@ -167,7 +166,7 @@ async fn nothing_is_visible_before_the_end() {
     let (_directory, archive) = empty_archive();
     assert_eq!(archive.list().await.unwrap().files.len(), 0);
     let lock = archive.lock().unwrap();
-    let mut writer = ArchiveWriter::with_limits(&lock, "source", AddressSpace::default(), 1_000, 10).unwrap();
+    let mut writer = ArchiveWriter::with_limits(&lock, AddressSpace::default(), 1_000, 10).unwrap();
     for flow in many(1_000, 3, 1) {
         writer.push(&flow).unwrap();
     }
@@ -270,22 +269,37 @@ async fn a_source_is_ingested_once() {
 
 #[tokio::test]
 async fn of_a_log_that_grew_only_what_is_new_is_added() {
-    let (directory, archive) = empty_archive();
-    let log = directory.path().join("conn.log");
     let end = |line: &str| CONN.find(line).unwrap() + line.len();
-    let mut rows = 0;
-    // To the end of a line, into the middle of one, to the whole, and packed.
-    for (until, flows, rejects) in [(end("ShADadFf\n"), 1, 0), (end("C2\t"), 0, 1), (CONN.len(), 1, 1)] {
-        fs::write(&log, &CONN[..until]).unwrap();
-        let added = ingest(&archive, &log).await;
-        assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-        assert_eq!((added.flows, added.rejects), (flows, rejects), "{added:?}");
-        rows += flows;
+    for has_heads in [true, false] {
+        let (directory, archive) = empty_archive();
+        let log = directory.path().join("conn.log");
+        let mut rows = 0;
+        // To the end of a line, into the middle of one, and to the whole.
+        for (until, flows, rejects) in [(end("ShADadFf\n"), 1, 0), (end("C2\t"), 0, 1), (CONN.len(), 1, 1)] {
+            fs::write(&log, &CONN[..until]).unwrap();
+            let added = ingest(&archive, &log).await;
+            assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
+            assert_eq!((added.flows, added.rejects), (flows, rejects), "{added:?}");
+            rows += flows;
+            if !has_heads {
+                forget_heads(&archive);
+            }
+        }
+        let packed = directory.path().join("conn.1.log.zst");
+        fs::write(&packed, zstd::encode_all(CONN.as_bytes(), 1).unwrap()).unwrap();
+        assert!(matches!(ingest(&archive, &packed).await.status, SourceStatus::AlreadyThere));
+        let held = archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>();
+        assert_eq!((held, rows), (2, 2));
     }
-    fs::write(&log, zstd::encode_all(CONN.as_bytes(), 1).unwrap()).unwrap();
-    assert!(matches!(ingest(&archive, &log).await.status, SourceStatus::AlreadyThere));
-    let held = archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>();
-    assert_eq!((held, rows), (2, 2));
+}
+
+/// Leaves the ledger as an earlier version would have written it.
+fn forget_heads(archive: &Archive) {
+    for (path, json) in tree(&archive.directory().unwrap().join("_wardflow/sources")) {
+        let mut entry: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        entry.as_object_mut().unwrap().remove("head");
+        fs::write(path, entry.to_string()).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -389,4 +403,33 @@ async fn standard_input_may_be_compressed_and_break_off() {
     assert!(matches!(source.status, SourceStatus::Added), "{source:?}");
     assert!(source.flows >= 1 && source.rejects >= 1 && source.lines == source.flows + source.rejects, "{source:?}");
     assert_eq!(source.name, "-");
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_recognised_too() {
+    let (directory, archive) = empty_archive();
+    for (lines, is_torn) in [(60_000, false), (59_000, true), (1_500, false), (1_400, true)] {
+        let path = directory.path().join(format!("conn.{lines}.log.gz"));
+        let mut content: String = CONN.lines().take(3).map(|line| format!("{line}\n")).collect();
+        for line in 0..lines {
+            let (time, uid) = (1_714_521_600 + line, line * lines);
+            content += &format!("{time}.5\tC{uid:x}\t10.0.0.{}\t9\t203.0.113.9\t443\ttcp\t1.25\tS\n", uid % 250);
+        }
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, content.as_bytes()).unwrap();
+        let mut packed = gzip.finish().unwrap();
+        let middle = packed.len() / 2;
+        if is_torn {
+            packed.truncate(middle)
+        } else {
+            packed[middle..middle + 64].fill(0x55)
+        }
+        fs::write(&path, packed).unwrap();
+        let added = ingest(&archive, &path).await;
+        assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
+        assert!((1..lines as u64).contains(&added.flows) && added.rejects > 0, "{added:?}");
+        let again = ingest(&archive, &path).await;
+        assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
+        assert_eq!((again.flows, again.digest), (added.flows, added.digest));
+    }
 }

@@ -1,7 +1,7 @@
 //! One source of an ingest: where it is, and reading it to its end.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::atomic::Ordering,
@@ -11,7 +11,8 @@ use std::{
 use super::{
     encoder::Staged,
     ingest::{OnProgress, Progress},
-    input,
+    input::InputFile,
+    known::{Content, Digested},
     rejects::RejectsWriter,
     writer::ArchiveWriter,
     zeek::{self, ConnLine, ConnLog, NameLog, Names},
@@ -41,7 +42,7 @@ impl From<Error> for Failure {
 /// All that reading a source takes.
 pub(super) struct Reading {
     pub(super) path: PathBuf,
-    pub(super) bytes: u64,
+    pub(super) file: InputFile,
     /// Lines at its beginning that are in the archive already.
     pub(super) skip: u64,
     pub(super) sensor: Option<String>,
@@ -55,6 +56,7 @@ pub(super) struct Reading {
 pub(super) struct Outcome {
     pub(super) staged: Staged,
     pub(super) rejects: Option<PathBuf>,
+    pub(super) content: Content,
     pub(super) counts: Counts,
 }
 
@@ -93,7 +95,7 @@ pub(super) fn find(input: &str, spooled: Option<&Path>) -> Vec<Source> {
     vec![Source { name: input.to_owned(), path: one }]
 }
 
-/// Copies a stream into a file, so that its digest is known before it is read.
+/// Copies a stream into a file, so that it can be recognised before it is read.
 pub(super) fn spool(mut input: Box<dyn Read + Send>, path: PathBuf) -> Result<PathBuf> {
     let mut copy = || io::copy(&mut input, &mut File::create(&path)?);
     copy().context(|| "copying standard input into the archive's directory".into())?;
@@ -106,9 +108,9 @@ impl Reading {
         const PROGRESS_EVERY: Duration = Duration::from_millis(200);
         let mut counts = Counts::default();
         let names = names_beside(&self.path, &mut counts.notes);
-        let open = input::open(&self.path, self.bytes).context(|| "it cannot be read".into());
-        let input = open.map_err(Failure::Source)?;
-        let mut log = ConnLog::new(input.content, names, self.sensor.take());
+        let input = self.file.read().context(|| "it cannot be read".into()).map_err(Failure::Source)?;
+        let mut content = Digested::new(input.content);
+        let mut log = ConnLog::new(&mut content, names, self.sensor.take());
         let mut first_reason = None;
         let mut told = Instant::now();
         while let Some(line) = log.next_line().map_err(Failure::Source)? {
@@ -137,8 +139,9 @@ impl Reading {
                     .remedy("give Zeek's conn.log"),
             ));
         }
-        self.tell(self.bytes, counts.flows);
-        Ok(Outcome { staged: self.writer.stage()?, rejects: self.rejects.finish()?, counts })
+        self.tell(self.file.size(), counts.flows);
+        let (content, staged) = (content.content(), self.writer.stage()?);
+        Ok(Outcome { staged, rejects: self.rejects.finish()?, content, counts })
     }
 
     fn tell(&mut self, bytes_read: u64, flows: u64) {
@@ -157,8 +160,7 @@ fn names_beside(conn_log: &Path, notes: &mut Vec<String>) -> Names {
             continue;
         };
         let mut read = || -> Result<()> {
-            let size = fs::metadata(&path).context(|| "reading its size".into())?.len();
-            let input = input::open(&path, size).context(|| "opening it".into())?;
+            let input = InputFile::open(&path).and_then(|file| file.read()).context(|| "opening it".into())?;
             names.read(input.content, log)
         };
         if let Err(error) = read() {

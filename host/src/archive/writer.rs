@@ -25,7 +25,7 @@ pub const BUFFER_BYTES: usize = 256 << 20;
 const DAY: i64 = 24 * HOUR;
 
 /// Takes flows and leaves files, `date=YYYY-MM-DD/<source>-<n>.parquet`, that become visible at [`ArchiveWriter::finish`]
-/// and not before. The same flows in the same order under the same source name give the same files.
+/// and not before. The same flows in the same order give the same files.
 #[derive(Debug)]
 pub struct ArchiveWriter {
     space: AddressSpace,
@@ -57,18 +57,16 @@ struct DayBuffers {
 }
 
 impl ArchiveWriter {
-    /// A writer of files whose names begin with `source`, which must be unique to what is written: by convention the
-    /// first 16 hexadecimal digits of the source's digest.
+    /// A writer that lays flows out by the hospital's own networks.
     ///
     /// # Errors
     /// No directory can be made for unfinished files.
-    pub fn new(lock: &ArchiveLock, source: &str, space: AddressSpace) -> Result<Self> {
-        Self::with_limits(lock, source, space, BUFFER_BYTES, ROW_GROUP_ROWS)
+    pub fn new(lock: &ArchiveLock, space: AddressSpace) -> Result<Self> {
+        Self::with_limits(lock, space, BUFFER_BYTES, ROW_GROUP_ROWS)
     }
 
     pub(super) fn with_limits(
         lock: &ArchiveLock,
-        source: &str,
         space: AddressSpace,
         budget: usize,
         row_group_rows: usize,
@@ -79,7 +77,7 @@ impl ArchiveWriter {
             bytes: 0,
             budget,
             row_group_rows,
-            encoder: Encoder::start(lock.archive(), source)?,
+            encoder: Encoder::start(lock.archive())?,
             scratch: Vec::new(),
         })
     }
@@ -111,13 +109,14 @@ impl ArchiveWriter {
         Ok(())
     }
 
-    /// Writes what is left and makes all files visible.
+    /// Writes what is left and makes all files visible, under names that begin with `source`. It must be unique to what
+    /// was written: by convention the first 16 hexadecimal digits of the source's digest.
     ///
     /// # Errors
     /// Something could not be written. No file is visible then, or, where the last step itself failed, some are; writing
     /// the same source again puts that right.
-    pub async fn finish(self) -> Result<Written> {
-        self.stage()?.publish().await
+    pub async fn finish(self, source: &str) -> Result<Written> {
+        self.stage()?.publish(source).await
     }
 
     /// Writes what is left, without making anything visible. Blocks.

@@ -81,7 +81,7 @@ pub(super) async fn write(config: &Config, hospital: &Hospital, stop: &Stop, pro
     write_truth(hospital.truth(), &config.root.join(TRUTH))?;
     let archive = Archive::open(&config.archive, &config.root)?;
     let lock = archive.lock()?;
-    let mut writer = ArchiveWriter::new(&lock, "synthetic", config.space.clone())?;
+    let mut writer = ArchiveWriter::new(&lock, config.space.clone())?;
     let mut uid = String::new();
     let mut written = 0_u64;
     for flow in hospital.flows() {
@@ -97,7 +97,7 @@ pub(super) async fn write(config: &Config, hospital: &Hospital, stop: &Stop, pro
             tokio::task::yield_now().await;
         }
     }
-    writer.finish().await?;
+    writer.finish("synthetic").await?;
     progress.at(written, written, written);
     Ok(written)
 }

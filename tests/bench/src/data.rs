@@ -125,7 +125,7 @@ pub(crate) async fn make(out: &Path, flows: u64, layouts: &BTreeSet<Layout>) -> 
 async fn ingest(hospital: &Hospital, layout: Layout, devices: &[IpAddr], out: &Path) -> Result<()> {
     let archive = Archive::open(layout.directory(), out)?;
     let lock = archive.lock()?;
-    let mut writer = ArchiveWriter::new(&lock, "synthetic", AddressSpace::default())?;
+    let mut writer = ArchiveWriter::new(&lock, AddressSpace::default())?;
     let places: BTreeMap<_, _> = devices.iter().enumerate().map(|(place, ip)| (*ip, place)).collect();
     let first = *devices.first().ok_or("a hospital without devices")?;
     let mut uid = String::new();
@@ -135,7 +135,7 @@ async fn ingest(hospital: &Hospital, layout: Layout, devices: &[IpAddr], out: &P
         write!(uid, "S{:016x}", flow.uid)?;
         writer.push(&record(&flow, &uid))?;
     }
-    writer.finish().await?;
+    writer.finish("synthetic").await?;
     Ok(())
 }
 

@@ -67,6 +67,7 @@ pub struct ConnLog<R> {
     log: Log<R, 22>,
     names: Names,
     sensor: Option<String>,
+    /// The service where it had to be changed.
     service: String,
 }
 
@@ -139,7 +140,7 @@ impl<R: Read> ConnLog<R> {
             src_port: self.required(ORIG_P, values::number, port)?,
             dst_port: self.required(RESP_P, values::number, port)?,
             protocol,
-            service: Some(self.service.as_str()).filter(|service| !service.is_empty()),
+            service: self.service(),
             src_bytes: self.optional(ORIG_BYTES, values::number, count)?,
             dst_bytes: self.optional(RESP_BYTES, values::number, count)?,
             src_packets: self.optional(ORIG_PKTS, values::number, count)?,
@@ -173,13 +174,14 @@ impl<R: Read> ConnLog<R> {
         }
     }
 
-    #[inline]
+    // Left to itself the compiler calls these for each field, with results that go through memory.
+    #[inline(always)]
     fn required<T>(&self, field: usize, parse: impl Fn(&[u8]) -> Option<T>, rule: &str) -> Result<T, String> {
         let value = self.optional(field, parse, rule)?;
         value.ok_or_else(|| unset(field, rule))
     }
 
-    #[inline]
+    #[inline(always)]
     fn optional<T>(&self, field: usize, parse: impl Fn(&[u8]) -> Option<T>, rule: &str) -> Result<Option<T>, String> {
         let Some(text) = self.log.get(field) else {
             return Ok(None);
@@ -190,17 +192,28 @@ impl<R: Read> ConnLog<R> {
         }
     }
 
+    #[inline(always)]
     fn text(&self, field: usize) -> Result<Option<&str>, String> {
         let text = self.log.get(field);
         text.map(|text| std::str::from_utf8(text).map_err(|_| wrong(field, text, "text in UTF-8"))).transpose()
     }
 
+    /// Keeps the service in lower case, unless it is so already.
     fn lower_service(&mut self) {
         self.service.clear();
-        if let Some(service) = self.log.get(SERVICE) {
+        if let Some(service) = self.log.get(SERVICE)
+            && service.iter().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii())
+        {
             self.service.push_str(&String::from_utf8_lossy(service));
             self.service.make_ascii_lowercase();
         }
+    }
+
+    fn service(&self) -> Option<&str> {
+        if !self.service.is_empty() {
+            return Some(&self.service);
+        }
+        self.log.get(SERVICE).and_then(|service| std::str::from_utf8(service).ok())
     }
 }
 

@@ -87,6 +87,7 @@ impl<R: Read, const N: usize> Log<R, N> {
     }
 
     /// A field of the record; none if it is absent, unset or empty.
+    #[inline]
     pub(super) fn get(&self, field: usize) -> Option<&[u8]> {
         self.slots.get(self.lines.text(), field)
     }
@@ -126,11 +127,14 @@ impl<R: Read, const N: usize> Log<R, N> {
                 Err(reason) => Err(reason),
             },
             Format::Tsv(header) => {
-                if let Err(error) = check(header, self.kind) {
-                    if !self.has_records {
-                        return Err(error);
+                if !header.is_checked {
+                    if let Err(error) = check(header, self.kind) {
+                        if !self.has_records {
+                            return Err(error);
+                        }
+                        return Ok(Some(Step::Malformed(error.to_string())));
                     }
-                    return Ok(Some(Step::Malformed(error.to_string())));
+                    header.is_checked = true;
                 }
                 header.split(line, &mut self.slots)
             }

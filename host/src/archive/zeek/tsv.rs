@@ -10,8 +10,14 @@ pub(super) struct Header<const N: usize> {
     unset: Vec<u8>,
     /// The log's name, as `conn`.
     path: Option<String>,
-    /// For each column, the wanted field that it is.
-    columns: Vec<Option<usize>>,
+    /// Number of columns.
+    columns: usize,
+    /// The columns that are wanted fields, by their numbers.
+    wanted: Vec<(usize, usize)>,
+    /// Where each column of a line starts, and where another would. The first starts at 0.
+    starts: Vec<usize>,
+    /// Whether it announces the records that are wanted.
+    pub(super) is_checked: bool,
     /// Whether the last columns are parted by spaces, as IoT-23's labels are.
     has_spaced_tail: bool,
 }
@@ -23,7 +29,10 @@ impl<const N: usize> Default for Header<N> {
             empty: b"(empty)".to_vec(),
             unset: b"-".to_vec(),
             path: None,
-            columns: Vec::new(),
+            columns: 0,
+            wanted: Vec::new(),
+            starts: Vec::new(),
+            is_checked: false,
             has_spaced_tail: false,
         }
     }
@@ -37,16 +46,17 @@ impl<const N: usize> Header<N> {
 
     /// Whether there was a line with the columns' names.
     pub(super) fn has_columns(&self) -> bool {
-        !self.columns.is_empty()
+        self.columns > 0
     }
 
     /// Whether one of the columns is this wanted field.
     pub(super) fn has(&self, field: usize) -> bool {
-        self.columns.contains(&Some(field))
+        self.wanted.iter().any(|(_, wanted)| *wanted == field)
     }
 
     /// Reads a line that begins with `#`. On failure the reason.
     pub(super) fn read(&mut self, line: &[u8], names: &[&str; N]) -> Result<(), String> {
+        self.is_checked = false;
         if let Some(separator) = line.strip_prefix(b"#separator ") {
             self.separator = one_byte(separator)
                 .ok_or_else(|| format!("its separator {} is not one character", separator.escape_ascii()))?;
@@ -66,8 +76,13 @@ impl<const N: usize> Header<N> {
                     *last = &last[..end];
                     self.has_spaced_tail = true;
                 }
-                let wanted = |column: &[u8]| names.iter().position(|name| name.as_bytes() == column);
-                self.columns = columns.into_iter().map(wanted).collect();
+                let wanted = |(number, column): (usize, &&[u8])| {
+                    let field = names.iter().position(|name| name.as_bytes() == *column)?;
+                    Some((number, field))
+                };
+                self.wanted = columns.iter().enumerate().filter_map(wanted).collect();
+                self.columns = columns.len();
+                self.starts = vec![0; columns.len() + 1];
             }
             _ => {}
         }
@@ -75,29 +90,30 @@ impl<const N: usize> Header<N> {
     }
 
     /// Finds the wanted fields of a line. On failure the reason.
-    pub(super) fn split(&self, line: &[u8], slots: &mut Slots<N>) -> Result<(), String> {
+    pub(super) fn split(&mut self, line: &[u8], slots: &mut Slots<N>) -> Result<(), String> {
         slots.clear();
-        let mut start = 0;
-        let mut count = 0;
-        let mut take = |end: usize| {
-            if let Some(Some(field)) = self.columns.get(count) {
-                let is_tail = self.has_spaced_tail && count + 1 == self.columns.len();
-                let tail = if is_tail { find_spaces(&line[start..end]) } else { None };
-                let end = tail.map_or(end, |length| start + length);
-                if !self.is_none(&line[start..end]) {
-                    slots.set(*field, start, end);
-                }
+        let columns = self.columns;
+        let mut count = 1;
+        each_place(line, self.separator, |place| {
+            if let Some(start) = self.starts.get_mut(count) {
+                *start = place + 1;
             }
             count += 1;
-            start = end + 1;
-        };
-        each_place(line, self.separator, &mut take);
-        take(line.len());
-        if count == self.columns.len() {
-            Ok(())
-        } else {
-            Err(format!("the line has {count} fields where the header names {}", self.columns.len()))
+        });
+        if count != columns {
+            return Err(format!("the line has {count} fields where the header names {columns}"));
         }
+        self.starts[columns] = line.len() + 1;
+        for &(column, field) in &self.wanted {
+            let (start, mut end) = (self.starts[column], self.starts[column + 1] - 1);
+            if self.has_spaced_tail && column + 1 == columns {
+                end = find_spaces(&line[start..end]).map_or(end, |length| start + length);
+            }
+            if !self.is_none(&line[start..end]) {
+                slots.set(field, start, end);
+            }
+        }
+        Ok(())
     }
 
     /// Whether a value stands for none.

@@ -76,6 +76,7 @@ fn digit(byte: u8) -> Option<u64> {
 }
 
 /// An unsigned number.
+#[inline]
 pub(super) fn number<T: TryFrom<u64>>(text: &[u8]) -> Option<T> {
     if text.is_empty() {
         return None;
@@ -92,6 +93,7 @@ pub(super) fn number<T: TryFrom<u64>>(text: &[u8]) -> Option<T> {
 }
 
 /// An IP address.
+#[inline]
 pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
     match ipv4(text) {
         Some(v4) => Some(IpAddr::V4(v4)),
@@ -99,6 +101,7 @@ pub(super) fn ip(text: &[u8]) -> Option<IpAddr> {
     }
 }
 
+#[inline]
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     let (mut address, mut octet) = (0_u32, 0_u32);
     let (mut dots, mut digits) = (0, 0);

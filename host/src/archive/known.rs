@@ -1,0 +1,265 @@
+//! Whether a content is known already, or goes on from one that is: a log that was ingested before, or has grown since.
+//!
+//! A content is known by the BLAKE3 of all of it, which is had when it was read. What it cannot be is known before, by the
+//! digest of its first bytes, so that a new log is read once.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, Read},
+};
+
+use super::ledger::SourceEntry;
+
+/// Most bytes of a content's head. Logs tell when they were opened, or at least their first record, long before.
+const HEAD: usize = 64 << 10;
+
+/// What tells contents apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Content {
+    /// BLAKE3 of it, decompressed, in hex: a log is the same log when it was compressed since.
+    pub(super) digest: String,
+    /// Its bytes.
+    pub(super) bytes: u64,
+    /// BLAKE3 of its head in hex: its first bytes, as many as the greatest power of two that it has, up to 64 KiB. There
+    /// are so few lengths that all of them can be tried on a content that goes on.
+    pub(super) head: String,
+}
+
+fn head_length(bytes: u64) -> usize {
+    let most = usize::try_from(bytes).unwrap_or(HEAD).min(HEAD);
+    most.checked_ilog2().map_or(0, |power| 1 << power)
+}
+
+/// Passes a content on, and tells in the end what it was.
+pub(super) struct Digested<R> {
+    input: R,
+    hasher: blake3::Hasher,
+    head: Vec<u8>,
+}
+
+impl<R: Read> Digested<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, hasher: blake3::Hasher::new(), head: Vec::new() }
+    }
+
+    /// What was read.
+    pub(super) fn content(&self) -> Content {
+        let bytes = self.hasher.count();
+        let head = blake3::hash(&self.head[..head_length(bytes)]).to_hex().to_string();
+        Content { digest: self.hasher.finalize().to_hex().to_string(), bytes, head }
+    }
+}
+
+impl<R: Read> Read for Digested<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // BLAKE3 is a tree: pieces that begin and end at such places are whole branches of it, which are fastest.
+        const PIECE: usize = 128 << 10;
+        let most = buffer.len().min(PIECE - self.hasher.count() as usize % PIECE);
+        let read = self.input.read(&mut buffer[..most])?;
+        self.hasher.update(&buffer[..read]);
+        self.head.extend_from_slice(&buffer[..read.min(HEAD - self.head.len())]);
+        Ok(read)
+    }
+}
+
+/// What an archive holds of a content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Recognised {
+    /// The digest of the source that is the same.
+    pub(super) same: Option<String>,
+    /// The longest shorter source with which the content begins.
+    pub(super) begins_with: Option<Beginning>,
+}
+
+/// A source with which a longer one begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Beginning {
+    pub(super) digest: String,
+    /// Whether its last line goes on in the longer one.
+    pub(super) is_cut: bool,
+}
+
+/// The sources that an archive holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownSources {
+    /// Lengths and digests by the length of the head, and by its digest.
+    by_head: BTreeMap<usize, HashMap<String, Vec<(u64, String)>>>,
+    /// Of sources that an earlier version ingested, which recorded no head.
+    headless: Vec<(u64, String)>,
+}
+
+impl KnownSources {
+    pub(super) fn add(&mut self, source: &SourceEntry) {
+        let known = (source.bytes, source.digest.clone());
+        match &source.head {
+            Some(head) => {
+                let of_length = self.by_head.entry(head_length(source.bytes)).or_default();
+                of_length.entry(head.clone()).or_default().push(known);
+            }
+            None => self.headless.push(known),
+        }
+    }
+
+    /// Reads as much of a content as it takes to recognise it. One that breaks off counts as far as it can be read.
+    pub(super) fn recognise(&self, mut content: impl Read) -> Recognised {
+        let mut head = Vec::new();
+        // A decoder that has found its input broken may go on with anything.
+        let is_readable = content.by_ref().take(HEAD as u64).read_to_end(&mut head).is_ok();
+        let rest = if is_readable { u64::MAX } else { 0 };
+        let mut by_length: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+        for (bytes, digest) in self.with_head(&head) {
+            by_length.entry(*bytes).or_default().push(digest);
+        }
+        if by_length.is_empty() { Recognised::default() } else { compare(head.chain(content.take(rest)), &by_length) }
+    }
+
+    /// The sources that a content may be or go on from, by its first bytes.
+    fn with_head(&self, start: &[u8]) -> impl Iterator<Item = &(u64, String)> {
+        let of_lengths = self
+            .by_head
+            .range(..=start.len())
+            .filter_map(|(length, by_digest)| by_digest.get(blake3::hash(&start[..*length]).to_hex().as_str()));
+        of_lengths.flatten().chain(&self.headless)
+    }
+}
+
+/// Compares a content with known ones, given by length, and reads no more of it than they have.
+fn compare(mut content: impl Read, known: &BTreeMap<u64, Vec<&str>>) -> Recognised {
+    let mut lengths = known.iter().peekable();
+    let mut hasher = blake3::Hasher::new();
+    let mut recognised = Recognised::default();
+    let mut last = b'\n';
+    let mut chunk = vec![0; 128 << 10];
+    let find = |hasher: &blake3::Hasher, digests: &[&str]| {
+        let digest = hasher.finalize().to_hex();
+        digests.contains(&digest.as_str()).then(|| digest.to_string())
+    };
+    while lengths.peek().is_some() {
+        let mut rest = match content.read(&mut chunk) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => &chunk[..read],
+        };
+        while let Some(&next) = rest.first() {
+            if let Some((_, digests)) = lengths.next_if(|(length, _)| **length == hasher.count())
+                && let Some(digest) = find(&hasher, digests)
+            {
+                let is_cut = last != b'\n' && !matches!(next, b'\n' | b'\r');
+                recognised.begins_with = Some(Beginning { digest, is_cut });
+            }
+            let Some((length, _)) = lengths.peek() else { break };
+            let until = usize::try_from(**length - hasher.count()).unwrap_or(usize::MAX);
+            let (now, later) = rest.split_at(rest.len().min(until));
+            hasher.update(now);
+            last = now.last().copied().unwrap_or(last);
+            rest = later;
+        }
+    }
+    if let Some((_, digests)) = lengths.next_if(|(length, _)| **length == hasher.count()) {
+        recognised.same = find(&hasher, digests);
+    }
+    recognised
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read};
+
+    use super::{Beginning, Content, Digested, HEAD, KnownSources, Recognised, head_length};
+    use crate::archive::SourceEntry;
+
+    fn content(bytes: &[u8]) -> Content {
+        let mut digested = Digested::new(bytes);
+        io::copy(&mut digested, &mut io::sink()).unwrap();
+        digested.content()
+    }
+
+    fn entry(bytes: &[u8], has_head: bool) -> SourceEntry {
+        let Content { digest, bytes, head } = content(bytes);
+        SourceEntry {
+            digest,
+            name: "conn.log".into(),
+            bytes,
+            head: has_head.then_some(head),
+            lines: 0,
+            continues: None,
+            flows: 0,
+            rejects: 0,
+            names_joined: 0,
+            sensor: None,
+            files: Vec::new(),
+            ingested_at: 0,
+        }
+    }
+
+    fn known(contents: &[&[u8]], has_head: bool) -> KnownSources {
+        let mut known = KnownSources::default();
+        contents.iter().for_each(|content| known.add(&entry(content, has_head)));
+        known
+    }
+
+    #[test]
+    fn a_content_that_is_the_same_or_goes_on_is_recognised() {
+        fn check(content: &[u8], contents: &[&[u8]], same: Option<&[u8]>, begins_with: Option<(&[u8], bool)>) {
+            let digest = |content: &[u8]| blake3::hash(content).to_hex().to_string();
+            let expected = Recognised {
+                same: same.map(digest),
+                begins_with: begins_with.map(|(content, is_cut)| Beginning { digest: digest(content), is_cut }),
+            };
+            for has_head in [true, false] {
+                assert_eq!(known(contents, has_head).recognise(content), expected, "{has_head} {content:.20?}");
+            }
+        }
+        let text = b"a\nb\nc\n";
+        check(text, &[], None, None);
+        check(text, &[b"a\n", b"a\nb\n", b"x\ny\n"], None, Some((b"a\nb\n", false)));
+        check(text, &[text], Some(text), None);
+        check(text, &[text, b"a\n"], Some(text), Some((b"a\n", false)));
+        check(text, &[b"a\nb\nc\nd\n", b"a\nb\nx\n"], None, None);
+        check(b"a\nbig\n", &[b"a\nb"], None, Some((b"a\nb", true)));
+        check(text, &[b"a\nb"], None, Some((b"a\nb", false)));
+        check(b"", &[b"a"], None, None);
+        check(b"", &[b""], Some(b""), None);
+        let long: Vec<u8> = (0..800_000_u32).flat_map(u32::to_le_bytes).collect();
+        for length in [1, HEAD - 1, HEAD, HEAD + 1, 2 << 20] {
+            check(&long, &[&long[..length]], None, Some((&long[..length], true)));
+            check(&long[..length], &[&long, &long[..length]], Some(&long[..length]), None);
+        }
+    }
+
+    #[test]
+    fn what_begins_otherwise_is_read_once() {
+        struct Counted<'a>(&'a [u8], &'a mut usize);
+        impl Read for Counted<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let read = self.0.read(buffer)?;
+                *self.1 += read;
+                Ok(read)
+            }
+        }
+        let [mut one, two] = [b'1', b'2'].map(|first| vec![first; 1 << 20]);
+        let read = |content: &[u8], known: &KnownSources| {
+            let mut read = 0;
+            known.recognise(Counted(content, &mut read));
+            read
+        };
+        assert_eq!(read(&one, &known(&[&two, &two[..7]], true)), HEAD);
+        assert_eq!(read(&one, &known(&[&two], false)), 1 << 20);
+        one[HEAD..].fill(b'3');
+        assert!(read(&one, &known(&[&one[..HEAD + 1]], true)) < 1 << 19);
+    }
+
+    #[test]
+    fn a_digest_is_of_the_content_however_it_is_read() {
+        let bytes: Vec<u8> = (0..300_000_u32).flat_map(u32::to_le_bytes).collect();
+        for length in [0, 1, 3, 1_024, HEAD - 1, HEAD, HEAD + 1, bytes.len()] {
+            let bytes = &bytes[..length];
+            let mut digested = Digested::new(bytes);
+            let mut buffer = vec![0; 300_001];
+            while digested.read(&mut buffer).unwrap() > 0 {}
+            let [digest, head] =
+                [bytes, &bytes[..head_length(length as u64)]].map(|bytes| blake3::hash(bytes).to_hex().to_string());
+            assert_eq!(digested.content(), Content { digest, bytes: length as u64, head });
+        }
+        assert_eq!([0, 1, 3, 1_023, 65_535, 65_536, u64::MAX].map(head_length), [0, 1, 2, 512, 32_768, 65_536, 65_536]);
+    }
+}

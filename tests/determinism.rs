@@ -19,8 +19,12 @@ fn expected() -> String {
 
 #[track_caller]
 fn check(demo: &Demo, how: &str) {
-    let (found, expected) = (demo.results(), expected());
-    let differences: String = diff(&expected, &found).into_iter().take(20).collect();
+    compare(&demo.results(), &expected(), how);
+}
+
+#[track_caller]
+fn compare(found: &str, expected: &str, how: &str) {
+    let differences: String = diff(expected, found).into_iter().take(20).collect();
     assert!(differences.is_empty(), "{how}:\n{differences}");
 }
 
@@ -161,7 +165,7 @@ fn parquet_of_another_program() {
     demo.wardflow(&format!("sql \"{FLOWS}\" --format parquet -o foreign.parquet"));
     demo.scratch.done("rm -r hospital/archive/date=* && mv foreign.parquet hospital/archive");
     demo.wardflow("analyze");
-    check(&demo, "Parquet of another program");
+    compare(&without_input_digests(&demo.results()), &without_input_digests(&expected()), "Parquet of another program");
     let ids =
         |from: &str| demo.wardflow(&format!("sql \"SELECT DISTINCT finding_id FROM {from} ORDER BY 1\" --format csv"));
     let devices =
@@ -172,6 +176,14 @@ fn parquet_of_another_program() {
         let expected = ids(&format!("findings WHERE plugin = 'wardflow/scan' AND device_id = '{device}'"));
         assert_eq!(found, expected, "{device}");
     }
+}
+
+/// Of a file of another program the footer tells no digest of its flows, and the one in coverage is of the file.
+fn without_input_digests(results: &str) -> String {
+    const DIGITS: usize = 32;
+    let mut parts = results.split("\"input_digest\":\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |kept, part| kept + &part[DIGITS..])
 }
 
 const HEADER: &str = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#fields\tts\t\

@@ -18,7 +18,8 @@ pub struct Limits {
     pub end_slice_ms: u64,
     /// Linear memory of an instance, in MiB, whatever its manifest asks for.
     pub memory_mib: u32,
-    /// Elements of all tables of an instance. Tables hold functions; a large runtime has some ten thousand.
+    /// Elements of all tables of an instance, up to 1,048,576. Tables hold functions; a large runtime has some ten
+    /// thousand.
     pub table_elements: usize,
     /// Findings of one session in one slice. A person reads a handful a day.
     pub findings: usize,

@@ -8,7 +8,7 @@ use super::{
     input::InputFile,
     known::{Beginning, KnownSources, Recognised},
     ledger::SourceEntry,
-    location::Archive,
+    location::{Archive, OWN_DIRECTORY},
     lock::ArchiveLock,
     rejects::{self, RejectsWriter},
     source::{Failure, Outcome, Reading, Source, find, spool},
@@ -168,6 +168,7 @@ async fn add(
         && let Some(entry) = archive.source(digest).await?
     {
         if archive.holds(&entry).await {
+            report.notes.extend(lost(archive, entry.continues.as_deref()).await?);
             report.take_counts(&entry);
             return Ok(SourceStatus::AlreadyThere);
         }
@@ -178,8 +179,9 @@ async fn add(
     if let Some(Beginning { digest, is_cut }) = &begins_with
         && let Some(entry) = archive.source(digest).await?
     {
-        skip = entry.lines.saturating_sub(u64::from(*is_cut));
-        report.notes.push(format!("its first {skip} lines are there already, from {}", entry.name));
+        skip = entry.lines_that_stay(*is_cut);
+        report.notes.push(format!("its first {skip} lines were added before, from {}", entry.name));
+        report.notes.extend(lost(archive, Some(digest)).await?);
     }
     let ingested_at = jiff::Timestamp::now().as_microsecond();
     let scratch = archive.scratch()?;
@@ -195,7 +197,7 @@ async fn add(
         on_progress: options.progress.clone(),
     };
     let outcome = blocking(|| reading.run()).await??;
-    let Outcome { staged, rejects, content, counts } = outcome;
+    let Outcome { staged, rejects, content, last_line, counts } = outcome;
     if same.as_ref() != Some(&content.digest) && archive.source(&content.digest).await?.is_some() {
         let error = Error::failed("it was written over while it was read, with what is in the archive already");
         return Err(Failure::Source(error.remedy("ingest it again when it is not being written")));
@@ -216,6 +218,7 @@ async fn add(
         bytes: content.bytes,
         head: Some(content.head),
         lines: report.lines,
+        last_line,
         continues: begins_with.map(|beginning| beginning.digest),
         flows: report.flows,
         rejects: report.rejects,
@@ -227,6 +230,24 @@ async fn add(
     archive.record_source(&entry).await?;
     Arc::make_mut(known).add(&entry);
     Ok(SourceStatus::Added)
+}
+
+/// What to tell of a source, or of one that it goes on from, of which the archive holds no longer what was added.
+async fn lost(archive: &Archive, source: Option<&str>) -> Result<Option<String>> {
+    let mut next = source.map(str::to_owned);
+    while let Some(digest) = next {
+        let Some(entry) = archive.source(&digest).await? else { break };
+        if !archive.holds(&entry).await {
+            let (name, short) = (&entry.name, SourceEntry::short(&digest));
+            return Ok(Some(format!(
+                "of the flows that were added from {name}, files are gone or damaged; to have them back, take \
+                 {OWN_DIRECTORY}/sources/{digest}.json and date=*/{short}-*.parquet out of the archive, and ingest a log \
+                 that has them"
+            )));
+        }
+        next = entry.continues;
+    }
+    Ok(None)
 }
 
 /// Runs what blocks on a thread that may.

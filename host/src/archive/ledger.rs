@@ -25,6 +25,9 @@ pub struct SourceEntry {
     pub head: Option<String>,
     /// Its lines that are no headers.
     pub lines: u64,
+    /// How the last of them ended.
+    #[serde(default)]
+    pub last_line: LastLine,
     /// The source that it goes on from, whose lines were not added again: a log that has grown.
     pub continues: Option<String>,
     /// Flows that were added.
@@ -41,7 +44,29 @@ pub struct SourceEntry {
     pub ingested_at: i64,
 }
 
+/// How the last line of a source ended, for a longer source that goes on from there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LastLine {
+    /// It counts as it is.
+    Whole,
+    /// It could not be read, and has no line end: where it goes on, it is read again. What an earlier version took all
+    /// of them for.
+    #[default]
+    Open,
+    /// A compressed log broke off in it, or right behind the line before: it is read again.
+    Broken,
+}
+
 impl SourceEntry {
+    /// Its lines that a longer source need not read again. `is_cut` says whether the last goes on there.
+    pub(super) fn lines_that_stay(&self, is_cut: bool) -> u64 {
+        match (self.last_line, is_cut) {
+            (LastLine::Broken, _) | (LastLine::Open, true) => self.lines.saturating_sub(1),
+            (LastLine::Open, false) | (LastLine::Whole, _) => self.lines,
+        }
+    }
+
     /// What the names of a source's files begin with.
     pub(super) fn short(digest: &str) -> &str {
         digest.get(..16).unwrap_or(digest)

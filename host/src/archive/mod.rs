@@ -12,6 +12,7 @@
 
 mod buffer;
 mod column;
+mod content;
 mod digest;
 mod encoder;
 mod files;

@@ -1,6 +1,6 @@
 //! Flows in, files out, and back again.
 
-use std::{fs, fs::File, net::IpAddr, path::Path};
+use std::{fs, fs::File, io::Write, net::IpAddr, path::Path};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{TimestampMicrosecondType, UInt16Type, UInt64Type};
@@ -290,6 +290,47 @@ async fn of_a_log_that_grew_only_what_is_new_is_added() {
         assert!(matches!(ingest(&archive, &packed).await.status, SourceStatus::AlreadyThere));
         let held = archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>();
         assert_eq!((held, rows), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_last_line_is_read_again_only_where_it_could_not_be_read() {
+    let end = |text: &str| CONN.find(text).unwrap() + text.len();
+    // Broken off, though all of what there is are whole lines.
+    let mut broken = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    broken.write_all(&CONN.as_bytes()[..end("ShADadFf\n")]).unwrap();
+    broken.flush().unwrap();
+    let cases = [
+        // In the last field of a flow, and in a header.
+        (CONN.as_bytes()[..end("ShADad")].to_vec(), (1, 0), (1, 1)),
+        (CONN.as_bytes()[..end("#clo")].to_vec(), (2, 1), (0, 0)),
+        (CONN.as_bytes()[..end("ShADadFf")].to_vec(), (1, 0), (1, 1)),
+        (broken.get_ref().clone(), (1, 1), (1, 1)),
+    ];
+    for (first, before, after) in cases {
+        let (directory, archive) = empty_archive();
+        let log = directory.path().join("conn.log");
+        for (content, expected) in [(first.as_slice(), before), (CONN.as_bytes(), after)] {
+            fs::write(&log, content).unwrap();
+            let added = ingest(&archive, &log).await;
+            assert_eq!((added.flows, added.rejects), expected, "{added:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_log_goes_on_from_is_missed() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    fs::write(&log, &CONN[..CONN.find("1714521602.5").unwrap()]).unwrap();
+    ingest(&archive, &log).await;
+    let first = archive.list().await.unwrap().files.remove(0);
+    fs::write(&log, CONN).unwrap();
+    fs::remove_file(archive.directory().unwrap().join(&first.path)).unwrap();
+    for (status, flows) in [("Added", 1), ("AlreadyThere", 1)] {
+        let told = ingest(&archive, &log).await;
+        assert_eq!((format!("{:?}", told.status).as_str(), told.flows), (status, flows));
+        assert!(told.notes.iter().any(|note| note.contains("files are gone or damaged")), "{told:?}");
     }
 }
 

@@ -9,10 +9,11 @@ use std::{
 };
 
 use super::{
+    content::{Content, Digested},
     encoder::Staged,
     ingest::{OnProgress, Progress},
     input::InputFile,
-    known::{Content, Digested},
+    ledger::LastLine,
     rejects::RejectsWriter,
     writer::ArchiveWriter,
     zeek::{self, ConnLine, ConnLog, NameLog, Names},
@@ -57,6 +58,7 @@ pub(super) struct Outcome {
     pub(super) staged: Staged,
     pub(super) rejects: Option<PathBuf>,
     pub(super) content: Content,
+    pub(super) last_line: LastLine,
     pub(super) counts: Counts,
 }
 
@@ -112,6 +114,7 @@ impl Reading {
         let mut content = Digested::new(input.content);
         let mut log = ConnLog::new(&mut content, names, self.sensor.take());
         let mut first_reason = None;
+        let mut refused = 0;
         let mut told = Instant::now();
         while let Some(line) = log.next_line().map_err(Failure::Source)? {
             counts.lines += 1;
@@ -124,6 +127,7 @@ impl Reading {
                 }
                 ConnLine::Reject(reject) => {
                     counts.rejects += 1;
+                    refused = reject.line;
                     self.rejects.push(&reject)?;
                     first_reason.get_or_insert(reject.reason);
                 }
@@ -140,8 +144,15 @@ impl Reading {
             ));
         }
         self.tell(self.file.size(), counts.flows);
-        let (content, staged) = (content.content(), self.writer.stage()?);
-        Ok(Outcome { staged, rejects: self.rejects.finish()?, content, counts })
+        let (is_last_refused, is_broken) = (refused == log.number(), log.is_broken());
+        let content = content.content();
+        let last_line = match (is_last_refused, is_broken, content.is_open) {
+            (true, true, _) => LastLine::Broken,
+            (true, false, true) => LastLine::Open,
+            _ => LastLine::Whole,
+        };
+        let staged = self.writer.stage()?;
+        Ok(Outcome { staged, rejects: self.rejects.finish()?, content, last_line, counts })
     }
 
     fn tell(&mut self, bytes_read: u64, flows: u64) {

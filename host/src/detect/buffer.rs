@@ -64,7 +64,7 @@ impl ShardBuffers {
 
     /// Keeps the rows of a batch. Spills what is there if memory is short.
     pub(super) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
-        // Rows come in the order of their shards, so that these are few runs.
+        // Rows of one device are together, so that these are few runs.
         let (mut from, mut grown) = (0, 0);
         for run in batch.column(self.shard).as_primitive::<UInt8Type>().values().chunk_by(|a, b| a == b) {
             let rows = from..from + run.len();

@@ -7,6 +7,7 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy, WasmBacktraceDetails,
 };
 
+use super::limits::{INSTANCES, MEMORIES, TABLE_ELEMENTS, TABLES};
 use crate::error::{Context, Result};
 
 /// How often a running guest is interrupted to look at its deadline and at [`Stop`](crate::detector::Stop).
@@ -21,22 +22,15 @@ const FRAMES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(15);
 /// Address space of a linear memory: all that 32 bits reach.
 const MEMORY_BYTES: usize = 4 << 30;
 
-/// Elements of a table: address space too.
-const TABLE_ELEMENTS: usize = 1 << 20;
-
-/// Instances that may be alive at once: one a thread, of which there are at most 1,024.
-const INSTANCES: u32 = 1_100;
-
-/// Core modules, memories and tables that a component brings with it: one to three of each where it was compiled from Rust
-/// or C; a bundled runtime has dozens of modules, and a table for each.
-const MODULES: u32 = 64;
+/// Components that may be alive at once: one a thread that may block, of which tokio has at most 512, and some.
+const COMPONENTS: u32 = 600;
 
 /// Memory of an instance that its successor finds cleared, in bytes. For a page that it has to ask for anew, a guest waits
 /// longer than the page takes to be cleared.
 const RESIDENT_BYTES: usize = 4 << 20;
 
 /// Instances of which the memory is kept so while nobody uses it.
-const RESIDENT_INSTANCES: u32 = 32;
+const RESIDENT_INSTANCES: u32 = 16;
 
 /// An engine and the thread that interrupts its guests. The thread ends with the engine.
 ///
@@ -79,14 +73,14 @@ fn start(config: &mut Config) -> Result<Engine> {
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     // What a guest may have is for `Limits` to say, with a message that names the setting: the pool always has room.
-    pool.total_component_instances(INSTANCES)
-        .total_core_instances(INSTANCES * MODULES)
-        .total_memories(INSTANCES * 2)
-        .total_tables(INSTANCES * MODULES)
+    pool.total_component_instances(COMPONENTS)
+        .total_core_instances(COMPONENTS * INSTANCES as u32)
+        .total_memories(COMPONENTS * MEMORIES as u32)
+        .total_tables(COMPONENTS * TABLES as u32)
         .max_memory_size(MEMORY_BYTES)
         .table_elements(TABLE_ELEMENTS)
-        .max_tables_per_module(MODULES)
-        .max_memories_per_module(2)
+        .max_tables_per_module(TABLES as u32)
+        .max_memories_per_module(MEMORIES as u32)
         .max_component_instance_size(64 << 20)
         .max_core_instance_size(64 << 20)
         .linear_memory_keep_resident(RESIDENT_BYTES)

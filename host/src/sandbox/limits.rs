@@ -12,6 +12,9 @@ pub(super) const MEMORIES: usize = 8;
 /// Tables of one component.
 pub(super) const TABLES: usize = 64;
 
+/// Elements that a table may ever have, whatever the limit: address space for as many is set aside.
+pub(super) const TABLE_ELEMENTS: usize = 1 << 20;
+
 /// Keeps count of what an instance has, over all its memories and tables.
 ///
 /// Growth past a limit traps. The guest is never told "no" (-1), since it could then go on and report other findings
@@ -62,7 +65,9 @@ impl ResourceLimiter for Allocation {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        // Where instances come from the pool, this is the maximum of a table that has none of its own.
+        let own = maximum.filter(|maximum| *maximum < TABLE_ELEMENTS);
+        if own.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         let total = self.elements.saturating_add(desired - current);

@@ -14,6 +14,7 @@ use super::{
     engine::{engine, engine_without_deadlines},
     files,
     inspect::{Inspection, check_size, inspect},
+    limits::TABLE_ELEMENTS,
     plugin::Plugin,
 };
 use crate::{
@@ -46,6 +47,13 @@ impl Sandbox {
         if let Some(name) = limits.zero() {
             return Err(Error::usage(format!("{name} in [limits] is 0; a limit must be at least 1"))
                 .remedy("leave it out to have its default; no limit can be switched off"));
+        }
+        if limits.table_elements > TABLE_ELEMENTS {
+            let asked = limits.table_elements;
+            return Err(Error::usage(format!(
+                "table_elements in [limits] is {asked}; it can be at most {TABLE_ELEMENTS}"
+            ))
+            .remedy("a large language runtime has some ten thousand"));
         }
         Ok(Self { engine: engine()?, limits: Arc::new(limits), cache: Cache::new(cache) })
     }

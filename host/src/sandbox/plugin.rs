@@ -272,6 +272,11 @@ mod tests {
             FaultKind::Limit,
             "instantiate: table elements: 100001 asked, 100000 allowed (table_elements in [limits])",
         );
+        check(
+            at("observe", "(drop (table.grow $table (ref.null func) (i32.const 2000000)))"),
+            FaultKind::Limit,
+            "observe: table elements: 2000001 asked, 100000 allowed (table_elements in [limits]), in observe",
+        );
     }
 
     #[test]

@@ -118,6 +118,16 @@ impl<R: Read> ConnLog<R> {
         Ok(Some(ConnLine::Reject(Reject { line: self.log.number(), reason, raw: self.log.text() })))
     }
 
+    /// The number of the last line, from one.
+    pub const fn number(&self) -> u64 {
+        self.log.number()
+    }
+
+    /// Whether a compressed input broke off.
+    pub const fn is_broken(&self) -> bool {
+        self.log.is_broken()
+    }
+
     fn flow(&self) -> Result<FlowRecord<'_>, String> {
         self.check_kind()?;
         let start_time = self.required(TS, values::time, "a time in seconds since 1970, or in ISO 8601")?;

@@ -102,6 +102,11 @@ impl<R: Read, const N: usize> Log<R, N> {
         self.lines.text()
     }
 
+    /// Whether a compressed input broke off.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
     /// The line's number, from one.
     pub(super) const fn number(&self) -> u64 {
         self.lines.number()

@@ -65,7 +65,8 @@ impl RowBuffer {
 
     /// Memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
-        self.rows() * ROW_BYTES + self.id_bytes
+        let rows = if self.rows() > LARGE { self.rows().max(ROW_GROUP_ROWS) } else { self.rows() };
+        rows * ROW_BYTES + self.id_bytes
     }
 
     /// What it holds of each hour.

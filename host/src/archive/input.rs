@@ -35,6 +35,10 @@ pub(super) struct Input {
 
 impl InputFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // To open a named pipe would wait for its writer, and it could not be read twice.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::Error::other("it is no regular file; give one, or - for standard input"));
+        }
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), size })
@@ -123,6 +127,14 @@ mod tests {
             let mut text = String::new();
             file.read().unwrap().content.read_to_string(&mut text).unwrap();
             assert_eq!((text.as_str(), file.size()), (content, bytes.len() as u64));
+        }
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        for path in ["/dev/null", "/"] {
+            let error = InputFile::open(std::path::Path::new(path)).unwrap_err();
+            assert!(error.to_string().contains("no regular file"), "{error}");
         }
     }
 

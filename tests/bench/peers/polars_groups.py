@@ -16,6 +16,7 @@ directory, threads = sys.argv[1], sys.argv[2]
 os.environ["POLARS_MAX_THREADS"] = threads
 
 import polars as pl  # noqa: E402
+
 began = time.perf_counter()
 devices = pl.scan_csv(f"{directory}/devices.csv")
 gaps = pl.col("end_time").sort().diff().dt.total_microseconds() / 1e6

@@ -104,7 +104,8 @@ impl fmt::Debug for IngestOptions {
 /// that begins with the content of another, a log that has grown, only what is new is added.
 ///
 /// Whenever the process is killed, ingesting the same sources again leaves the same flow files as if it had not been: a
-/// source's files appear when it is read to its end, and those that a killed run left are replaced.
+/// source's files appear when it is read to its end, and those that a killed run left are replaced, or deleted where the
+/// source is another by then.
 ///
 /// # Errors
 /// The archive cannot be written. Sources that were added before stay.
@@ -124,9 +125,11 @@ pub async fn ingest_zeek(
         None => None,
     };
     let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, spooled.as_deref())).collect();
-    let left_over = archive.files_by_source().await?;
+    let entries = archive.sources().await?;
+    let mut left_over = archive.files_by_source().await?;
+    archive.undo_begun(&entries, &mut left_over).await?;
     let mut known = KnownSources::default();
-    archive.sources().await?.iter().for_each(|entry| known.add(entry));
+    entries.iter().for_each(|entry| known.add(entry));
     let mut known = Arc::new(known);
     let mut report = IngestReport::default();
     let count = sources.len();
@@ -206,9 +209,10 @@ async fn add(
     report.notes.extend(counts.notes);
     (report.lines, report.flows) = (counts.lines, counts.flows);
     (report.rejects, report.names_joined) = (counts.rejects, counts.names_joined);
+    archive.begin(short, &source.name).await?;
     let written = staged.publish(short).await?;
     if let Some(rejects) = rejects {
-        archive.publish(&rejects, &format!("{}/{short}.parquet", rejects::directory())).await?;
+        archive.publish(&rejects, &rejects::path(short)).await?;
     }
     clear(archive, left_over.get(short), &written).await?;
     report.digest.clone_from(&content.digest);
@@ -228,6 +232,7 @@ async fn add(
         ingested_at,
     };
     archive.record_source(&entry).await?;
+    archive.complete(SourceEntry::short(&entry.digest)).await?;
     Arc::make_mut(known).add(&entry);
     Ok(SourceStatus::Added)
 }

@@ -10,6 +10,7 @@
 //! [`ingest_zeek`] feeds it; [`Archive::list`] and [`slices`] tell what there is, from footers alone. The archive knows
 //! neither devices nor detectors nor SQL, and reads no flows back: DataFusion does.
 
+mod begun;
 mod buffer;
 mod column;
 mod content;
@@ -48,5 +49,7 @@ pub use record::FlowRecord;
 pub use slices::{SliceDelivered, SliceInput, slices};
 pub use writer::{ArchiveWriter, BUFFER_BYTES, Written};
 
+#[cfg(test)]
+mod ingest_tests;
 #[cfg(test)]
 mod round_trip;

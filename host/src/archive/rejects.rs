@@ -33,6 +33,11 @@ pub(super) fn directory() -> String {
     format!("{OWN_DIRECTORY}/rejects")
 }
 
+/// The file of a source's rejects.
+pub(super) fn path(source: &str) -> String {
+    format!("{}/{source}.parquet", directory())
+}
+
 /// Columns of the table `rejects`: the source's name, the line's number in it from one, the rule that it breaks with its
 /// value, its first 512 bytes with all but printable ASCII escaped, and when the source was ingested.
 pub fn schema() -> SchemaRef {

@@ -1,21 +1,18 @@
 //! Flows in, files out, and back again.
 
-use std::{fs, fs::File, io::Write, net::IpAddr, path::Path};
+use std::{fs, fs::File, net::IpAddr, path::Path};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{TimestampMicrosecondType, UInt16Type, UInt64Type};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use tempfile::TempDir;
 
-use super::{
-    Archive, ArchiveWriter, FlowRecord, FlowsDigest, IngestOptions, SourceStatus, Written, hours::HOUR, ingest_zeek,
-    rejects, slices,
-};
+use super::{Archive, ArchiveWriter, FlowRecord, FlowsDigest, Written, hours::HOUR, slices};
 use crate::{flow, zone::AddressSpace};
 
 const DAY: i64 = 24 * HOUR;
 
-fn empty_archive() -> (TempDir, Archive) {
+pub(super) fn empty_archive() -> (TempDir, Archive) {
     let directory = tempfile::tempdir().unwrap();
     let archive = Archive::open("archive", directory.path()).unwrap();
     (directory, archive)
@@ -52,7 +49,7 @@ async fn write(archive: &Archive, flows: &[FlowRecord<'_>], budget: usize, row_g
     writer.finish("source").await.unwrap()
 }
 
-fn read(archive: &Archive, file: &str) -> Vec<RecordBatch> {
+pub(super) fn read(archive: &Archive, file: &str) -> Vec<RecordBatch> {
     let file = File::open(archive.directory().unwrap().join(file)).unwrap();
     ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap().map(Result::unwrap).collect()
 }
@@ -204,273 +201,4 @@ async fn foreign_and_broken_files_are_told_apart() {
     plain(&root.join("foreign.parquet"), &batches[0].slice(0, 990));
     let after = archive.list().await.unwrap();
     assert_ne!(after.files.iter().find(|file| file.foreign).unwrap().hours, before);
-}
-
-const CONN: &str = "#separator \\x09\n#path\tconn\n\
-    #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\thistory\n\
-    1714521600.5\tC1\t10.0.0.1\t50000\t203.0.113.9\t443\ttcp\t1.25\tShADadFf\n\
-    1714521601.5\tC2\t10.0.0.1\t70000\t203.0.113.9\t443\ttcp\t-\tS\n\
-    1714521602.5\tC3\tfe80::1\t135\tff02::1\t136\ticmp\t-\t-\n\
-    #close\t2024-05-01-01-00-00\n";
-
-async fn ingest(archive: &Archive, input: &Path) -> super::SourceReport {
-    let lock = archive.lock().unwrap();
-    let inputs = [input.display().to_string()];
-    let mut report = ingest_zeek(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
-    report.sources.remove(0)
-}
-
-fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    let mut directories = vec![root.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => directories.push(path),
-                false => files.push((path.display().to_string(), fs::read(&path).unwrap())),
-            }
-        }
-    }
-    files.sort();
-    files
-}
-
-#[tokio::test]
-async fn a_source_is_ingested_once() {
-    let (directory, archive) = empty_archive();
-    let log = directory.path().join("conn.log");
-    fs::write(&log, CONN).unwrap();
-    fs::write(directory.path().join("ssl.log"), "#path\tssl\n#fields\tuid\tserver_name\nC1\tcloud.example\n").unwrap();
-    let added = ingest(&archive, &log).await;
-    assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-    assert_eq!((added.lines, added.flows, added.rejects, added.names_joined), (3, 2, 1, 1));
-    let before = tree(archive.directory().unwrap());
-    let again = ingest(&archive, &log).await;
-    assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
-    assert_eq!((again.flows, again.digest), (2, added.digest.clone()));
-    assert_eq!(tree(archive.directory().unwrap()), before);
-
-    let date = archive.directory().unwrap().join("date=2024-05-01");
-    fs::remove_file(fs::read_dir(&date).unwrap().next().unwrap().unwrap().path()).unwrap();
-    let mended = ingest(&archive, &log).await;
-    assert!(matches!(mended.status, SourceStatus::Added) && mended.flows == 2, "{mended:?}");
-    assert!(matches!(ingest(&archive, &log).await.status, SourceStatus::AlreadyThere));
-
-    let rejects = read(&archive, &format!("{}/{}.parquet", rejects::directory(), &added.digest[..16]));
-    assert_eq!(rejects[0].num_rows(), 1);
-    assert_eq!(rejects[0].column(1).as_primitive::<UInt64Type>().value(0), 5);
-    assert_eq!(
-        rejects[0].column(2).as_string_view().value(0),
-        "id.orig_p is \"70000\"; it must be a port from 0 to 65535"
-    );
-    assert!(rejects[0].column(3).as_string_view().value(0).starts_with("1714521601.5\\tC2\\t"));
-}
-
-#[tokio::test]
-async fn of_a_log_that_grew_only_what_is_new_is_added() {
-    let end = |line: &str| CONN.find(line).unwrap() + line.len();
-    for has_heads in [true, false] {
-        let (directory, archive) = empty_archive();
-        let log = directory.path().join("conn.log");
-        let mut rows = 0;
-        // To the end of a line, into the middle of one, and to the whole.
-        for (until, flows, rejects) in [(end("ShADadFf\n"), 1, 0), (end("C2\t"), 0, 1), (CONN.len(), 1, 1)] {
-            fs::write(&log, &CONN[..until]).unwrap();
-            let added = ingest(&archive, &log).await;
-            assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-            assert_eq!((added.flows, added.rejects), (flows, rejects), "{added:?}");
-            rows += flows;
-            if !has_heads {
-                forget_heads(&archive);
-            }
-        }
-        let packed = directory.path().join("conn.1.log.zst");
-        fs::write(&packed, zstd::encode_all(CONN.as_bytes(), 1).unwrap()).unwrap();
-        assert!(matches!(ingest(&archive, &packed).await.status, SourceStatus::AlreadyThere));
-        let held = archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>();
-        assert_eq!((held, rows), (2, 2));
-    }
-}
-
-#[tokio::test]
-async fn a_last_line_is_read_again_only_where_it_could_not_be_read() {
-    let end = |text: &str| CONN.find(text).unwrap() + text.len();
-    // Broken off, though all of what there is are whole lines.
-    let mut broken = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    broken.write_all(&CONN.as_bytes()[..end("ShADadFf\n")]).unwrap();
-    broken.flush().unwrap();
-    let cases = [
-        // In the last field of a flow, and in a header.
-        (CONN.as_bytes()[..end("ShADad")].to_vec(), (1, 0), (1, 1)),
-        (CONN.as_bytes()[..end("#clo")].to_vec(), (2, 1), (0, 0)),
-        (CONN.as_bytes()[..end("ShADadFf")].to_vec(), (1, 0), (1, 1)),
-        (broken.get_ref().clone(), (1, 1), (1, 1)),
-    ];
-    for (first, before, after) in cases {
-        let (directory, archive) = empty_archive();
-        let log = directory.path().join("conn.log");
-        for (content, expected) in [(first.as_slice(), before), (CONN.as_bytes(), after)] {
-            fs::write(&log, content).unwrap();
-            let added = ingest(&archive, &log).await;
-            assert_eq!((added.flows, added.rejects), expected, "{added:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_a_log_goes_on_from_is_missed() {
-    let (directory, archive) = empty_archive();
-    let log = directory.path().join("conn.log");
-    fs::write(&log, &CONN[..CONN.find("1714521602.5").unwrap()]).unwrap();
-    ingest(&archive, &log).await;
-    let first = archive.list().await.unwrap().files.remove(0);
-    fs::write(&log, CONN).unwrap();
-    fs::remove_file(archive.directory().unwrap().join(&first.path)).unwrap();
-    for (status, flows) in [("Added", 1), ("AlreadyThere", 1)] {
-        let told = ingest(&archive, &log).await;
-        assert_eq!((format!("{:?}", told.status).as_str(), told.flows), (status, flows));
-        assert!(told.notes.iter().any(|note| note.contains("files are gone or damaged")), "{told:?}");
-    }
-}
-
-/// Leaves the ledger as an earlier version would have written it.
-fn forget_heads(archive: &Archive) {
-    for (path, json) in tree(&archive.directory().unwrap().join("_wardflow/sources")) {
-        let mut entry: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        entry.as_object_mut().unwrap().remove("head");
-        fs::write(path, entry.to_string()).unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_killed_ingest_is_made_good() {
-    let (directory, archive) = empty_archive();
-    let log = directory.path().join("conn.log");
-    fs::write(&log, CONN).unwrap();
-    let added = ingest(&archive, &log).await;
-    let root = archive.directory().unwrap();
-    let flows = |root: &Path| tree(root).into_iter().filter(|(path, _)| path.contains("date=")).collect::<Vec<_>>();
-    let expected = flows(root);
-    // What a run leaves that was killed before it could record the source: its files, one of which this run would not write.
-    let sources = root.join("_wardflow/sources");
-    fs::remove_file(sources.join(format!("{}.json", added.digest))).unwrap();
-    let date = root.join("date=2024-05-01");
-    fs::copy(
-        fs::read_dir(&date).unwrap().next().unwrap().unwrap().path(),
-        date.join(format!("{}-1.parquet", &added.digest[..16])),
-    )
-    .unwrap();
-    fs::create_dir_all(root.join("_wardflow/unfinished/part-x")).unwrap();
-    fs::write(root.join("_wardflow/unfinished/part-x/file"), "torn").unwrap();
-    ingest(&archive, &log).await;
-    assert_eq!(flows(root), expected);
-    assert!(!root.join("_wardflow/unfinished/part-x").exists());
-}
-
-#[tokio::test]
-async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
-    let (directory, archive) = empty_archive();
-    let path = |name: &str| directory.path().join(name);
-    fs::create_dir(path("empty")).unwrap();
-    let text = "Lorem ipsum dolor";
-    let dns = "#path\tdns\n#fields\tts\tuid\n1\tC1\n";
-    for (name, content) in [
-        ("text.log", text.to_owned()),
-        ("dns.log", dns.to_owned()),
-        ("headless.log", CONN.lines().skip(3).collect::<Vec<_>>().join("\n")),
-        ("open_conn.log", CONN.to_owned()),
-        ("query.json", r#"{"ts":1,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":53,"proto":"udp","query":"x"}"#.to_owned()),
-        ("poor.log", "#path\tconn\n#fields\tts\tuid\n1\tC1\n".to_owned()),
-        ("conn.log", CONN.to_owned()),
-    ] {
-        fs::write(path(name), content).unwrap();
-    }
-    let names = [
-        "text.log",
-        "dns.log",
-        "headless.log",
-        "open_conn.log",
-        "query.json",
-        "poor.log",
-        "missing.log",
-        "empty",
-        "conn.log",
-    ];
-    let inputs = names.map(|name| path(name).display().to_string());
-    let lock = archive.lock().unwrap();
-    let report = ingest_zeek(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
-    let said: Vec<_> = report
-        .sources
-        .iter()
-        .map(|source| match &source.status {
-            SourceStatus::Refused(error) => error.to_string(),
-            SourceStatus::Added => "added".into(),
-            SourceStatus::AlreadyThere => "there".into(),
-        })
-        .collect();
-    assert_eq!(
-        said,
-        [
-            "it is no Zeek log: its first line, \"Lorem ipsum dolor\", is neither a header (#separator, #fields) nor a \
-             JSON object",
-            "it is Zeek's dns.log, not conn.log",
-            "it is no Zeek log: its first line, \"1714521600.5\\tC1\\t10.0.0.1\\t50000\\t203.0.113.9\\t443\\ttcp\\t1.25\\tShAD\", \
-             is neither a header (#separator, #fields) nor a JSON object",
-            "it holds connections that are still open, each of which is in conn.log again when it closes",
-            "none of its 1 lines is a flow; the first: the record is none of conn.log: it has neither conn_state nor \
-             history nor orig_pkts",
-            "it is no conn.log: its #fields line lacks id.orig_h",
-            "it cannot be read",
-            "the directory holds no conn.log",
-            "added",
-        ]
-    );
-    assert_eq!(archive.list().await.unwrap().files.len(), 1);
-}
-
-#[tokio::test]
-async fn standard_input_may_be_compressed_and_break_off() {
-    let (_directory, archive) = empty_archive();
-    let lock = archive.lock().unwrap();
-    let mut whole = Vec::new();
-    let mut gzip = flate2::write::GzEncoder::new(&mut whole, flate2::Compression::fast());
-    std::io::Write::write_all(&mut gzip, CONN.as_bytes()).unwrap();
-    gzip.finish().unwrap();
-    let torn = whole[..whole.len() - 12].to_vec();
-    let input: Box<dyn std::io::Read + Send> = Box::new(std::io::Cursor::new(torn));
-    let report = ingest_zeek(&lock, &["-".into()], Some(input), &IngestOptions::default()).await.unwrap();
-    let source = &report.sources[0];
-    assert!(matches!(source.status, SourceStatus::Added), "{source:?}");
-    assert!(source.flows >= 1 && source.rejects >= 1 && source.lines == source.flows + source.rejects, "{source:?}");
-    assert_eq!(source.name, "-");
-}
-
-#[tokio::test]
-async fn a_damaged_log_is_recognised_too() {
-    let (directory, archive) = empty_archive();
-    for (lines, is_torn) in [(60_000, false), (59_000, true), (1_500, false), (1_400, true)] {
-        let path = directory.path().join(format!("conn.{lines}.log.gz"));
-        let mut content: String = CONN.lines().take(3).map(|line| format!("{line}\n")).collect();
-        for line in 0..lines {
-            let (time, uid) = (1_714_521_600 + line, line * lines);
-            content += &format!("{time}.5\tC{uid:x}\t10.0.0.{}\t9\t203.0.113.9\t443\ttcp\t1.25\tS\n", uid % 250);
-        }
-        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        std::io::Write::write_all(&mut gzip, content.as_bytes()).unwrap();
-        let mut packed = gzip.finish().unwrap();
-        let middle = packed.len() / 2;
-        if is_torn {
-            packed.truncate(middle)
-        } else {
-            packed[middle..middle + 64].fill(0x55)
-        }
-        fs::write(&path, packed).unwrap();
-        let added = ingest(&archive, &path).await;
-        assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-        assert!((1..lines as u64).contains(&added.flows) && added.rejects > 0, "{added:?}");
-        let again = ingest(&archive, &path).await;
-        assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
-        assert_eq!((again.flows, again.digest), (added.flows, added.digest));
-    }
 }

@@ -46,6 +46,9 @@ use contact::{Contact, ICMP, ICMP6};
 use report::Scans;
 use walk::{Place, Test, Walk};
 
+/// Contacts of scans that are remembered. Of more than that some are counted again, which ones depends on pseudonyms.
+pub(crate) const SCANNED: usize = 256;
+
 /// The detector of scans; see the crate's documentation.
 pub struct Scan {
     test: Test,
@@ -70,7 +73,7 @@ pub struct Parameters {
 pub struct State {
     known: Bounded<u32, (), 512>,
     /// Apart from the others, so that a scan does not push out what the device ordinarily uses.
-    scanned: Bounded<u32, (), 256>,
+    scanned: Bounded<u32, (), SCANNED>,
     by_port: Bounded<(u8, u16), Walk, 128>,
     by_peer: Bounded<(u8, u64), Walk, 64>,
 }

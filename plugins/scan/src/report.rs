@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wardflow_sdk::{Findings, MINUTE};
 
 use crate::{
+    SCANNED,
     contact::{ICMP, ICMP6, TCP, UDP},
     walk::{Tally, Test, Walk},
 };
@@ -125,6 +126,7 @@ impl Shown {
         let (count, contacts) = (failed as f64, (failed + answered) as f64);
         let normal = test.normally_failed(protocol);
         let minutes = (tally.last - tally.first).max(MINUTE) as f64 / MINUTE as f64;
+        let about = if failed + answered > SCANNED as u64 { "about " } else { "" };
         let certainty = if protocol == UDP { 0.7 } else { 0.95 };
         let mut draft = findings
             .report(cause.kind, tally.first, tally.last)
@@ -136,7 +138,7 @@ impl Shown {
             .measured("failed-share", count / contacts, "1", ..=normal)
             .measured("failed-rate", tally.failed as f64 / minutes, "/min", ..)
             .examples(tally.examples)
-            .summary(format_args!("{}: {failed} of {} tries failed", cause.what, failed + answered));
+            .summary(format_args!("{}: {about}{failed} of {} tries failed", cause.what, failed + answered));
         if let Some(peer) = cause.peer {
             draft = draft.peer(peer);
         }

@@ -14,7 +14,7 @@ all := --release --workspace --locked
 wardflow := $(target)/release/wardflow
 python := $(target)/bench-python/bin/python
 nextest := $(shell command -v cargo-nextest)
-run_tests := $(if $(nextest),nextest run,test)
+run_tests := $(if $(nextest),nextest run --final-status-level skip,test)
 # nextest runs no documentation tests; `cargo test` runs them with the others.
 doc_tests := $(if $(nextest),cargo test $(all) --doc)
 

@@ -182,6 +182,28 @@ fn status() {
     );
 }
 
+/// What was open goes when it was dealt with, and what another configuration may change is told.
+#[test]
+fn open() {
+    let coverage = "wardflow -C w sql \"SELECT plugin, status, devices, flows, fault FROM coverage ORDER BY 1\"";
+    check_transcript(
+        "open",
+        &workspace(),
+        &[
+            "sed -i 's/^#internal = .*/internal = [\"198.51.100.0\\/24\"]/' w/wardflow.toml; grep ^internal w/wardflow.toml",
+            "wardflow -C w -q ingest zeek logs | tail -1",
+            "wardflow -C w -q analyze | tail -2",
+            coverage,
+            "sed -i 's/^internal = /#internal = /' w/wardflow.toml; echo broken > w/plugins/broken.wasm",
+            "wardflow -C w -q analyze | tail -1",
+            "wardflow -C w status | sed -n '/^Coverage/,$p'",
+            "wardflow -C w -q analyze --rerun | tail -2",
+            coverage,
+            "rm w/plugins/broken.wasm; wardflow -C w status | sed -n '/^Coverage/,$p'",
+        ],
+    );
+}
+
 #[test]
 fn sql() {
     let demo = Demo::analysed();

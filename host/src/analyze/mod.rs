@@ -84,6 +84,8 @@ pub struct Summary {
     pub unresolved: u64,
     /// Whether it was told to stop.
     pub interrupted: bool,
+    /// Slices that plugins which are kept out never looked at, by their id.
+    pub missed: BTreeMap<String, u64>,
 }
 
 /// What a plugin covered.
@@ -148,6 +150,8 @@ struct AnalysisRun<'a> {
     travellers: Vec<(usize, Traveller)>,
     /// What plugins that were kept out did not look at.
     missed: Vec<Row>,
+    /// Slices of which an earlier run left something that no plugin looked at: that must not go on to stand there.
+    unwatched_before: BTreeSet<i64>,
     began: Instant,
     saved: Instant,
     summary: Summary,
@@ -184,6 +188,9 @@ impl<'a> AnalysisRun<'a> {
             travellers.push((route.first, Traveller::new(plugin, kept, start)?));
         }
         let missed = missed(&run.run_id, &options.kept_out, &stages, &coverage);
+        for plugin in &options.kept_out {
+            summary.missed.insert(plugin.id.clone(), unanalysed(&plugin.id, &stages, &coverage));
+        }
         let first = travellers.iter().map(|(first, _)| *first).min().unwrap_or(stages.len());
         summary.planned = (stages.len() - first) as u64;
         Ok(Self {
@@ -196,6 +203,7 @@ impl<'a> AnalysisRun<'a> {
             stages,
             travellers,
             missed,
+            unwatched_before: coverage.iter().filter(|row| row.plugin.is_none()).map(|row| row.slice_start).collect(),
             began: Instant::now(),
             saved: Instant::now(),
             summary,
@@ -302,7 +310,11 @@ impl<'a> AnalysisRun<'a> {
                 }
             }
         }
-        results.coverage.extend(unwatched(base(None), outcome.unwatched, outcome.unresolved));
+        let unwatched: Vec<_> = unwatched(&base(None), outcome.unwatched, outcome.unresolved).collect();
+        if unwatched.is_empty() && self.unwatched_before.contains(&stage.slice.start) {
+            results.coverage.push(Row { status: Status::Complete, ..base(None) });
+        }
+        results.coverage.extend(unwatched);
         results.findings = outcome.findings;
         results.observations = outcome.observations;
         self.workspace.lake.commit_slice(results).await?;
@@ -399,11 +411,12 @@ pub struct Standing {
     pub outdated: u64,
 }
 
-/// How a workspace's plugins stand to its archive.
+/// How a workspace's plugins stand to its archive: those that can run, and those that are kept out, of which nothing can
+/// be outdated.
 ///
 /// # Errors
 /// The lake cannot be read.
-pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<Vec<Standing>> {
+pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: &[KeptOut]) -> Result<Vec<Standing>> {
     let states = workspace.lake.states();
     let coverage = workspace.lake.current_coverage().await?;
     let stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
@@ -417,7 +430,8 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<
                 || row.plugin_digest != plugin.detector.digest()
         };
         let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin.id().as_str()));
-        let analysed = own.filter(|row| row.device_id.is_none() && row.status != Status::NotRun && row.flows > 0);
+        let is_analysed = |row: &&Row| row.device_id.is_none() && !matches!(row.status, Status::NotRun | Status::Blind);
+        let analysed = own.filter(is_analysed);
         standings.push(Standing {
             plugin: plugin.id().to_string(),
             pending: route.pending as u64,
@@ -425,7 +439,18 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin]) -> Result<
             outdated: analysed.filter(is_outdated).count() as u64,
         });
     }
+    for KeptOut { id, .. } in kept_out {
+        let pending = unanalysed(id, &stages, &coverage);
+        standings.push(Standing { plugin: id.clone(), pending, ..Standing::default() });
+    }
     Ok(standings)
+}
+
+/// How many slices a plugin never looked at.
+fn unanalysed(plugin: &str, stages: &[Stage], coverage: &[Row]) -> u64 {
+    let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin) && row.status != Status::NotRun);
+    let analysed: BTreeSet<_> = own.map(|row| row.slice_start).collect();
+    stages.iter().filter(|stage| !analysed.contains(&stage.slice.start)).count() as u64
 }
 
 /// That a slice's files hold another number of flows than they say: bits have changed.

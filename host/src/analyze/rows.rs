@@ -34,17 +34,19 @@ pub(super) fn missed(run_id: &str, kept_out: &[KeptOut], stages: &[Stage], cover
     pairs.filter(is_new).map(|(plugin, stage)| row(plugin, stage)).collect()
 }
 
-/// The row of what no plugin looked at, if there is something: devices with their flows, and flows of no device.
-pub(super) fn unwatched(base: Row, (devices, flows): (u64, u64), unresolved: u64) -> Option<Row> {
-    let mut reasons = Vec::new();
-    if devices > 0 {
-        reasons.push(format!("{devices} devices are in no plugin's scope"));
-    }
-    if unresolved > 0 {
-        reasons.push(format!("{unresolved} flows have no end that is a device: neither address is internal"));
-    }
-    let fault = (!reasons.is_empty()).then(|| reasons.join("; "))?;
-    Some(Row { devices, flows: flows + unresolved, status: Status::NotRun, fault: Some(fault), ..base })
+/// The rows of what no plugin looked at: devices with their flows, and flows of no device. The reasons are the same words
+/// each time, so that they can be grouped by; how many there were is in the columns.
+pub(super) fn unwatched(base: &Row, (devices, flows): (u64, u64), unresolved: u64) -> impl Iterator<Item = Row> {
+    let row = |devices, flows, reason: &str| Row {
+        devices,
+        flows,
+        status: Status::NotRun,
+        fault: Some(reason.to_owned()),
+        ..base.clone()
+    };
+    let outside = (devices > 0).then(|| row(devices, flows, "devices in no plugin's scope"));
+    let unresolved = (unresolved > 0).then(|| row(0, unresolved, "flows without an internal end"));
+    outside.into_iter().chain(unresolved)
 }
 
 /// A row of a stage that says nothing yet.

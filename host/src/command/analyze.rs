@@ -141,12 +141,8 @@ impl Report {
         if unwatched > 0 {
             but.push(format!("{} that no plugin watches", counted(unwatched, "device")));
         }
-        // A few are ordinary: a device that asks for its first address has none.
-        if self.flows_without_device * 100 > self.flows {
-            let flows = counted(self.flows_without_device, "flow");
-            but.push(format!(
-                "{flows} with no internal end (`internal` in wardflow.toml says which addresses are yours)"
-            ));
+        if self.flows_without_device > 0 {
+            but.push(format!("{} {NO_INTERNAL_END}", counted(self.flows_without_device, "flow")));
         }
         let is_idle = |plugin: &&PluginCoverage| self.planned > 0 && plugin.devices == 0 && plugin.complete > 0;
         let idle: Vec<_> = self.plugins.iter().filter(is_idle).map(|plugin| plugin.plugin.as_str()).collect();
@@ -155,7 +151,9 @@ impl Report {
         }
         match (self.planned, but.as_slice()) {
             (0, _) if self.is_empty => "There is nothing to analyse yet: `wardflow ingest` brings in flows.".to_owned(),
-            (0, _) if self.outdated > 0 => format!("Nothing is new since the last run. {}", outdated(self.outdated)),
+            (0, _) if self.outdated > 0 => {
+                format!("Nothing is new since the last run, but {} {OUTDATED}.", counted(self.outdated, "slice"))
+            }
             (0, _) => "Nothing is new since the last run.".to_owned(),
             (_, []) => "Everything was covered.".to_owned(),
             (_, but) => format!("Everything that could be was covered; not so {}.", but.join(", and ")),
@@ -163,14 +161,13 @@ impl Report {
     }
 }
 
-/// Says that results are there which the present configuration would perhaps not give.
-pub(super) fn outdated(slices: u64) -> String {
-    let slices = counted(slices, "slice");
-    format!(
-        "{slices} were analysed with other bytes of a plugin, another configuration or another device list: `wardflow \
-         analyze --rerun` does them again."
-    )
-}
+/// Of slices whose results the present configuration would perhaps not give.
+pub(super) const OUTDATED: &str = "analysed with other bytes of a plugin, another configuration or another device list: \
+                                   `wardflow analyze --rerun` does them again";
+
+/// Of flows without a device. A few are ordinary: a device that asks for its first address has none.
+pub(super) const NO_INTERNAL_END: &str =
+    "with no internal end (`internal` in wardflow.toml says which addresses are yours)";
 
 impl PluginCoverage {
     fn is_lacking(&self) -> bool {
@@ -190,7 +187,7 @@ impl PluginCoverage {
     fn lack(&self) -> String {
         let mut parts = Vec::new();
         if self.is_kept_out {
-            parts.push("was not let run".to_owned());
+            parts.push("was kept out".to_owned());
         }
         if self.faulted > 0 {
             parts.push(format!("lost {} in {}", counted(self.devices_lost, "device"), counted(self.faulted, "slice")));
@@ -232,7 +229,10 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
     if report.slices > 0 {
         let time = Duration::try_from_secs_f64(report.seconds).unwrap_or_default();
         let found: Vec<_> = report.findings.iter().map(|(severity, n)| format!("{} {severity}", count(*n))).collect();
-        let found = if found.is_empty() { "no findings".to_owned() } else { format!("findings: {}", found.join(", ")) };
+        let found = match found.is_empty() {
+            true => "no findings".to_owned(),
+            false => format!("findings in this run: {}", found.join(", ")),
+        };
         let slices = counted(report.slices, "slice");
         printer.line(
             Look::Plain,

@@ -1,6 +1,7 @@
 //! Where the commands meet the library.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     path::{Path, PathBuf},
@@ -157,11 +158,13 @@ pub(super) async fn analyze(
     };
     let told = |now: analysis::Progress| progress.at(now.done, now.total, now.flows);
     let summary = analysis::analyze(&workspace, plugins.clone(), &session, &options, stop, &told).await?;
+    let missed = summary.missed.clone();
     let mut report = report(&workspace, summary).await?;
     if report.planned == 0 {
-        report.outdated = analysis::standing(&workspace, &plugins).await?.iter().map(|plugin| plugin.outdated).sum();
+        let standings = analysis::standing(&workspace, &plugins, &[]).await?;
+        report.outdated = standings.iter().map(|plugin| plugin.outdated).sum();
     }
-    report.plugins.extend(refused.iter().map(kept_out));
+    report.plugins.extend(refused.iter().map(|refusal| kept_out(refusal, &missed)));
     for broken in &workspace.listing.broken {
         report.broken_files.push((broken.path.clone(), broken.reason.clone()));
     }
@@ -177,17 +180,22 @@ fn session(memory: u64, threads: Option<usize>) -> Result<SessionContext> {
     Ok(SessionContext::new_with_config_rt(session_config(threads), runtime))
 }
 
-fn kept_out(Refusal { offered, reason }: &Refusal<'_>) -> analyze::PluginCoverage {
+fn kept_out(Refusal { offered, reason }: &Refusal<'_>, missed: &BTreeMap<String, u64>) -> analyze::PluginCoverage {
+    let plugin = name(offered);
     analyze::PluginCoverage {
-        plugin: offered
-            .manifest
-            .as_ref()
-            .map_or_else(|| offered.file.display().to_string(), |manifest| manifest.id.to_string()),
+        not_run: missed.get(&plugin).copied().unwrap_or(0),
+        plugin,
         version: offered.manifest.as_ref().map(|manifest| manifest.version.to_string()).unwrap_or_default(),
         is_kept_out: true,
         reason: Some(reason.clone()),
         ..analyze::PluginCoverage::default()
     }
+}
+
+/// A plugin's id, or its file where it does not say one.
+fn name(offered: &Offered) -> String {
+    let file = || offered.file.display().to_string();
+    offered.manifest.as_ref().map_or_else(file, |manifest| manifest.id.to_string())
 }
 
 /// A plugin that is kept out, for coverage; absent if the file does not even say which plugin it is.
@@ -315,9 +323,11 @@ pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
 pub(super) async fn status(config: &Config) -> Result<status::Report> {
     let workspace = open(config).await?;
     let (ready, refused) = workspace.ready(code_cache(), |_| true)?;
-    let standings = analysis::standing(&workspace, &ready).await?;
+    let kept_out: Vec<_> = refused.iter().filter_map(not_run).collect();
+    let standings = analysis::standing(&workspace, &ready, &kept_out).await?;
     let coverage = workspace.lake.current_coverage().await?;
     let whole = || coverage.iter().filter(|row| row.device_id.is_none());
+    let unwatched = || whole().filter(|row| row.plugin.is_none());
     let time = |at: i64| Timestamp::from_microsecond(at).ok();
     let slices = wardflow::archive::slices(&workspace.listing.files, config.slice_hours);
     let filled = || slices.iter().filter(|slice| slice.rows > 0);
@@ -330,19 +340,19 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
     }
     statuses.sort();
     let plugin = |offered: &Offered| {
-        let id = offered.manifest.as_ref().map_or_else(|| offered.file.display().to_string(), |m| m.id.to_string());
+        let id = name(offered);
+        let refusal = refused.iter().find(|refusal| std::ptr::eq(refusal.offered, offered));
+        let analysed = || whole().filter(|row| row.plugin.as_deref() == Some(&id) && row.status != Status::NotRun);
         let standing = standings.iter().find(|standing| standing.plugin == id).cloned().unwrap_or_default();
         status::Plugin {
             version: offered.manifest.as_ref().map(|m| m.version.to_string()).unwrap_or_default(),
-            status: match refused.iter().any(|refusal| std::ptr::eq(refusal.offered, offered)) {
+            status: match refusal.is_some() {
                 true if offered.status != PinStatus::Changed => PinStatus::Refused.name().to_owned(),
                 _ => offered.status.name().to_owned(),
             },
-            analysed_to: whole()
-                .filter(|row| row.plugin.as_deref() == Some(&id))
-                .map(|row| row.slice_end)
-                .max()
-                .and_then(time),
+            kept_out: refusal.map(|refusal| refusal.reason.clone()),
+            analysed_to: analysed().map(|row| row.slice_end).max().and_then(time),
+            is_idle: analysed().next().is_some() && analysed().all(|row| row.devices == 0),
             pending: standing.pending,
             stale: standing.stale,
             outdated: standing.outdated,
@@ -368,7 +378,8 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
         plugins: workspace.plugins.offered.iter().map(plugin).collect(),
         last_run: last_run(&workspace).await?,
         coverage: statuses,
-        devices_without_plugin: whole().filter(|row| row.plugin.is_none()).map(|row| row.devices).max().unwrap_or(0),
+        devices_without_plugin: unwatched().map(|row| row.devices).max().unwrap_or(0),
+        flows_without_device: unwatched().filter(|row| row.devices == 0).map(|row| row.flows).sum(),
     })
 }
 

@@ -51,11 +51,11 @@ LIMIT 10",
     ),
     (
         "What was covered, and what was not?",
-        "SELECT plugin, status, count(*) AS slices, sum(flows) AS flows, max(devices) AS devices
+        "SELECT coalesce(plugin, fault) AS plugin, status, count(*) AS slices, sum(flows) AS flows, max(devices) AS devices
 FROM coverage
 WHERE device_id IS NULL
-GROUP BY plugin, status
-ORDER BY plugin, status",
+GROUP BY 1, 2
+ORDER BY 1, 2",
     ),
 ];
 

@@ -102,6 +102,11 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     let rejects: u64 = added().map(|source| source.rejects).sum();
     let sources = counted(added().count() as u64, "source");
     printer.line(Look::Heading, &format!("{} added from {sources}", counted(flows, "flow")))?;
+    let refused = report.sources.iter().filter(|source| matches!(source.status, Status::Refused { .. })).count() as u64;
+    if refused > 0 {
+        let is = if refused == 1 { "is" } else { "are" };
+        printer.line(Look::Bad, &format!("{} {is} not in the archive: see above", counted(refused, "source")))?;
+    }
     if rejects > 0 {
         printer.note(&format!("{} could not be read: wardflow sql 'SELECT * FROM rejects'", counted(rejects, "line")));
     }

@@ -50,7 +50,7 @@ pub(super) fn run(dir: &Path, printer: &Printer) -> Result<Outcome> {
     if bundled::PLUGINS.is_empty() {
         printer.line(
             Look::Bad,
-            "  no plugins: this binary was built without them. `make plugins` builds them, and building again adds them",
+            "  no plugins: this binary was built without them, which `make host` does with them; put .wasm files into plugins/",
         )?;
     }
     printer.note(&format!(

@@ -18,6 +18,8 @@ pub(super) struct Report {
     pub(super) coverage: Vec<(String, u64)>,
     /// Devices that are in no plugin's scope.
     pub(super) devices_without_plugin: u64,
+    /// Flows of which neither end is internal.
+    pub(super) flows_without_device: u64,
 }
 
 /// What the archive holds.
@@ -49,6 +51,10 @@ pub(super) struct Plugin {
     pub(super) version: String,
     /// As `wardflow plugin list` has it.
     pub(super) status: String,
+    /// Why it will not run, if it will not.
+    pub(super) kept_out: Option<String>,
+    /// Whether it ran and never met a device of its scope.
+    pub(super) is_idle: bool,
     /// End of the last slice that was analysed.
     pub(super) analysed_to: Option<Timestamp>,
     /// Slices that are new or changed.
@@ -129,39 +135,135 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     }
     if !report.coverage.is_empty() {
         let parts: Vec<_> = report.coverage.iter().map(|(status, n)| format!("{} {status}", count(*n))).collect();
-        printer.line(Look::Heading, "Coverage, in slices of all plugins")?;
+        printer.line(Look::Heading, "Coverage, a plugin and slice each")?;
         plain(format!("  {}", parts.join(", ")))?;
     }
-    if report.devices_without_plugin > 0 {
-        plain(format!("  {} that no plugin watches", counted(report.devices_without_plugin, "device")))?;
-    }
-    let pending: u64 = report.plugins.iter().map(|plugin| plugin.pending).sum();
-    let stale: u64 = report.plugins.iter().map(|plugin| plugin.stale).sum();
     if report.archive.flows == 0 {
         return printer.line(Look::Plain, "There is nothing to analyse yet: `wardflow ingest` brings in flows.");
     }
-    let lacking = |status: &str| matches!(status, "faulted" | "not_run");
-    if pending == 0 && report.coverage.iter().any(|(status, _)| lacking(status)) {
-        return printer.line(
-            Look::Bad,
-            "Not everything was covered: SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
+    let open = report.open();
+    if open.is_empty() {
+        return printer.line(Look::Good, "Everything was analysed.");
+    }
+    printer.line(Look::Heading, "Open")?;
+    for (look, text) in open {
+        printer.line(look, &format!("  {text}"))?;
+    }
+    Ok(())
+}
+
+impl Report {
+    /// What nobody looked at, or not as things stand now, and what can be done: those first that should not be so.
+    fn open(&self) -> Vec<(Look, String)> {
+        let of = |status| self.coverage.iter().find(|(name, _)| name == status).map_or(0, |(_, slices)| *slices);
+        let sum = |slices: fn(&Plugin) -> u64| self.plugins.iter().filter(|p| p.kept_out.is_none()).map(slices).sum();
+        let mut open = Vec::new();
+        let mut say = |look, number: u64, thing: &str, text: &str| {
+            if number > 0 {
+                open.push((look, format!("{} {text}", counted(number, thing))));
+            }
+        };
+        let (bad, plain) = (Look::Bad, Look::Plain);
+        say(bad, sum(|p| p.pending - p.stale), "slice", "pending: `wardflow analyze` does them");
+        say(
+            bad,
+            sum(|p| p.stale),
+            "slice",
+            "changed after they were analysed: `wardflow analyze --rerun` does them again",
         );
-    }
-    let outdated: u64 = report.plugins.iter().map(|plugin| plugin.outdated).sum();
-    if outdated > 0 {
-        printer.line(Look::Plain, &super::analyze::outdated(outdated))?;
-    }
-    match (pending - stale, stale) {
-        (0, 0) => printer.line(Look::Good, "Everything was analysed."),
-        (_, 0) => printer.line(Look::Bad, "Not everything was analysed: `wardflow analyze` does what is pending."),
-        (0, _) => printer.line(Look::Bad, "Some slices went stale: `wardflow analyze --rerun` does them again."),
-        _ => printer.line(
-            Look::Bad,
-            "Not everything was analysed: `wardflow analyze` does what is pending, `--rerun` also what went stale.",
-        ),
+        let see = "SELECT plugin, slice_start, device_id, fault FROM coverage WHERE status = ";
+        say(bad, of("faulted"), "slice", &format!("in which a plugin lost devices: {see}'faulted'"));
+        say(bad, of("not_run"), "slice", &format!("in which a plugin did not run: {see}'not_run'"));
+        say(plain, sum(|p| p.outdated), "slice", super::analyze::OUTDATED);
+        say(plain, of("blind"), "slice", "in which sensors were down or lossy");
+        say(plain, of("unsuited"), "slice", "whose records lack what a plugin needs");
+        say(plain, self.devices_without_plugin, "device", "that no plugin watches");
+        say(plain, self.flows_without_device, "flow", super::analyze::NO_INTERNAL_END);
+        for (file, _) in &self.archive.broken {
+            open.push((bad, format!("the archive's {file} cannot be used")));
+        }
+        for plugin in &self.plugins {
+            if let Some(reason) = &plugin.kept_out {
+                open.insert(0, (bad, format!("{} is kept out: {reason}", plugin.id)));
+            } else if plugin.is_idle {
+                open.push((plain, format!("{} has no device in its scope", plugin.id)));
+            }
+        }
+        open
     }
 }
 
 fn minute(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Archive, Plugin, Report};
+
+    fn plugin(id: &str) -> Plugin {
+        Plugin {
+            id: id.to_owned(),
+            version: "1.0.0".to_owned(),
+            status: "pinned".to_owned(),
+            kept_out: None,
+            is_idle: false,
+            analysed_to: None,
+            pending: 0,
+            stale: 0,
+            outdated: 0,
+        }
+    }
+
+    fn check(plugin: Plugin, coverage: &[(&str, u64)], flows_without_device: u64, expected: &[&str]) {
+        let archive = Archive {
+            place: "archive".to_owned(),
+            files: 1,
+            bytes: 1,
+            flows: 9,
+            first: None,
+            last: None,
+            slices: 4,
+            broken: Vec::new(),
+        };
+        let report = Report {
+            archive,
+            inventory: None,
+            plugins: vec![plugin],
+            last_run: None,
+            coverage: coverage.iter().map(|(name, slices)| ((*name).to_owned(), *slices)).collect(),
+            devices_without_plugin: 0,
+            flows_without_device,
+        };
+        let open = report.open();
+        assert_eq!(open.len(), expected.len(), "{:?}", open.iter().map(|(_, text)| text).collect::<Vec<_>>());
+        for ((_, text), expected) in open.iter().zip(expected) {
+            assert!(text.starts_with(expected), "{text:?} does not begin with {expected:?}");
+        }
+    }
+
+    #[test]
+    fn says_all_that_is_open() {
+        let of = plugin("acme/pump");
+        check(plugin("acme/pump"), &[("complete", 4)], 0, &[]);
+        check(Plugin { pending: 3, stale: 1, ..of }, &[], 0, &["2 slices pending", "1 slice changed after"]);
+        check(Plugin { outdated: 4, ..plugin("acme/pump") }, &[("complete", 4)], 0, &["4 slices analysed with other"]);
+        check(
+            plugin("acme/pump"),
+            &[("faulted", 1), ("complete", 3)],
+            2,
+            &["1 slice in which a plugin lost", "2 flows"],
+        );
+        check(
+            Plugin { kept_out: Some("not approved".into()), pending: 4, ..plugin("acme/pump") },
+            &[("not_run", 4), ("blind", 1)],
+            0,
+            &[
+                "acme/pump is kept out: not approved",
+                "4 slices in which a plugin did not run",
+                "1 slice in which sensors",
+            ],
+        );
+        check(Plugin { is_idle: true, ..plugin("acme/pump") }, &[("complete", 4)], 0, &["acme/pump has no device"]);
+    }
 }

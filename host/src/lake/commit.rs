@@ -128,11 +128,11 @@ impl Lake {
     }
 }
 
-/// The plugins and slices that the rows cover.
+/// The plugins and slices that the rows cover. What no plugin looked at may have several rows, one a reason.
 fn covered(rows: &[Row]) -> Result<Slices<'_>> {
     let mut slices = Slices::new();
     for row in rows.iter().filter(|row| row.device_id.is_none()) {
-        if !slices.insert((row.plugin.as_deref(), row.slice_start)) {
+        if !slices.insert((row.plugin.as_deref(), row.slice_start)) && row.plugin.is_some() {
             return Err(unseen("coverage has two rows", row.plugin.as_deref(), row.slice_start));
         }
     }

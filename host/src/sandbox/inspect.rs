@@ -81,7 +81,7 @@ impl<'a> Outline<'a> {
         let mut outline = Self::default();
         outline.walk(bytes).map_err(|error| {
             Error::usage(format!("it is no valid component: {}", error.message()))
-                .remedy("build it with `make plugins`, or for wasm32 with no proposal beyond the compiler's defaults")
+                .remedy("copy the file again; its author builds it for wasm32, with no proposal beyond the compiler's defaults")
                 .because(error)
         })?;
         Ok(outline)
@@ -127,7 +127,8 @@ fn check_form(bytes: &[u8]) -> Result<()> {
     } else {
         "it is no WebAssembly component"
     };
-    Err(Error::usage(what).remedy("build the plugin with `make plugins`, or with any toolchain for components"))
+    Err(Error::usage(what)
+        .remedy("copy the file again; its author builds it with `plugins/build` or any toolchain for components"))
 }
 
 fn check_import(name: &str, is_interface: bool) -> Result<()> {

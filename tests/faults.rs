@@ -67,7 +67,10 @@ fn a_plugin_that_cannot_be_compiled_stops_no_other() {
     let ran = scratch.run("wardflow -C w analyze");
     assert_eq!(ran.code, Some(1), "{ran:#?}");
     let verdict = ran.stdout.lines().last().unwrap_or_default();
-    assert!(verdict.contains("example/faulty was kept out and did not run in 1 slice (it cannot be compiled: "), "{ran:#?}");
+    assert!(
+        verdict.contains("example/faulty was kept out and did not run in 1 slice (it cannot be compiled: "),
+        "{ran:#?}"
+    );
     let statuses = "SELECT plugin, status FROM coverage ORDER BY plugin";
     let counted = scratch.done(&format!("wardflow -C w sql '{statuses}' --format csv | tail -n +2"));
     assert_eq!(counted.lines().collect::<Vec<_>>(), ["example/faulty,not_run", "wardflow/scan,complete"]);

@@ -337,7 +337,8 @@ impl<'a> AnalysisRun<'a> {
 
     async fn finish(&mut self, result: &Result<()>) -> Result<()> {
         self.summary.time = self.began.elapsed();
-        let incomplete = self.summary.plugins.iter().any(PluginSummary::is_lacking);
+        let is_lacking = self.summary.plugins.iter().any(PluginSummary::is_lacking);
+        let incomplete = is_lacking || self.summary.missed.values().any(|slices| *slices > 0);
         let (status, message) = match result {
             Err(error) => (RunStatus::Failed, Some(crate::workspace::describe(error))),
             Ok(()) if self.summary.interrupted => (RunStatus::Interrupted, None),

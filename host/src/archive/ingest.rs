@@ -6,7 +6,7 @@ use object_store::path::Path as StorePath;
 
 use super::{
     input::InputFile,
-    known::{Beginning, KnownSources, Recognised},
+    known::{KnownSources, Recognised},
     ledger::SourceEntry,
     location::{Archive, OWN_DIRECTORY},
     lock::ArchiveLock,
@@ -179,10 +179,10 @@ async fn add(
     }
 
     let mut skip = 0;
-    if let Some(Beginning { digest, is_cut }) = &begins_with
+    if let Some(digest) = &begins_with
         && let Some(entry) = archive.source(digest).await?
     {
-        skip = entry.lines_that_stay(*is_cut);
+        skip = entry.lines_that_stay();
         report.notes.push(format!("its first {skip} lines were added before, from {}", entry.name));
         report.notes.extend(lost(archive, Some(digest)).await?);
     }
@@ -223,7 +223,7 @@ async fn add(
         head: Some(content.head),
         lines: report.lines,
         last_line,
-        continues: begins_with.map(|beginning| beginning.digest),
+        continues: begins_with,
         flows: report.flows,
         rejects: report.rejects,
         names_joined: report.names_joined,

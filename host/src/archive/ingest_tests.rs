@@ -104,10 +104,11 @@ async fn a_last_line_is_read_again_only_where_it_could_not_be_read() {
     broken.write_all(&CONN.as_bytes()[..end("ShADadFf\n")]).unwrap();
     broken.flush().unwrap();
     let cases = [
-        // In the last field of a flow, and in a header.
-        (CONN.as_bytes()[..end("ShADad")].to_vec(), (1, 0), (1, 1)),
+        // In the last field of a flow, right behind it, and in a header. A log of one line that is cut is none yet.
+        (CONN.as_bytes()[..end("ShADad")].to_vec(), (0, 0), (2, 1)),
+        (CONN.as_bytes()[..end("icmp\t-\t-")].to_vec(), (1, 2), (1, 0)),
         (CONN.as_bytes()[..end("#clo")].to_vec(), (2, 1), (0, 0)),
-        (CONN.as_bytes()[..end("ShADadFf")].to_vec(), (1, 0), (1, 1)),
+        (CONN.as_bytes()[..end("ShADadFf")].to_vec(), (0, 0), (2, 1)),
         (broken.get_ref().clone(), (1, 1), (1, 1)),
     ];
     for (first, before, after) in cases {
@@ -118,6 +119,7 @@ async fn a_last_line_is_read_again_only_where_it_could_not_be_read() {
             let added = ingest(&archive, &log).await;
             assert_eq!((added.flows, added.rejects), expected, "{added:?}");
         }
+        assert_eq!(archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>(), 2);
     }
 }
 

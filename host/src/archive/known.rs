@@ -18,16 +18,8 @@ use super::{
 pub(super) struct Recognised {
     /// The digest of the source that is the same.
     pub(super) same: Option<String>,
-    /// The longest shorter source with which the content begins.
-    pub(super) begins_with: Option<Beginning>,
-}
-
-/// A source with which a longer one begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Beginning {
-    pub(super) digest: String,
-    /// Whether its last line goes on in the longer one.
-    pub(super) is_cut: bool,
+    /// The digest of the longest shorter source with which the content begins.
+    pub(super) begins_with: Option<String>,
 }
 
 /// The sources that an archive holds.
@@ -79,7 +71,6 @@ fn compare(mut content: impl Read, known: &BTreeMap<u64, Vec<&str>>) -> Recognis
     let mut lengths = known.iter().peekable();
     let mut hasher = blake3::Hasher::new();
     let mut recognised = Recognised::default();
-    let mut last = b'\n';
     let mut chunk = vec![0; 128 << 10];
     let find = |hasher: &blake3::Hasher, digests: &[&str]| {
         let digest = hasher.finalize().to_hex();
@@ -90,18 +81,16 @@ fn compare(mut content: impl Read, known: &BTreeMap<u64, Vec<&str>>) -> Recognis
             Ok(0) | Err(_) => break,
             Ok(read) => &chunk[..read],
         };
-        while let Some(&next) = rest.first() {
+        while !rest.is_empty() {
             if let Some((_, digests)) = lengths.next_if(|(length, _)| **length == hasher.count())
                 && let Some(digest) = find(&hasher, digests)
             {
-                let is_cut = last != b'\n' && !matches!(next, b'\n' | b'\r');
-                recognised.begins_with = Some(Beginning { digest, is_cut });
+                recognised.begins_with = Some(digest);
             }
             let Some((length, _)) = lengths.peek() else { break };
             let until = usize::try_from(**length - hasher.count()).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at(rest.len().min(until));
             hasher.update(now);
-            last = now.last().copied().unwrap_or(last);
             rest = later;
         }
     }
@@ -115,7 +104,7 @@ fn compare(mut content: impl Read, known: &BTreeMap<u64, Vec<&str>>) -> Recognis
 mod tests {
     use std::io::{self, Read};
 
-    use super::{Beginning, HEAD, KnownSources, Recognised};
+    use super::{HEAD, KnownSources, Recognised};
     use crate::archive::{
         SourceEntry,
         content::{Content, Digested},
@@ -155,29 +144,26 @@ mod tests {
 
     #[test]
     fn a_content_that_is_the_same_or_goes_on_is_recognised() {
-        fn check(content: &[u8], contents: &[&[u8]], same: Option<&[u8]>, begins_with: Option<(&[u8], bool)>) {
+        fn check(content: &[u8], contents: &[&[u8]], same: Option<&[u8]>, begins_with: Option<&[u8]>) {
             let digest = |content: &[u8]| blake3::hash(content).to_hex().to_string();
-            let expected = Recognised {
-                same: same.map(digest),
-                begins_with: begins_with.map(|(content, is_cut)| Beginning { digest: digest(content), is_cut }),
-            };
+            let expected = Recognised { same: same.map(digest), begins_with: begins_with.map(digest) };
             for has_head in [true, false] {
                 assert_eq!(known(contents, has_head).recognise(content), expected, "{has_head} {content:.20?}");
             }
         }
         let text = b"a\nb\nc\n";
         check(text, &[], None, None);
-        check(text, &[b"a\n", b"a\nb\n", b"x\ny\n"], None, Some((b"a\nb\n", false)));
+        check(text, &[b"a\n", b"a\nb\n", b"x\ny\n"], None, Some(b"a\nb\n"));
         check(text, &[text], Some(text), None);
-        check(text, &[text, b"a\n"], Some(text), Some((b"a\n", false)));
+        check(text, &[text, b"a\n"], Some(text), Some(b"a\n"));
         check(text, &[b"a\nb\nc\nd\n", b"a\nb\nx\n"], None, None);
-        check(b"a\nbig\n", &[b"a\nb"], None, Some((b"a\nb", true)));
-        check(text, &[b"a\nb"], None, Some((b"a\nb", false)));
+        check(b"a\nbig\n", &[b"a\nb"], None, Some(b"a\nb"));
+        check(text, &[b"a\nb"], None, Some(b"a\nb"));
         check(b"", &[b"a"], None, None);
         check(b"", &[b""], Some(b""), None);
         let long: Vec<u8> = (0..800_000_u32).flat_map(u32::to_le_bytes).collect();
         for length in [1, HEAD - 1, HEAD, HEAD + 1, 2 << 20] {
-            check(&long, &[&long[..length]], None, Some((&long[..length], true)));
+            check(&long, &[&long[..length]], None, Some(&long[..length]));
             check(&long[..length], &[&long, &long[..length]], Some(&long[..length]), None);
         }
     }

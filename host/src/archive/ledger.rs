@@ -59,11 +59,11 @@ pub enum LastLine {
 }
 
 impl SourceEntry {
-    /// Its lines that a longer source need not read again. `is_cut` says whether the last goes on there.
-    pub(super) fn lines_that_stay(&self, is_cut: bool) -> u64 {
-        match (self.last_line, is_cut) {
-            (LastLine::Broken, _) | (LastLine::Open, true) => self.lines.saturating_sub(1),
-            (LastLine::Open, false) | (LastLine::Whole, _) => self.lines,
+    /// Its lines that a longer source need not read again.
+    pub(super) fn lines_that_stay(&self) -> u64 {
+        match self.last_line {
+            LastLine::Whole => self.lines,
+            LastLine::Open | LastLine::Broken => self.lines.saturating_sub(1),
         }
     }
 

@@ -68,6 +68,11 @@ impl<R: Read> Lines<R> {
         self.take(self.filled, self.filled);
     }
 
+    /// Whether the line has an end. A last one that has none may be cut off.
+    pub(super) const fn has_end(&self) -> bool {
+        self.next > self.line.1
+    }
+
     /// The line, without its end.
     #[inline]
     pub(super) fn text(&self) -> &[u8] {

@@ -80,9 +80,15 @@ pub(super) fn find(input: &str, spooled: Option<&Path>) -> Vec<Source> {
         spooled.map(Path::to_owned).ok_or_else(none)
     } else if path.is_dir() {
         match zeek::conn_logs(&path) {
-            Ok(logs) if !logs.is_empty() => {
+            Ok(zeek::Found { logs, unreadable }) if !logs.is_empty() || !unreadable.is_empty() => {
                 let source = |log: PathBuf| Source { name: log.display().to_string(), path: Ok(log) };
-                return logs.into_iter().map(source).collect();
+                let refused = |(directory, error): (PathBuf, io::Error)| Source {
+                    name: directory.display().to_string(),
+                    path: Err(Error::failed("the directory cannot be read")
+                        .because(error)
+                        .remedy("let the user who ingests read it, or name the directories that are to be read")),
+                };
+                return logs.into_iter().map(source).chain(unreadable.into_iter().map(refused)).collect();
             }
             Ok(_) => Err(Error::usage("the directory holds no conn.log")
                 .remedy("give a directory with Zeek's conn.log, rotated or not, or the file itself")),

@@ -116,11 +116,14 @@ impl Report {
         let lacking: Vec<_> = self.plugins.iter().filter(|plugin| plugin.is_lacking()).collect();
         if !lacking.is_empty() {
             let each: Vec<_> = lacking.iter().map(|plugin| plugin.lack()).collect();
-            let see = match lacking.iter().all(|plugin| plugin.is_kept_out) {
-                true => "wardflow plugin list",
-                false => "SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')",
+            let see = if lacking.iter().all(|plugin| plugin.is_kept_out) {
+                ". See: wardflow plugin list"
+            } else if lacking.iter().any(|plugin| plugin.faulted + plugin.not_run > 0) {
+                ". See: SELECT * FROM coverage WHERE status IN ('faulted', 'not_run')"
+            } else {
+                ""
             };
-            return format!("Not everything was covered: {}. See: {see}", each.join("; "));
+            return format!("Not everything was covered: {}{see}", each.join("; "));
         }
         if let [(path, reason), ..] = self.broken_files.as_slice() {
             let files = counted(self.broken_files.len() as u64, "file");
@@ -194,7 +197,7 @@ impl PluginCoverage {
         }
         if self.stale > 0 {
             let slices = counted(self.stale, "slice");
-            parts.push(format!("has {slices} that changed since, which `wardflow analyze --rerun` does again"));
+            parts.push(format!("has {slices} that flows came late to, which `wardflow analyze --rerun` does again"));
         }
         if self.not_run > 0 {
             parts.push(format!("did not run in {}", counted(self.not_run, "slice")));

@@ -182,9 +182,18 @@ impl Report {
         for (file, _) in &self.archive.broken {
             open.push((bad, format!("the archive's {file} cannot be used")));
         }
+        let can_run = |plugin: &Plugin| plugin.kept_out.is_none() && plugin.status != "disabled";
+        if !self.plugins.iter().any(can_run) {
+            open.insert(
+                0,
+                (bad, "no plugin can run, so what is new stays unlooked at: see `wardflow plugin list`".to_owned()),
+            );
+        }
         for plugin in &self.plugins {
             if let Some(reason) = &plugin.kept_out {
                 open.insert(0, (bad, format!("{} is kept out: {reason}", plugin.id)));
+            } else if plugin.status == "disabled" {
+                open.push((plain, format!("{} is disabled in wardflow.toml", plugin.id)));
             } else if plugin.is_idle {
                 open.push((plain, format!("{} has no device in its scope", plugin.id)));
             }
@@ -260,9 +269,16 @@ mod tests {
             0,
             &[
                 "acme/pump is kept out: not approved",
+                "no plugin can run",
                 "4 slices in which a plugin did not run",
                 "1 slice in which sensors",
             ],
+        );
+        check(
+            Plugin { status: "disabled".into(), ..plugin("acme/pump") },
+            &[("complete", 4)],
+            0,
+            &["no plugin can run", "acme/pump is disabled"],
         );
         check(Plugin { is_idle: true, ..plugin("acme/pump") }, &[("complete", 4)], 0, &["acme/pump has no device"]);
     }

@@ -52,6 +52,11 @@ pub(super) fn read(path: &Path, text: &str, root: PathBuf) -> Result<Config> {
         Some(value) => absolute(&root, value.text()?),
         None => absolute(&root, default),
     };
+    if place("archive", "archive")? == place("lake", "lake")? {
+        let given = top.get("lake").or_else(|| top.get("archive"));
+        let rule = "another place than the archive's: each would take the other's files for its own";
+        return Err(given.map_or_else(|| Error::usage(rule), |value| value.error(rule)));
+    }
     Ok(Config {
         archive: place("archive", "archive")?,
         inventory: top.get("inventory").map(|value| Ok::<_, Error>(root.join(value.text()?))).transpose()?,

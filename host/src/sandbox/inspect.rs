@@ -1,6 +1,8 @@
 //! What can be known of a plugin's file without running or compiling any of it.
 
-use wardflow_manifest::{CONTRACT_VERSIONS, Manifest, SECTION};
+use std::collections::BTreeSet;
+
+use wardflow_manifest::{CONTRACT_VERSIONS, Column, Manifest, SECTION};
 use wasmparser::{ComponentTypeRef, Parser, Payload, Validator};
 
 use super::engine::spoken;
@@ -28,6 +30,8 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// What it exports. Only the contract's export is ever called.
     pub exports: Vec<String>,
+    /// Columns that its code is linked to, whether or not it pulls them. A language runtime links all.
+    pub columns: BTreeSet<Column>,
     /// Bytes of the file.
     pub size: usize,
 }
@@ -48,8 +52,23 @@ pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection> {
         digest: blake3::hash(bytes).to_hex().to_string(),
         imports: outline.imports.into_iter().map(|(name, _)| name.to_owned()).collect(),
         exports: outline.exports.into_iter().map(str::to_owned).collect(),
+        columns: outline.columns,
         size: bytes.len(),
     })
+}
+
+/// Everything for which [`inspect`] would refuse a file, not only the first.
+pub fn problems(bytes: &[u8], limits: &Limits) -> Vec<Error> {
+    if let Err(error) = check_size(bytes.len() as u64, limits).and_then(|()| check_form(bytes)) {
+        return vec![error];
+    }
+    let outline = match Outline::read(bytes) {
+        Ok(outline) => outline,
+        Err(error) => return vec![error],
+    };
+    let imports = outline.imports.iter().filter_map(|(name, is_interface)| check_import(name, *is_interface).err());
+    let rest = [check_export(&outline.exports).err(), manifest(&outline.manifests).err()];
+    imports.chain(rest.into_iter().flatten()).collect()
 }
 
 /// Refuses a component that is too large.
@@ -74,6 +93,7 @@ struct Outline<'a> {
     manifests: Vec<&'a [u8]>,
     imports: Vec<(&'a str, bool)>,
     exports: Vec<&'a str>,
+    columns: BTreeSet<Column>,
 }
 
 impl<'a> Outline<'a> {
@@ -98,6 +118,12 @@ impl<'a> Outline<'a> {
                 Payload::End(_) => depth -= 1,
                 Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
                     self.manifests.push(section.data());
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let method = import?.name.strip_prefix("[method]flow-batch.");
+                        self.columns.extend(Column::ALL.into_iter().find(|column| method == Some(column.name())));
+                    }
                 }
                 Payload::ComponentImportSection(section) if depth == 1 => {
                     for import in section {

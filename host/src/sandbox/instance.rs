@@ -141,7 +141,8 @@ impl Instance for Running {
     }
 
     fn cost(&self) -> Cost {
-        Cost { cpu: self.cpu, bytes: self.store.data().bytes }
+        let state = self.store.data();
+        Cost { cpu: self.cpu, bytes: state.bytes, memory: state.allocation.memory() }
     }
 }
 

@@ -32,6 +32,11 @@ impl Allocation {
     pub(super) fn new(manifest: &Manifest, limits: &Limits) -> Self {
         Self { memory: 0, memory_limit: memory_bytes(manifest), elements: 0, elements_limit: limits.table_elements }
     }
+
+    /// Bytes of linear memory.
+    pub(super) const fn memory(&self) -> usize {
+        self.memory
+    }
 }
 
 /// The linear memory of one instance, as its manifest asks. A plugin that asks for more than the host allows is not

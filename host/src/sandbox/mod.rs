@@ -24,7 +24,7 @@ mod plugin;
 #[cfg(test)]
 mod testing;
 
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, inspect, problems};
 pub use load::{Refused, Sandbox};
 pub use pins::{Pin, Pins};
 pub use plugin::Plugin;

@@ -153,9 +153,9 @@ mod tests {
         assert_eq!((report.first_time, report.last_time, report.score), (10, 20, 0.5));
         let saved = instance.save(session).unwrap();
         assert_eq!(saved, Saved { bytes: b"state".to_vec(), learned: 0.5, ready: true });
-        let Cost { cpu, bytes } = instance.cost();
+        let Cost { cpu, bytes, memory } = instance.cost();
         assert!(!cpu.is_zero());
-        assert_eq!(bytes, 40);
+        assert_eq!((bytes, memory), (40, 1 << 16));
     }
 
     #[test]

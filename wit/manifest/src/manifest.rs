@@ -251,6 +251,13 @@ impl Manifest {
                 "a JSON Schema with type = \"object\"",
             ));
         }
+        if let Some(keyword) = unknown_keyword(&self.parameters) {
+            return Err(ManifestError::rule(
+                "parameters",
+                format!("a schema with `{keyword}`"),
+                format!("a JSON Schema of these keywords: {}", KEYWORDS.join(", ")),
+            ));
+        }
         if self.state_version == 0 || self.memory_mib == 0 {
             return Err(ManifestError::rule("state_version or memory_mib", "0", "at least 1"));
         }
@@ -365,6 +372,43 @@ fn is_technique(text: &str) -> bool {
         Some((technique, sub)) => digits(technique, 4) && digits(sub, 3),
         None => digits(rest, 4),
     })
+}
+
+/// Keywords that a schema of parameters may have: those that say what a value is, each checked in time that its size bounds.
+/// References, combinations and patterns are not among them: a few lines of those keep a validator busy for ever.
+const KEYWORDS: [&str; 20] = [
+    "additionalProperties",
+    "const",
+    "default",
+    "description",
+    "enum",
+    "examples",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "items",
+    "maxItems",
+    "maxLength",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minimum",
+    "multipleOf",
+    "properties",
+    "required",
+    "title",
+    "type",
+];
+
+/// A keyword of a schema, or of one in it, that is not among [`KEYWORDS`].
+fn unknown_keyword(schema: &Value) -> Option<&str> {
+    let schema = schema.as_object()?;
+    let here = schema.keys().map(String::as_str).find(|keyword| !KEYWORDS.contains(keyword));
+    let below = schema.iter().find_map(|(keyword, value)| match keyword.as_str() {
+        "properties" => value.as_object()?.values().find_map(unknown_keyword),
+        "items" | "additionalProperties" => unknown_keyword(value),
+        _ => None,
+    });
+    here.or(below)
 }
 
 fn no_parameters() -> Value {

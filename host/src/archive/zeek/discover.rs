@@ -8,18 +8,37 @@ use std::{
 /// Endings of compressed logs; none for plain ones.
 const COMPRESSED: [&str; 3] = ["", ".gz", ".zst"];
 
+/// What a directory holds.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The logs, in order of path.
+    pub logs: Vec<PathBuf>,
+    /// Directories in it that cannot be read.
+    pub unreadable: Vec<(PathBuf, io::Error)>,
+}
+
 /// Every `conn.log` in a directory and the directories in it, in order of path.
 ///
 /// Rotated ones (`conn.15:00:00-16:00:00.log.gz`, `conn_20240501_…`) and labelled ones are. Where a log lies beside its
 /// own compressed or labelled copy, only the log itself is taken, or its flows would count twice. Summaries (`conn-summary`)
 /// are not, and neither are logs of connections that are still open (`open_conn`, `conn_long`): each of these is in
 /// `conn.log` again when it closes. Links to directories are not followed, for `current` is one, and its logs grow.
-pub fn conn_logs(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+///
+/// A directory in it that cannot be read is returned with its error, and the others go on.
+pub fn conn_logs(directory: &Path) -> io::Result<Found> {
+    let Found { logs: mut found, mut unreadable } = Found::default();
     let mut directories = vec![directory.to_owned()];
-    while let Some(directory) = directories.pop() {
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
+    while let Some(inside) = directories.pop() {
+        let entries = fs::read_dir(&inside).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(error) if inside == directory => return Err(error),
+            Err(error) => {
+                unreadable.push((inside, error));
+                continue;
+            }
+        };
+        for entry in entries {
             let name = entry.file_name();
             let name = name.to_string_lossy();
             if name.starts_with('.') {
@@ -34,7 +53,7 @@ pub fn conn_logs(directory: &Path) -> io::Result<Vec<PathBuf>> {
     }
     found.retain(|path| !is_copy(path));
     found.sort();
-    Ok(found)
+    Ok(Found { logs: found, unreadable })
 }
 
 /// Whether a file holds connections that are still open, by its name.
@@ -73,7 +92,7 @@ fn is_conn_log(name: &str) -> bool {
 mod tests {
     use std::{fs, path::Path};
 
-    use super::{beside, conn_logs, is_conn_log};
+    use super::{Found, beside, conn_logs, is_conn_log};
 
     #[test]
     fn tells_conn_logs() {
@@ -104,7 +123,8 @@ mod tests {
             fs::write(day.join(name), "").unwrap();
         }
         let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-        let logs = conn_logs(directory.path()).unwrap();
+        let Found { logs, unreadable } = conn_logs(directory.path()).unwrap();
+        assert!(unreadable.is_empty());
         assert_eq!(logs.iter().map(|path| name(path)).collect::<Vec<_>>(), ["conn.00.log", "conn.01.log.gz"]);
         let neighbours =
             |log: &str| logs.iter().map(|path| beside(path, log).map(|path| name(&path))).collect::<Vec<_>>();

@@ -77,6 +77,9 @@ impl<R: Read, const N: usize> Log<R, N> {
                 }
             }
             match self.line()? {
+                Some(Step::Record) if self.may_be_cut() => {
+                    return Ok(Step::Malformed("the line has no end: it is read again once the log goes on".into()));
+                }
                 Some(step) => {
                     self.has_records |= step == Step::Record;
                     return Ok(step);
@@ -110,6 +113,13 @@ impl<R: Read, const N: usize> Log<R, N> {
     /// The line's number, from one.
     pub(super) const fn number(&self) -> u64 {
         self.lines.number()
+    }
+
+    /// Whether the record's last value may be a part of one. It is read when the log goes on. Of an object the closing brace
+    /// tells that it is whole.
+    fn may_be_cut(&self) -> bool {
+        let Format::Tsv(header) = &self.format else { return false };
+        !self.lines.has_end() && header.ends_in_wanted()
     }
 
     /// What the line is; none if it is blank or a header.

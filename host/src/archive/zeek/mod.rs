@@ -34,5 +34,5 @@ mod tsv;
 mod values;
 
 pub use conn::{ConnLine, ConnLog, Reject};
-pub use discover::{beside, conn_logs, is_of_open_connections};
+pub use discover::{Found, beside, conn_logs, is_of_open_connections};
 pub use names::{NameLog, Names};

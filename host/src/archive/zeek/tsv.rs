@@ -54,6 +54,11 @@ impl<const N: usize> Header<N> {
         self.wanted.iter().any(|(_, wanted)| *wanted == field)
     }
 
+    /// Whether a line that is cut off behind its last separator lacks something that is wanted, without showing it.
+    pub(super) fn ends_in_wanted(&self) -> bool {
+        !self.has_spaced_tail && self.wanted.iter().any(|(column, _)| column + 1 == self.columns)
+    }
+
     /// Reads a line that begins with `#`. On failure the reason.
     pub(super) fn read(&mut self, line: &[u8], names: &[&str; N]) -> Result<(), String> {
         self.is_checked = false;

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench setup plugins host fmt clippy doc nextest test-plugins dist clean
+.PHONY: help demo test test-kit bench setup plugins host fmt clippy doc nextest test-plugins test-kit-native dist clean
 
 export CARGO_TERM_COLOR ?= auto
 # Cargo's own choice, made explicit for the paths below.
@@ -25,7 +25,7 @@ demo: host ## Write a synthetic hospital to ./demo, analyse it, and show what wa
 	rm -rf demo
 	$(wardflow) demo demo
 
-test: fmt plugins clippy doc host nextest test-plugins dist ## Check everything: formatting, clippy, documentation, all tests, the tarball
+test: fmt plugins clippy doc host nextest test-plugins test-kit-native dist ## Check everything: formatting, clippy, documentation, all tests, the tarball
 
 bench: host ## Measure Wardflow beside DuckDB, Polars and DataFusion SQL: an hour, and 5 GB in ./bench
 	test -x $(python) || python3 -m venv $(dir $(python)).. || { echo "error: python3 has no venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
@@ -56,6 +56,12 @@ nextest: host ## Run the tests of the host, by cargo-nextest if it is there
 
 test-plugins: setup ## Run the plugins' own tests, natively
 	cargo test --manifest-path plugins/Cargo.toml --target-dir $(plugins_target) $(all)
+
+test-kit-native: host ## Make a plugin's project in Rust and in C, build and test both, and compare what they find
+	.ci/kit $(wardflow) $(target)/kit rust c
+
+test-kit: host ## The same in Rust, C, Python, Go and JavaScript: fetches a gigabyte
+	.ci/kit $(wardflow) $(target)/kit rust c python go javascript
 
 dist: host ## Make dist/wardflow-VERSION-TARGET.tar.gz and try it as an ordinary user without network
 	.ci/dist $(wardflow)

@@ -1,23 +1,75 @@
-//! Lists the bundled plugins for the binary to carry: `plugins/dist/*.wasm`, where `make plugins` puts them.
+//! Puts into the binary what it carries: the bundled plugins, `plugins/dist/*.wasm`, where `make plugins` puts them, and
+//! the files of a new plugin's project, `plugins/kit`, with the SDK.
 
-use std::{env, error::Error, fmt::Write, fs, path::Path};
+use std::{
+    env,
+    error::Error,
+    fmt::Write,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let dist = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../plugins/dist");
-    // Cargo takes a directory that is not there for changed, and would build the host again each time.
-    fs::create_dir_all(&dist)?;
-    println!("cargo:rerun-if-changed={}", dist.display());
     println!("cargo:rerun-if-changed=build.rs");
-    let mut files = fs::read_dir(&dist)?.collect::<Result<Vec<_>, _>>()?;
-    files.retain(|file| Path::new(&file.file_name()).extension().is_some_and(|extension| extension == "wasm"));
-    files.sort_by_key(fs::DirEntry::file_name);
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("bundled.rs"), bundled(&root.join("plugins/dist"))?)?;
+    fs::write(out.join("kit.rs"), kit(&root)?)?;
+    Ok(())
+}
+
+/// File name and bytes of each plugin.
+fn bundled(dist: &Path) -> Result<String, Box<dyn Error>> {
+    // Cargo takes a directory that is not there for changed, and would build the host again each time.
+    fs::create_dir_all(dist)?;
+    println!("cargo:rerun-if-changed={}", dist.display());
     let mut list = String::from("&[\n");
-    for file in files {
-        let path = file.path().canonicalize()?;
-        println!("cargo:rerun-if-changed={}", path.display());
-        writeln!(list, "    ({:?}, include_bytes!({:?})),", file.file_name(), path)?;
+    for path in files(dist)? {
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            println!("cargo:rerun-if-changed={}", path.display());
+            writeln!(list, "    ({:?}, include_bytes!({path:?})),", path.file_name().unwrap_or_default())?;
+        }
     }
     list.push_str("]\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("bundled.rs"), list)?;
-    Ok(())
+    Ok(list)
+}
+
+/// Path, bytes and whether it can be run, of each file of a project.
+fn kit(root: &Path) -> Result<String, Box<dyn Error>> {
+    let kit = root.join("plugins/kit");
+    let mut list = String::from("&[\n");
+    let mut add = |path: &Path, name: &Path| -> Result<(), Box<dyn Error>> {
+        println!("cargo:rerun-if-changed={}", path.display());
+        let is_program = fs::metadata(path)?.permissions().mode() & 0o100 != 0;
+        Ok(writeln!(list, "    ({name:?}, include_bytes!({path:?}), {is_program}),")?)
+    };
+    for folder in ["common", "rust", "c", "python"] {
+        for path in files(&kit.join(folder))? {
+            add(&path, path.strip_prefix(&kit)?)?;
+        }
+    }
+    // As they lie to each other in the repository, since the SDK names the contract by a relative path.
+    for part in ["plugins/sdk", "wit/manifest", "wit/detector.wit"] {
+        for path in files(&root.join(part))? {
+            add(&path, &Path::new("sdk").join(path.strip_prefix(root)?))?;
+        }
+    }
+    list.push_str("]\n");
+    Ok(list)
+}
+
+/// A file, or all below a directory, in order.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    println!("cargo:rerun-if-changed={}", path.display());
+    let mut found = Vec::new();
+    let mut entries = fs::read_dir(path)?.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        found.extend(files(&entry.path())?);
+    }
+    Ok(found)
 }

@@ -83,8 +83,16 @@ impl Config {
     pub fn read(root: &Path) -> Result<Self> {
         let file = root.join(FILE);
         let text = fs::read_to_string(&file).map_err(|error| unreadable(root, &file, error))?;
+        Self::parse(&file, &text, root)
+    }
+
+    /// Reads such a text, which stands in `file`; relative paths in it start at `root`.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(file: &Path, text: &str, root: &Path) -> Result<Self> {
         let root = std::path::absolute(root).context(|| format!("cannot tell where {} is", root.display()))?;
-        settings::read(&file, &text, root)
+        settings::read(file, text, root)
     }
 }
 

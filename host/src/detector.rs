@@ -175,6 +175,8 @@ pub struct Cost {
     pub cpu: Duration,
     /// Bytes of columns that were copied into the guest.
     pub bytes: u64,
+    /// Bytes of linear memory, which never shrinks; zero for a native detector.
+    pub memory: usize,
 }
 
 /// A breach of the contract or of a limit by the guest.

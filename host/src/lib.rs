@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 6 | [`workspace`], then [`analyze`], then [`catalog`] |
+//! | 6 | [`workspace`], then [`analyze`] and [`synthetic`], then [`catalog`], then [`kit`] |
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
@@ -23,11 +23,13 @@ pub mod device;
 pub mod error;
 pub mod finding;
 pub mod flow;
+pub mod kit;
 pub mod lake;
 pub mod limits;
 pub mod nearest;
 mod path;
 pub mod pseudonym;
 pub mod sandbox;
+pub mod synthetic;
 pub mod workspace;
 pub mod zone;

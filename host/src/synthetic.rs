@@ -2,44 +2,21 @@
 
 use std::fmt::Write;
 
-use wardflow::{
+use wardflow_datasets::{Flow, Hospital, Infrastructure, Options, Role, Truth};
+
+use crate::{
     archive::{Archive, ArchiveWriter, FlowRecord, write_inventory_csv},
     config::Config,
     detector::Stop,
     device::{Entry, Facts},
-    error::{Context, Error, Result},
+    error::{Context, Result},
 };
-use wardflow_datasets::{Flow, Hospital, Incident, Infrastructure, Options, Role, Truth};
-
-use crate::{args::Demo, print::Progress};
 
 /// File in the workspace that says what really happened.
-pub(super) const TRUTH: &str = "truth.csv";
-
-/// The hospital that was asked for.
-///
-/// # Errors
-/// An option is out of range, or an incident has no such name.
-pub(super) fn hospital(args: &Demo) -> Result<Hospital> {
-    let usage = |error: wardflow_datasets::Error| Error::usage(error.to_string());
-    let defaults = Options::default();
-    let incidents = args.incident.iter().map(|name| name.parse::<Incident>()).collect::<Result<Vec<_>, _>>();
-    Hospital::new(Options {
-        devices: args.devices.unwrap_or(defaults.devices),
-        days: args.days.unwrap_or(defaults.days),
-        seed: args.seed,
-        flows: args.flows,
-        incidents: match incidents.map_err(usage)? {
-            named if named.is_empty() => defaults.incidents,
-            named => named,
-        },
-        ..defaults
-    })
-    .map_err(usage)
-}
+pub const TRUTH: &str = "truth.csv";
 
 /// The `wardflow.toml` that fits it.
-pub(super) fn config(hospital: &Hospital) -> String {
+pub fn config(hospital: &Hospital) -> String {
     let mut text = String::from(
         "# A synthetic hospital, made by `wardflow demo`. Every key is described in the file that `wardflow init` writes.\n\n\
          inventory = \"inventory.csv\"\n",
@@ -72,13 +49,31 @@ const fn role_name(role: Role) -> &'static str {
     }
 }
 
-/// Writes inventory, truth and flows into its workspace. Returns how many flows.
+/// Writes inventory, truth and flows into its workspace. Returns how many flows; `progress` is told as they are written.
 ///
 /// # Errors
 /// Something cannot be written.
-pub(super) async fn write(config: &Config, hospital: &Hospital, stop: &Stop, progress: &Progress) -> Result<u64> {
+pub async fn write(
+    config: &Config,
+    hospital: &Hospital,
+    stop: &Stop,
+    progress: &(dyn Fn(u64) + Send + Sync),
+) -> Result<u64> {
     write_inventory_csv(&entries(hospital), &config.root.join("inventory.csv"))?;
     write_truth(hospital.truth(), &config.root.join(TRUTH))?;
+    write_flows(config, hospital, stop, progress).await
+}
+
+/// Writes the flows alone.
+///
+/// # Errors
+/// Something cannot be written.
+pub async fn write_flows(
+    config: &Config,
+    hospital: &Hospital,
+    stop: &Stop,
+    progress: &(dyn Fn(u64) + Send + Sync),
+) -> Result<u64> {
     let archive = Archive::open(&config.archive, &config.root)?;
     let lock = archive.lock()?;
     let mut writer = ArchiveWriter::new(&lock, config.space.clone())?;
@@ -90,7 +85,7 @@ pub(super) async fn write(config: &Config, hospital: &Hospital, stop: &Stop, pro
         writer.push(&record(&flow, &uid))?;
         written += 1;
         if written.is_multiple_of(16_384) {
-            progress.at(written, hospital.expected_flows(), written);
+            progress(written);
             if stop.is_stopped() {
                 return Ok(written);
             }
@@ -98,7 +93,7 @@ pub(super) async fn write(config: &Config, hospital: &Hospital, stop: &Stop, pro
         }
     }
     writer.finish("synthetic").await?;
-    progress.at(written, written, written);
+    progress(written);
     Ok(written)
 }
 
@@ -128,7 +123,8 @@ fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
     }
 }
 
-fn entries(hospital: &Hospital) -> Vec<Entry> {
+/// Its inventory.
+pub fn entries(hospital: &Hospital) -> Vec<Entry> {
     let rows = hospital.inventory().iter().flat_map(|device| device.rows());
     rows.map(|row| Entry {
         device_id: row.device.id.clone(),

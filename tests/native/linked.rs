@@ -82,7 +82,7 @@ impl Instance for Sessions {
     }
 
     fn cost(&self) -> Cost {
-        Cost { cpu: self.spent, bytes: 0 }
+        Cost { cpu: self.spent, ..Cost::default() }
     }
 }
 

@@ -50,7 +50,7 @@ fn check_settings(workspace: &Workspace) -> Result<()> {
 }
 
 /// Opens a workspace. Object stores take their settings from the environment, as their own tools do.
-async fn open(config: &Config) -> Result<Workspace> {
+pub(super) async fn open(config: &Config) -> Result<Workspace> {
     Workspace::open(config.clone(), &store_options()).await
 }
 
@@ -64,7 +64,7 @@ fn store_options() -> Vec<(String, String)> {
 }
 
 /// Where compiled plugins are kept: the user's own cache, if there is one.
-fn code_cache() -> Option<PathBuf> {
+pub(super) fn code_cache() -> Option<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from)
@@ -72,7 +72,7 @@ fn code_cache() -> Option<PathBuf> {
     base.is_absolute().then(|| base.join("wardflow").join("code"))
 }
 
-fn session_config(threads: Option<usize>) -> SessionConfig {
+pub(super) fn session_config(threads: Option<usize>) -> SessionConfig {
     let config = SessionConfig::new();
     match threads {
         Some(threads) => config.with_target_partitions(threads),
@@ -122,7 +122,7 @@ pub(super) async fn ingest_zeek(config: &Config, args: &IngestZeek, progress: Ar
 }
 
 /// An error with its causes, without its remedy.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -3,9 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wardflow::{config::Config, error::Result};
+use wardflow::{
+    config::Config,
+    error::{Error, Result},
+    synthetic,
+};
+use wardflow_datasets::{Hospital, Incident, Options};
 
-use super::{Outcome, analyze, connect, init, interrupt::stop_on_interrupt, sql, synthetic};
+use super::{Outcome, analyze, connect, init, interrupt::stop_on_interrupt, sql};
 use crate::{
     args::{Analyze, Demo},
     print::{Look, Printer, Progress, Task, count},
@@ -18,6 +23,9 @@ struct Report {
     flows: u64,
     analysis: analyze::Report,
 }
+
+/// What to ask for where nothing must go wrong.
+const NO_INCIDENT: &str = "none";
 
 /// Whose findings, and how bad.
 const BY_DEVICE: &str = "\
@@ -64,7 +72,7 @@ ORDER BY 1, 2",
 /// # Errors
 /// There is a workspace already, an option is out of range, or something cannot be written.
 pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Outcome> {
-    let hospital = synthetic::hospital(&args)?;
+    let hospital = hospital(&args)?;
     init::make(dir, &synthetic::config(&hospital))?;
     let config = Config::read(dir)?;
     let stop = stop_on_interrupt(printer)?;
@@ -75,7 +83,8 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
     ));
     let flows = {
         let progress = Progress::new(printer, Task { name: "write", unit: "flows" });
-        synthetic::write(&config, &hospital, &stop, &progress).await?
+        let told = |written: u64| progress.at(written, written.max(hospital.expected_flows()), written);
+        synthetic::write(&config, &hospital, &stop, &told).await?
     };
     if stop.is_stopped() {
         return Ok(Outcome::Interrupted);
@@ -102,4 +111,27 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
     analyze::show(&report.analysis, printer)?;
     printer.note(&format!("\nAsk on: wardflow -C {} sql", dir.display()));
     Ok(outcome)
+}
+
+/// The hospital that was asked for.
+///
+/// # Errors
+/// An option is out of range, or an incident has no such name.
+fn hospital(args: &Demo) -> Result<Hospital> {
+    let usage = |error: wardflow_datasets::Error| Error::usage(error.to_string());
+    let defaults = Options::default();
+    let named = args.incident.iter().filter(|name| *name != NO_INCIDENT);
+    let incidents = named.map(|name| name.parse::<Incident>()).collect::<Result<Vec<_>, _>>();
+    Hospital::new(Options {
+        devices: args.devices.unwrap_or(defaults.devices),
+        days: args.days.unwrap_or(defaults.days),
+        seed: args.seed,
+        flows: args.flows,
+        incidents: match incidents.map_err(usage)? {
+            named if named.is_empty() && args.incident.is_empty() => defaults.incidents,
+            named => named,
+        },
+        ..defaults
+    })
+    .map_err(usage)
 }

@@ -10,7 +10,6 @@ mod interrupt;
 mod plugin;
 mod sql;
 mod status;
-mod synthetic;
 
 use std::path::Path;
 

@@ -399,5 +399,6 @@ fn close(instance: &mut Option<Box<dyn Instance>>, cost: &mut Cost) {
         let spent = instance.cost();
         cost.cpu += spent.cpu;
         cost.bytes += spent.bytes;
+        cost.memory = cost.memory.max(spent.memory);
     }
 }

@@ -125,7 +125,7 @@ impl Instance for FakeInstance {
     }
 
     fn cost(&self) -> Cost {
-        Cost { cpu: Duration::from_micros(1), bytes: 0 }
+        Cost { cpu: Duration::from_micros(1), ..Cost::default() }
     }
 }
 

@@ -5,7 +5,7 @@ use wardflow_manifest::ManifestError;
 
 /// Why there is no plugin.
 #[derive(Debug, Error)]
-pub(crate) enum PackError {
+pub enum PackError {
     /// An input is not readable, or the output not writable.
     #[error("cannot {what} {path}: {error}")]
     File {
@@ -57,11 +57,13 @@ pub(crate) enum PackError {
 }
 
 impl PackError {
-    pub(crate) fn read(path: &Path, error: &std::io::Error) -> Self {
+    /// A file that cannot be read.
+    pub fn read(path: &Path, error: &std::io::Error) -> Self {
         Self::File { what: "read", path: path.display().to_string(), error: error.to_string() }
     }
 
-    pub(crate) fn write(path: &Path, error: &std::io::Error) -> Self {
+    /// A file that cannot be written.
+    pub fn write(path: &Path, error: &std::io::Error) -> Self {
         Self::File { what: "write", path: path.display().to_string(), error: error.to_string() }
     }
 }

@@ -2,9 +2,6 @@
 //!
 //! The same input gives the same bytes. Nothing is written unless everything holds.
 
-mod error;
-mod pack;
-
 use std::{
     fs,
     io::Write,
@@ -12,7 +9,7 @@ use std::{
     process::ExitCode,
 };
 
-use error::PackError;
+use wardflow_pack::{PackError, pack};
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command")]
 fn main() -> ExitCode {
@@ -38,7 +35,7 @@ fn run(module: &Path, manifest: &Path, plugin: &Path) -> Result<String, PackErro
     let text = fs::read_to_string(manifest).map_err(|error| PackError::read(manifest, &error))?;
     let parsed = wardflow_manifest::Manifest::from_toml(&text)
         .map_err(|error| PackError::Manifest { path: manifest.display().to_string(), error })?;
-    let bytes = pack::pack(&wasm, &parsed)?;
+    let bytes = pack(&wasm, &parsed)?;
     write(plugin, &bytes).map_err(|error| PackError::write(plugin, &error))?;
     Ok(format!("{}: {} {}, {} bytes", plugin.display(), parsed.id, parsed.version, bytes.len()))
 }

@@ -1,4 +1,16 @@
-//! `wardflow plugin`: what plugins are, see, expect and report. None of their code runs.
+//! `wardflow plugin`: what plugins are, see, expect and report; and the vendor kit, a file for each of its commands.
+//!
+//! No code of a plugin runs in `list`, `inspect`, `approve`, `new` and `pack`.
+
+mod bench;
+mod capture;
+mod check;
+mod diff;
+mod load;
+mod new;
+mod pack;
+mod run;
+mod test;
 
 use std::path::{Path, PathBuf};
 
@@ -46,13 +58,21 @@ pub(super) struct Approved {
     pub(super) before: Option<(String, String)>,
 }
 
-/// Lists, inspects or approves.
+/// Runs one of its commands.
 ///
 /// # Errors
-/// There is no workspace, the file is no plugin, or the id is unknown.
+/// Those of the command: there is no workspace, the file is no plugin, the id is unknown.
 pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Result<Outcome> {
     match command {
         Plugin::List => list(&Config::read(dir)?, printer).await,
+        Plugin::New(args) => new::run(args, printer),
+        Plugin::Pack(args) => pack::run(&args, printer),
+        Plugin::Check(args) => check::run(args, printer).await,
+        Plugin::Test(args) => test::run(args, printer).await,
+        Plugin::Bench(args) => bench::run(args, printer).await,
+        Plugin::Run(args) => run::run(dir, args, printer).await,
+        Plugin::Diff(args) => diff::run(dir, args, printer).await,
+        Plugin::Capture(args) => capture::run(dir, args, printer).await,
         Plugin::Inspect { file } => {
             let inside = dir.join(&file);
             let inspected = connect::inspect(if !file.exists() && inside.exists() { &inside } else { &file })?;

@@ -1,21 +1,38 @@
+//! Makes a plugin of a core module, or of a component that another toolchain made, and a manifest.
+//!
+//! The same input gives the same bytes. A module need not carry the contract's types: those that a toolchain did not put
+//! in, as a C compiler does not, are added. A module that imports WASI preview 1, as a language runtime does, is given a
+//! stub of it to take along, `preview1.wat`: nothing of the machine can be reached by it, and the component imports the
+//! contract alone.
+
+mod error;
+
 use std::borrow::Cow;
 
 use wardflow_manifest::{Manifest, SECTION};
 use wasm_encoder::{ComponentSection, CustomSection};
 use wasmparser::{Parser, Payload, Validator, WasmFeatures};
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::Resolve;
 
-use crate::error::PackError;
+pub use error::PackError;
 
 /// What the contract's interfaces are named after.
 const PACKAGE: &str = "wardflow:detector/";
+
+/// What a language runtime imports for clocks, files and random numbers, and what it is given in their place.
+const PREVIEW1: &str = "wasi_snapshot_preview1";
+const PREVIEW1_STUB: &str = include_str!("preview1.wat");
+
+/// The contract.
+const WIT: &str = include_str!("../../../wit/detector.wit");
 
 /// Makes a plugin of a core module, or of a component that another toolchain made, and a manifest.
 ///
 /// # Errors
 /// The module imports something else than the contract, does not export a detector of the manifest's contract version,
 /// or is no module at all.
-pub(crate) fn pack(wasm: &[u8], manifest: &Manifest) -> Result<Vec<u8>, PackError> {
+pub fn pack(wasm: &[u8], manifest: &Manifest) -> Result<Vec<u8>, PackError> {
     let contract = manifest.contract.to_string();
     if !wasm.starts_with(b"\0asm") {
         return Err(PackError::Module("it is not WebAssembly; give the .wasm file that cargo wrote".to_owned()));
@@ -32,23 +49,51 @@ pub(crate) fn pack(wasm: &[u8], manifest: &Manifest) -> Result<Vec<u8>, PackErro
 }
 
 fn encode(module: &[u8], contract: &str) -> Result<Vec<u8>, PackError> {
+    let mut needs_stub = false;
     for payload in Parser::new(0).parse_all(module) {
         if let Payload::ImportSection(imports) = payload.map_err(broken)? {
             for import in imports.into_imports() {
                 let import = import.map_err(broken)?;
                 // The name is mangled in more than one way; the version shows when it is a component.
-                if !import.module.contains(PACKAGE) {
+                needs_stub |= import.module == PREVIEW1;
+                if !import.module.contains(PACKAGE) && import.module != PREVIEW1 {
                     return Err(foreign(import.name, import.module, contract));
                 }
             }
         }
     }
+    let typed = if has_types(module)? { Cow::Borrowed(module) } else { Cow::Owned(with_types(module)?) };
+    let stub = needs_stub.then(|| wat::parse_str(PREVIEW1_STUB)).transpose();
+    let stub = stub.map_err(|error| PackError::Module(error.to_string()))?;
     let mut encoder = ComponentEncoder::default();
-    encoder
-        .validate(true)
-        .module(module)
-        .and_then(ComponentEncoder::encode)
-        .map_err(|error| PackError::Module(format!("{error:#}")))
+    let mut encoded = encoder.validate(true).module(&typed);
+    if let Some(stub) = &stub {
+        encoded = encoded.and_then(|encoder| encoder.adapter(PREVIEW1, stub));
+    }
+    encoded.and_then(ComponentEncoder::encode).map_err(|error| PackError::Module(format!("{error:#}")))
+}
+
+/// Whether the module says which types its imports and exports have.
+fn has_types(module: &[u8]) -> Result<bool, PackError> {
+    for payload in Parser::new(0).parse_all(module) {
+        if let Payload::CustomSection(section) = payload.map_err(broken)?
+            && section.name().starts_with("component-type")
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The module with the contract's types.
+fn with_types(module: &[u8]) -> Result<Vec<u8>, PackError> {
+    let mut typed = module.to_vec();
+    let mut resolve = Resolve::default();
+    let embedded = resolve.push_str("detector.wit", WIT).and_then(|package| {
+        let world = resolve.select_world(&[package], Some("plugin"))?;
+        wit_component::embed_component_metadata(&mut typed, &resolve, world, StringEncoding::UTF8)
+    });
+    embedded.map(|()| typed).map_err(|error| PackError::Module(format!("{error:#}")))
 }
 
 /// The component's outside: imports of the contract only, and a detector.
@@ -98,9 +143,7 @@ mod tests {
     use wit_component::StringEncoding;
     use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve};
 
-    use super::{Manifest, SECTION, pack};
-
-    const WIT: &str = include_str!("../../../wit/detector.wit");
+    use super::{Manifest, PREVIEW1, SECTION, WIT, pack};
 
     const CLOCK: &str = "
         package a:b;
@@ -128,11 +171,17 @@ mod tests {
 
     /// A module of the given world, whose functions trap.
     fn module(wit: &str) -> Vec<u8> {
+        build(wit, true)
+    }
+
+    fn build(wit: &str, is_typed: bool) -> Vec<u8> {
         let mut resolve = Resolve::default();
         let package = resolve.push_str("test.wit", wit).unwrap();
         let world = resolve.select_world(&[package], None).unwrap();
         let mut module = wit_component::dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
-        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        if is_typed {
+            wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        }
         module
     }
 
@@ -146,6 +195,47 @@ mod tests {
         });
         let manifests: Vec<_> = sections.map(|json| Manifest::from_json(&json).unwrap()).collect();
         assert_eq!(manifests, [manifest()]);
+    }
+
+    #[test]
+    fn types_are_added_where_there_are_none() {
+        let plugin = pack(&build(WIT, false), &manifest()).unwrap();
+        assert_eq!(plugin.len(), pack(&module(WIT), &manifest()).unwrap().len());
+    }
+
+    #[test]
+    fn a_runtime_takes_a_stub_of_wasi_along() {
+        let text = format!(
+            r#"(module
+                (import "{PREVIEW1}" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+                (import "{PREVIEW1}" "random_get" (func $random (param i32 i32) (result i32)))
+                (memory (export "memory") 1)
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+                (func (export "wardflow:detector/detector@0.1.0#[static]session.open")
+                    (param i64 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+                    (drop (call $clock (i32.const 0) (i64.const 0) (i32.const 0)))
+                    (drop (call $random (i32.const 0) (i32.const 8))) (i32.const 0))
+                (func (export "wardflow:detector/detector@0.1.0#[method]session.observe")
+                    (param i32 i32) (result i32) (i32.const 0))
+                (func (export "wardflow:detector/detector@0.1.0#[method]session.end-slice")
+                    (param i32 i64 i64 i32 i32) (result i32) (i32.const 0))
+                (func (export "wardflow:detector/detector@0.1.0#[method]session.save") (param i32) (result i32)
+                    (i32.const 0)))"#
+        );
+        let plugin = pack(&wat::parse_str(text).unwrap(), &manifest()).unwrap();
+        let mut imports = Vec::new();
+        let mut depth = 0;
+        for payload in Parser::new(0).parse_all(&plugin) {
+            match payload.unwrap() {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth -= 1,
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    imports.extend(section.into_iter().map(|import| import.unwrap().name.name.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        assert!(imports.iter().all(|import| import.starts_with("wardflow:detector/")), "{imports:?}");
     }
 
     #[test]

@@ -1,0 +1,111 @@
+//! `wardflow plugin capture`: the flows behind a finding, for the plugin's maker.
+
+use std::{
+    io::{self, BufRead, IsTerminal},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::Serialize;
+use wardflow::{
+    catalog,
+    config::Config,
+    error::{Error, Result},
+    kit::{
+        capture::{self, Capture},
+        case::Case,
+        expected,
+        trial::{self, Asked},
+    },
+};
+
+use super::{Outcome, load};
+use crate::{
+    args::Capture as Args,
+    command::connect,
+    print::{Look, Printer, count, counted},
+};
+
+/// Flows that are shown before anything is written.
+const SHOWN: usize = 5;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    contents: Vec<String>,
+    sample: Vec<String>,
+    /// Where it was written, if it was.
+    written: Option<PathBuf>,
+    /// Findings that the plugin has in the case.
+    findings: Option<u64>,
+}
+
+/// Shows what would be given away, and writes it if that is wanted.
+pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Outcome> {
+    let workspace = Arc::new(connect::open(&Config::read(dir)?).await?);
+    let context = catalog::context(&workspace, connect::code_cache(), connect::session_config(None)).await?;
+    let captured = capture::capture(&context, &workspace, &args.finding, args.days).await?;
+    let mut report = Report {
+        contents: captured.describe(),
+        sample: captured.sample(SHOWN).collect(),
+        written: None,
+        findings: None,
+    };
+    if !printer.json {
+        printer.line(Look::Heading, "What the case would hold")?;
+        report.contents.iter().try_for_each(|line| printer.line(Look::Plain, &format!("  {line}")))?;
+        printer.line(Look::Heading, "Its first flows")?;
+        report.sample.iter().try_for_each(|line| printer.line(Look::Plain, &format!("  {line}")))?;
+    }
+    match &args.output {
+        None => printer.note("Nothing was written: name a directory with -o to write it."),
+        Some(output) => {
+            if !args.yes && !agreed(output, printer)? {
+                printer.note("Nothing was written.");
+                return Ok(Outcome::Done);
+            }
+            captured.write(output)?;
+            report.findings = Some(expect(&captured, output, &workspace).await?);
+            report.written = Some(output.clone());
+        }
+    }
+    if printer.json {
+        printer.object(&report)?;
+    } else if let (Some(written), Some(findings)) = (&report.written, report.findings) {
+        let found = counted(findings, "finding");
+        printer.line(
+            Look::Good,
+            &format!(
+                "{}: {} flows, {found} expected. Look at its files before you send them.",
+                written.display(),
+                count(captured.flows)
+            ),
+        )?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Asks the person at the terminal.
+fn agreed(output: &Path, printer: &Printer) -> Result<bool> {
+    if printer.json || !io::stdin().is_terminal() {
+        return Err(Error::usage("nobody is there to agree that this is written")
+            .remedy("look at it without -o, then say --yes"));
+    }
+    printer.line(Look::Heading, &format!("Write this to {}? Only \"yes\" does.", output.display()))?;
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.map_err(|error| Error::failed("the answer cannot be read").because(error))?;
+    Ok(answer.trim() == "yes")
+}
+
+/// Runs the plugin over the case, so that the maker knows what the hospital saw.
+async fn expect(captured: &Capture, directory: &Path, workspace: &wardflow::workspace::Workspace) -> Result<u64> {
+    let of_plugin = |offered: &&wardflow::workspace::Offered| {
+        offered.manifest.as_ref().is_some_and(|manifest| manifest.id.as_str() == captured.plugin)
+    };
+    let Some(offered) = workspace.plugins.offered.iter().find(of_plugin) else { return Ok(0) };
+    let detector = load::load(&offered.file, &workspace.config.limits)?;
+    let case = Case { name: "captured".to_owned(), directory: directory.to_owned() };
+    let (trial, _) = trial::run(&case.workspace().await?.workspace, detector, &Asked::default()).await?;
+    expected::bless(directory, &trial.findings)?;
+    Ok(trial.findings.len() as u64)
+}

@@ -1,0 +1,86 @@
+//! `wardflow plugin pack`: a module and its manifest as one file.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use wardflow::{
+    error::{Context, Error, Result},
+    limits::Limits,
+    sandbox::inspect,
+};
+use wardflow_manifest::Manifest;
+
+use super::{Outcome, load};
+use crate::{
+    args::Pack,
+    command::connect,
+    print::{Look, Printer, count},
+};
+
+#[derive(Debug, Serialize)]
+struct Packed {
+    file: PathBuf,
+    id: String,
+    version: String,
+    bytes: u64,
+    digest: String,
+}
+
+/// Packs. Nothing is written unless a host would take the file.
+pub(super) fn run(args: &Pack, printer: &Printer) -> Result<Outcome> {
+    let limits = load::limits(&args.limit)?;
+    let packed = pack(args, &limits)?;
+    if printer.json {
+        printer.object(&packed)?;
+    } else {
+        let Packed { file, id, version, bytes, digest } = packed;
+        printer.line(
+            Look::Good,
+            &format!("{}: {id} {version}, {} bytes, BLAKE3 {digest}", file.display(), count(bytes)),
+        )?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn pack(args: &Pack, limits: &Limits) -> Result<Packed> {
+    let module = load::read(&args.module, limits)?;
+    let shown = args.manifest.display();
+    let text = fs::read_to_string(&args.manifest)
+        .map_err(|error| Error::usage(format!("cannot read {shown}")).because(error).remedy("name a plugin.toml"))?;
+    let manifest = Manifest::from_toml(&text).map_err(|error| Error::usage(format!("{shown}: {error}")))?;
+    let bytes = wardflow_pack::pack(&module, &manifest)
+        .map_err(|error| Error::usage(format!("{} cannot be packed: {error}", args.module.display())))?;
+    let inspection = inspect(&bytes, limits).map_err(|error| {
+        let refused = Error::usage(format!("a host would refuse it: {}", connect::reason(&error)));
+        refused.remedy(error.remedy_text().unwrap_or("see wit/detector.wit").to_owned())
+    })?;
+    write(&args.output, &bytes)?;
+    Ok(Packed {
+        file: args.output.clone(),
+        id: manifest.id.to_string(),
+        version: manifest.version.to_string(),
+        bytes: bytes.len() as u64,
+        digest: inspection.digest,
+    })
+}
+
+/// Writes a file whole or not at all.
+fn write(file: &Path, bytes: &[u8]) -> Result<()> {
+    let doing = || format!("cannot write {}", file.display());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).context(doing)?;
+    let mut unfinished = tempfile::NamedTempFile::new_in(folder).context(doing)?;
+    unfinished.write_all(bytes).and_then(|()| unfinished.as_file().sync_all()).context(doing)?;
+    // What the umask allows, as of any other file.
+    set_readable(unfinished.as_file()).context(doing)?;
+    unfinished.persist(file).context(doing).map(drop)
+}
+
+fn set_readable(file: &fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}

@@ -1,0 +1,404 @@
+//! Everything that a hospital's host would refuse or dislike in a plugin, at once, each with the remedy.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::Serialize;
+use wardflow_manifest::{Column, Manifest};
+
+use super::{
+    case::Case,
+    inputs::Input,
+    probe::{Alone, Call, Cut, Step, Watched, Watcher},
+    trial::{self, Asked, Trial},
+};
+use crate::{
+    coverage::Status,
+    detector::Detector,
+    error::{Error, Result},
+    limits::Limits,
+    sandbox::{Sandbox, inspect, problems},
+    workspace::Workspace,
+};
+
+/// Of a limit, how much is too near to it: the hospital's machine may be half as fast.
+const NEAR: u32 = 2;
+
+/// Flows of a batch where batches are cut otherwise. Odd, so that they end elsewhere than any block.
+const OTHER_BATCH: usize = 997;
+
+/// What is wrong with a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Remark {
+    /// How wrong.
+    pub weight: Weight,
+    /// Where it shows, such as `the file` or `hostile flows`.
+    pub place: String,
+    /// What.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// How wrong something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// A host would refuse it, or devices would be lost.
+    Refused,
+    /// It would run, and a hospital would have reason to complain.
+    Disliked,
+}
+
+/// What came of a check.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Checked {
+    /// What is wrong, worst first.
+    pub remarks: Vec<Remark>,
+    /// What was tried, in order.
+    pub tried: Vec<String>,
+    /// The most that was used of each limit.
+    pub used: BTreeMap<&'static str, Used>,
+}
+
+/// How much was used of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Used {
+    /// At most.
+    pub most: u64,
+    /// Allowed.
+    pub allowed: u64,
+    /// In this unit.
+    pub unit: &'static str,
+}
+
+impl Checked {
+    /// Whether a host would refuse it.
+    pub fn is_refused(&self) -> bool {
+        self.remarks.iter().any(|remark| remark.weight == Weight::Refused)
+    }
+
+    fn add(&mut self, weight: Weight, place: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        let remark = Remark { weight, place: place.to_owned(), what: what.into(), remedy: remedy.into() };
+        if !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
+    fn refuse(&mut self, place: &str, error: &Error) {
+        let remedy = error.remedy_text().unwrap_or("see wit/detector.wit").to_owned();
+        let mut what = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            what.push_str(": ");
+            what.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        self.add(Weight::Refused, place, what, remedy);
+    }
+}
+
+/// Checks a plugin's bytes under these limits, with the kit's flows and those of `cases`. `progress` is told what is tried.
+///
+/// # Errors
+/// The kit itself cannot go on: no temporary files, no compiler. What the plugin does wrong is a [`Remark`].
+pub async fn check(
+    bytes: &[u8],
+    limits: &Limits,
+    cases: &[Case],
+    cache: Option<PathBuf>,
+    progress: &(dyn Fn(&str) + Send + Sync),
+) -> Result<Checked> {
+    let mut checked = Checked::default();
+    checked.tried.push("the file".to_owned());
+    for problem in problems(bytes, limits) {
+        checked.refuse("the file", &problem);
+    }
+    if checked.is_refused() {
+        return Ok(checked);
+    }
+    let inspection = inspect(bytes, limits)?;
+    look_at(&inspection.manifest, &inspection.columns, &mut checked);
+    progress("compiling it");
+    let detector: Arc<dyn Detector> = match Sandbox::new(limits.clone(), cache)?.load(bytes) {
+        Ok(plugin) => Arc::new(plugin),
+        Err(error) => {
+            checked.refuse("the file", &error);
+            return Ok(checked);
+        }
+    };
+    for input in Input::ALL {
+        progress(input.name());
+        let made = input.workspace(detector.manifest()).await?;
+        try_out(&made.workspace, &detector, limits, input.name(), input == Input::Huge, &mut checked).await?;
+    }
+    for case in cases {
+        let place = format!("the case {}", case.name);
+        progress(&place);
+        match case.workspace().await {
+            Ok(made) => try_out(&made.workspace, &detector, limits, &place, false, &mut checked).await?,
+            Err(error) => checked.refuse(&place, &error),
+        }
+    }
+    checked.remarks.sort_by_key(|remark| remark.weight);
+    Ok(checked)
+}
+
+/// What can be seen without running it.
+fn look_at(manifest: &Manifest, linked: &BTreeSet<Column>, checked: &mut Checked) {
+    let place = "the file";
+    let names = |columns: &mut dyn Iterator<Item = &Column>| {
+        let names: Vec<_> = columns.map(|column| column.name()).collect();
+        names.join(", ")
+    };
+    let unused = names(&mut manifest.columns.difference(linked));
+    if !unused.is_empty() {
+        checked.add(
+            Weight::Disliked,
+            place,
+            format!("plugin.toml declares columns that the code never pulls: {unused}"),
+            "take them out: a hospital grants what is declared, and reads it from disk",
+        );
+    }
+    // A language runtime links every column, which says nothing.
+    let undeclared = names(&mut linked.difference(&manifest.columns));
+    if !undeclared.is_empty() && linked.len() < Column::ALL.len() {
+        checked.add(
+            Weight::Disliked,
+            place,
+            format!("the code can pull columns that plugin.toml does not declare: {undeclared}"),
+            "declare them or do not use them: pulling one is a fault",
+        );
+    }
+    if manifest.security_contact.is_empty() {
+        checked.add(
+            Weight::Disliked,
+            place,
+            "plugin.toml has no security_contact",
+            "say where a weakness of the plugin can be reported",
+        );
+    }
+    for kind in &manifest.findings {
+        if kind.possible_causes.is_empty() {
+            checked.add(
+                Weight::Disliked,
+                place,
+                format!("the finding {} has no possible_causes", kind.kind),
+                "name what may have caused it, benign causes too: who reads it must know what to rule out",
+            );
+        }
+    }
+}
+
+/// Runs it over a workspace in every way that must not matter.
+async fn try_out(
+    workspace: &Workspace,
+    detector: &Arc<dyn Detector>,
+    limits: &Limits,
+    place: &str,
+    is_huge: bool,
+    checked: &mut Checked,
+) -> Result<()> {
+    checked.tried.push(place.to_owned());
+    let most = Arc::new(Most::default());
+    let watched = Watched { detector: Arc::clone(detector), watcher: Arc::clone(&most) as Arc<dyn Watcher> };
+    let asked = Asked::default();
+    let first = match trial::run(workspace, Arc::new(watched), &asked).await {
+        Ok((first, _)) => first,
+        Err(error) => {
+            checked.refuse(place, &error);
+            return Ok(());
+        }
+    };
+    blame(&first, place, checked);
+    most.judge(detector.manifest(), limits, place, checked);
+    if first.devices == 0 && first.missed.is_empty() {
+        checked.add(
+            Weight::Disliked,
+            place,
+            "no device is in the plugin's scope",
+            "correct [scope] in plugin.toml, or the devices of the case",
+        );
+        return Ok(());
+    }
+    // What is lost is lost otherwise each time, and was told.
+    if is_huge || !first.missed.is_empty() {
+        return Ok(());
+    }
+    let other = async |detector: Arc<dyn Detector>| Ok::<_, Error>(trial::run(workspace, detector, &asked).await?.0);
+    let again = other(Arc::clone(detector)).await?;
+    differ(&first, &again, place, "two runs over the same flows differ", NO_CHANCE, checked);
+    let cut = other(Arc::new(Cut { detector: Arc::clone(detector), rows: OTHER_BATCH })).await?;
+    differ(
+        &first,
+        &cut,
+        place,
+        "what it finds depends on where batches end",
+        "carry everything over from one observe to the next: a batch ends where it does for the host's reasons alone",
+        checked,
+    );
+    let alone = other(Arc::new(Alone(Arc::clone(detector)))).await?;
+    differ(
+        &first,
+        &alone,
+        place,
+        "what it finds of a device depends on which devices came before it",
+        "keep nothing outside of a session: no static, no cache that changes results",
+        checked,
+    );
+    let day = Asked { slice_hours: Some(24), ..Asked::default() };
+    let (day, _) = trial::run(workspace, Arc::clone(detector), &day).await?;
+    let (short, long) = (causes(&first), causes(&day));
+    if let Some(cause) = short.symmetric_difference(&long).next() {
+        checked.add(
+            Weight::Disliked,
+            place,
+            format!(
+                "with slices of 24 hours it finds {} causes, with slices of {} hours {}; one that differs: {cause}",
+                long.len(),
+                workspace.config.slice_hours,
+                short.len()
+            ),
+            "judge over stretches of time of your own, kept in the state, not over a slice: its length is the hospital's",
+        );
+    }
+    Ok(())
+}
+
+const NO_CHANCE: &str =
+    "take no chance from addresses of memory or hash maps of random order; keep state in ordered maps";
+
+/// What was lost, and what could not be read.
+fn blame(trial: &Trial, place: &str, checked: &mut Checked) {
+    let mut by_reason: BTreeMap<&str, (usize, Status)> = BTreeMap::new();
+    for missed in &trial.missed {
+        by_reason.entry(&missed.reason).or_insert((0, missed.status)).0 += 1;
+    }
+    for (reason, (count, status)) in by_reason {
+        if status == Status::Unsuited {
+            let what = format!("unsuited: {reason}");
+            checked.add(Weight::Disliked, place, what, "test it with records that meet what it requires");
+            continue;
+        }
+        let remedy = "a device is lost wherever this happens: see `wardflow plugin run --trace` for what led to it";
+        checked.add(Weight::Refused, place, format!("{reason} ({count} times)"), remedy);
+    }
+    let unreadable = trial.began_anew.iter().find(|row| row.reason.starts_with("the saved state could not be read"));
+    if let Some(row) = unreadable {
+        let device = row.device_id.as_deref().unwrap_or("a device");
+        checked.add(
+            Weight::Refused,
+            place,
+            format!("its own state does not survive save and open: of {device} {}", row.reason),
+            "open must read what save wrote; raise state_version only when the shape changes",
+        );
+    }
+}
+
+fn differ(first: &Trial, other: &Trial, place: &str, what: &str, remedy: &str, checked: &mut Checked) {
+    let told = if let Some(row) = other.missed.first() {
+        format!("the other way {}", row.reason)
+    } else if first.findings != other.findings {
+        let line =
+            |from: &Trial, to: &Trial| from.findings.iter().find(|seen| !to.findings.contains(seen)).map(|s| s.line());
+        let only = line(first, other).or_else(|| line(other, first)).unwrap_or_else(|| "their order".to_owned());
+        format!("one that differs: {only}")
+    } else if let Some(device) = first.states.keys().find(|id| first.states.get(*id) != other.states.get(*id)) {
+        format!("findings agree, the states of {device} do not")
+    } else {
+        return;
+    };
+    checked.add(Weight::Refused, place, format!("{what}; {told}"), remedy);
+}
+
+fn causes(trial: &Trial) -> BTreeSet<String> {
+    let cause = |seen: &super::seen::Seen| {
+        let peer = seen.peer_ip.as_ref().map(|ip| format!(" {ip}")).unwrap_or_default();
+        format!("{} {}{peer} {}", seen.device_id, seen.kind, seen.finding_id)
+    };
+    trial.findings.iter().map(cause).collect()
+}
+
+/// The most of everything.
+#[derive(Debug, Default)]
+struct Most(Mutex<MostSeen>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct MostSeen {
+    instantiate: Duration,
+    open: Duration,
+    observe: Duration,
+    end_slice: Duration,
+    memory: usize,
+    state: usize,
+    findings: usize,
+}
+
+impl Watcher for Most {
+    fn called(&self, call: &Call<'_>) {
+        let mut most = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        most.memory = most.memory.max(call.cost.memory);
+        let (time, reports) = match &call.step {
+            Step::Instantiate => (&mut most.instantiate, 0),
+            Step::Open { .. } => (&mut most.open, 0),
+            Step::Observe { reports, .. } => (&mut most.observe, reports.len()),
+            Step::EndSlice { reports, .. } => (&mut most.end_slice, reports.len()),
+            Step::Save(_) => (&mut most.end_slice, 0),
+        };
+        *time = (*time).max(call.cpu);
+        most.findings = most.findings.max(reports);
+        if let Step::Save(Some(saved)) = &call.step {
+            most.state = most.state.max(saved.bytes.len());
+        }
+    }
+}
+
+impl Most {
+    fn judge(&self, manifest: &Manifest, limits: &Limits, place: &str, checked: &mut Checked) {
+        let most = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let memory = u64::from(manifest.memory_mib) << 20;
+        let each = [
+            ("instantiate_ms", micros(most.instantiate), limits.instantiate_ms * 1_000, "µs", "start less, or later"),
+            ("open_ms", micros(most.open), limits.open_ms * 1_000, "µs", "read the state faster, or keep less"),
+            ("observe_ms", micros(most.observe), limits.observe_ms * 1_000, "µs", "do less for each flow"),
+            (
+                "end_slice_ms",
+                micros(most.end_slice),
+                limits.end_slice_ms * 1_000,
+                "µs",
+                "do less at the end, keep less",
+            ),
+            (
+                "memory_mib",
+                number(most.memory),
+                memory,
+                "bytes",
+                "bound what is kept, or raise memory_mib in plugin.toml",
+            ),
+            ("state_bytes", number(most.state), number(limits.state_bytes), "bytes", "bound the state"),
+            ("findings", number(most.findings), number(limits.findings), "", "report a cause once, not each flow"),
+        ];
+        for (name, used, allowed, unit, remedy) in each {
+            let entry = checked.used.entry(name).or_insert(Used { most: 0, allowed, unit });
+            entry.most = entry.most.max(used);
+            if used > allowed / u64::from(NEAR) && used <= allowed {
+                let what = format!("it used {used} {unit} of {allowed} that {name} allows");
+                let remedy = format!("{remedy}: a hospital's machine may be slower, and its devices busier");
+                checked.add(Weight::Disliked, place, what, remedy);
+            }
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.place, self.what, self.remedy)
+    }
+}

@@ -1,0 +1,245 @@
+//! Flows that are made to try a plugin, whatever it is for: an ordinary hospital's, hostile ones, very many. Every device
+//! is in the plugin's scope, and the same plugin gets the same flows each time.
+
+use std::{iter, net::IpAddr, path::Path};
+
+use wardflow_datasets::{Hospital, Options};
+use wardflow_manifest::{Manifest, Scope};
+
+use super::bed::{Bed, Made};
+use crate::{
+    archive::FlowRecord,
+    device::{Entry, Facts, UNKNOWN_CLASS},
+    error::{Error, Result},
+    synthetic,
+};
+
+/// Flows to try a plugin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A synthetic hospital of 40 devices over two days, incidents included.
+    Ordinary,
+    /// Values at the ends of their ranges, values that are not there, equal times, every protocol, 20,000 peers.
+    Hostile,
+    /// 400,000 flows of one device in one slice, to 4,000 peers.
+    Huge,
+}
+
+/// Midnight on Monday, 2 March 2026, UTC, in microseconds.
+const START: i64 = 1_772_409_600_000_000;
+const SECOND: i64 = 1_000_000;
+const HOUR: i64 = 3_600 * SECOND;
+
+impl Input {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ordinary, Self::Hostile, Self::Huge];
+
+    /// For a person.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ordinary => "an ordinary hospital's flows",
+            Self::Hostile => "hostile flows",
+            Self::Huge => "very many flows",
+        }
+    }
+
+    /// As a workspace.
+    ///
+    /// # Errors
+    /// Nothing can be written to the directory for temporary files.
+    pub async fn workspace(self, manifest: &Manifest) -> Result<Made> {
+        let mut bed = Bed::new(Path::new("the kit's settings"), "")?;
+        match self {
+            Self::Ordinary => return hospital(manifest, 40, 2, None).await,
+            Self::Hostile => {
+                bed.devices(&devices(manifest, 4))?;
+                bed.flows(hostile()).await?;
+            }
+            Self::Huge => {
+                bed.devices(&devices(manifest, 1))?;
+                bed.flows(huge()).await?;
+            }
+        }
+        bed.open().await
+    }
+}
+
+/// A synthetic hospital all of whose devices are in a plugin's scope.
+///
+/// # Errors
+/// The options are out of range, or nothing can be written.
+pub async fn hospital(manifest: &Manifest, devices: u32, days: u32, flows: Option<u64>) -> Result<Made> {
+    let hospital = Hospital::new(Options { devices, days, flows, ..Options::default() })
+        .map_err(|error| Error::usage(error.to_string()))?;
+    let mut bed = Bed::new(Path::new("the kit's settings"), "")?;
+    let mut entries = synthetic::entries(&hospital);
+    entries.iter_mut().for_each(|entry| put_in_scope(&mut entry.facts, &manifest.scope));
+    bed.devices(&entries)?;
+    bed.hospital(&hospital).await?;
+    bed.open().await
+}
+
+/// Devices in a plugin's scope, at 10.0.0.1 and on.
+fn devices(manifest: &Manifest, count: u8) -> Vec<Entry> {
+    let device = |number: u8| {
+        let mut facts = Facts { class: UNKNOWN_CLASS.to_owned(), ..Facts::default() };
+        put_in_scope(&mut facts, &manifest.scope);
+        Entry {
+            device_id: format!("device-{number}"),
+            ip: Some(IpAddr::from([10, 0, 0, number])),
+            mac: None,
+            valid_from: i64::MIN,
+            valid_to: i64::MAX,
+            facts,
+            source: "inventory".to_owned(),
+            confidence: 1.0,
+        }
+    };
+    (1..=count).map(device).collect()
+}
+
+/// Changes what a scope asks about, and nothing else.
+fn put_in_scope(facts: &mut Facts, scope: &Scope) {
+    let set = |fact: &mut String, allowed: &[String]| {
+        if let Some(first) = allowed.first().filter(|_| !allowed.contains(fact)) {
+            fact.clone_from(first);
+        }
+    };
+    set(&mut facts.class, &scope.device_classes);
+    set(&mut facts.manufacturer, &scope.manufacturers);
+    set(&mut facts.model, &scope.models);
+    set(&mut facts.udi_di, &scope.udi_di);
+    let fits = |version: &str| scope.firmware.is_empty() || scope.firmware.iter().any(|range| range.contains(version));
+    if !fits(&facts.firmware) {
+        let bounds = scope.firmware.iter().flat_map(|range| {
+            let text = String::from(range.clone());
+            let versions = text.split(',').map(|bound| bound.trim_matches(|c: char| "<>= ".contains(c)).to_owned());
+            versions.collect::<Vec<_>>()
+        });
+        let candidates = bounds.flat_map(|bound| [bound.clone(), format!("{bound}.1"), format!("{bound}.0")]);
+        let candidates: Vec<_> = candidates.chain(iter::once("0".to_owned())).collect();
+        if let Some(version) = candidates.into_iter().find(|version| fits(version)) {
+            facts.firmware = version;
+        }
+    }
+}
+
+/// A flow that a device begins.
+fn flow(device: u8, end: i64, peer: [u8; 4], port: u16, protocol: u8) -> FlowRecord<'static> {
+    FlowRecord::new(
+        (end - SECOND, end),
+        (IpAddr::from([10, 0, 0, device]), 50_000),
+        (IpAddr::from(peer), port),
+        protocol,
+    )
+}
+
+fn hostile() -> impl Iterator<Item = FlowRecord<'static>> {
+    // More flows at one time than a batch holds.
+    let equal = (0..9_000_u32).map(|number| {
+        let [.., c, d] = number.to_be_bytes();
+        flow(1, START + HOUR, [203, 0, c, d], 443, 6)
+    });
+    let peers = (0..20_000_u32).map(|number| {
+        let [.., b, c, d] = number.to_be_bytes();
+        flow(2, START + HOUR + i64::from(number) * SECOND / 2, [100, b, c, d], (number % 65_536) as u16, 17)
+    });
+    let protocols = (0..=u8::MAX).map(|protocol| {
+        let port = if protocol % 2 == 0 { 0 } else { u16::MAX };
+        flow(3, START + 7 * HOUR + i64::from(protocol), [198, 51, 100, 1], port, protocol)
+    });
+    let ends = [0, 1, u64::MAX - 1, u64::MAX / 2, 1 << 53, (1 << 53) + 1];
+    let amounts = ends.into_iter().enumerate().map(|(number, value)| FlowRecord {
+        src_bytes: Some(value),
+        dst_bytes: Some(u64::MAX - 1 - value.min(u64::MAX - 1)),
+        src_packets: Some(value),
+        dst_packets: None,
+        conn_state: Some("SF"),
+        tcp_flags: Some(u16::MAX),
+        service: Some("a-service-that-nobody-has-heard-of"),
+        vlan: Some(4_095),
+        ..flow(3, START + 8 * HOUR + number as i64, [198, 51, 100, 2], 1, 6)
+    });
+    // A flow that lasted for a year, one of no duration at the first and one at the last microsecond of a slice.
+    let long =
+        FlowRecord { start_time: START - 365 * 24 * HOUR, ..flow(4, START + 9 * HOUR, [198, 51, 100, 3], 22, 6) };
+    let edges = [START + 12 * HOUR, START + 18 * HOUR - 1]
+        .map(|at| FlowRecord { start_time: at, ..flow(4, at, [198, 51, 100, 3], 22, 6) });
+    let wide = ["2001:db8::1", "ff02::fb", "::", "fe80::1", "255.255.255.255", "224.0.0.251", "0.0.0.0", "10.0.0.4"];
+    let wide = wide.into_iter().enumerate().flat_map(|(number, peer)| {
+        let peer: IpAddr = peer.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let device = IpAddr::from([10, 0, 0, 4]);
+        let at = START + 10 * HOUR + number as i64;
+        [((device, 5), (peer, 53)), ((peer, 53), (device, 5))].map(|(src, dst)| FlowRecord::new((at, at), src, dst, 17))
+    });
+    // Two days of silence, and one flow more.
+    let late = iter::once(flow(1, START + 60 * HOUR, [203, 0, 0, 1], 443, 6));
+    equal.chain(peers).chain(protocols).chain(amounts).chain([long]).chain(edges).chain(wide).chain(late)
+}
+
+fn huge() -> impl Iterator<Item = FlowRecord<'static>> {
+    (0..400_000_u32).map(|number| {
+        let [.., c, d] = (number % 4_000).to_be_bytes();
+        let sizes = (u64::from(number % 1_500), u64::from(number % 9_000));
+        FlowRecord {
+            src_bytes: Some(sizes.0),
+            dst_bytes: Some(sizes.1),
+            src_packets: Some(3),
+            dst_packets: Some(4),
+            conn_state: Some(if number % 11 == 0 { "S0" } else { "SF" }),
+            service: Some("ssl"),
+            ..flow(1, START + HOUR + i64::from(number) * 40_000, [203, 0, c, d], 443, 6)
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use wardflow_manifest::Manifest;
+
+    use super::{Input, devices};
+    use crate::archive::slices;
+
+    fn manifest(scope: &str) -> Manifest {
+        let text = format!(
+            "id = \"a/b\"\nversion = \"1.0.0\"\ncontract = \"0.1.0\"\npublisher = \"A\"\nintended_use = \"A test.\"\n\
+             columns = [\"peer\"]\n[scope]\n{scope}\n[[findings]]\nkind = \"loud\"\ntitle = \"Loud\"\nseverity = \"low\"\n\
+             shows = \"Flows.\"\nfirst_action = \"Ask.\"\n"
+        );
+        Manifest::from_toml(&text).unwrap()
+    }
+
+    #[test]
+    fn devices_are_in_scope() {
+        for scope in [
+            "",
+            "device_classes = [\"infusion-pump\"]\nmanufacturers = [\"Acme\"]\nmodels = [\"X\", \"Y\"]",
+            "firmware = [\">=2.1, <3\"]",
+            "firmware = [\">2.1, <3\"]",
+            "firmware = [\"<1\"]",
+        ] {
+            let manifest = manifest(scope);
+            let facts = &devices(&manifest, 1)[0].facts;
+            let contains = manifest.scope.contains(
+                &facts.class,
+                &facts.manufacturer,
+                &facts.model,
+                &facts.udi_di,
+                &facts.firmware,
+            );
+            assert!(contains, "{scope}: {facts:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn flows_are_as_many_as_they_are_said_to_be() {
+        let manifest = manifest("");
+        for (input, least) in [(Input::Hostile, 29_000), (Input::Huge, 400_000)] {
+            let made = input.workspace(&manifest).await.unwrap();
+            let slices = slices(&made.workspace.listing.files, 6);
+            let rows: u64 = slices.iter().map(|slice| slice.rows).sum();
+            assert!(rows >= least, "{input:?} has {rows}");
+            assert!(input == Input::Hostile || slices.iter().filter(|slice| slice.rows > 0).count() == 1);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+module example/regularity
+
+go 1.27

@@ -3,7 +3,7 @@
 //! Nothing in it is the hospital's own. Addresses, MAC addresses, names, zones and device ids are others each time;
 //! times are shifted by whole weeks, the same for all, so that hours and weekdays stay; ids of flows and sensors and VLANs
 //! are left out. Three things stay, because the model rests on them: the facts of the watched device that the maker knows
-//! (class, manufacturer, model, firmware), the class of other devices, and addresses and names that the plugin's own
+//! (class, manufacturer, model, UDI-DI, firmware), the class of other devices, and addresses and names that the plugin's own
 //! manifest lists. [`Capture::describe`] says what is in it, before anything is written.
 
 use std::{

@@ -55,6 +55,18 @@ impl Error {
         self.kind
     }
 
+    /// It with all that lies behind it, in one line, without the remedy.
+    pub fn reason(&self) -> String {
+        let mut text = self.message.clone();
+        let mut source = StdError::source(self);
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        text
+    }
+
     /// What the user can do about it.
     pub fn remedy_text(&self) -> Option<&str> {
         self.remedy.as_deref()

@@ -97,7 +97,8 @@ pub async fn write_flows(
     Ok(written)
 }
 
-fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
+/// A flow of it, with its id as text.
+pub fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
     FlowRecord {
         service: Some(flow.service).filter(|service| !service.is_empty()),
         src_bytes: Some(flow.src_bytes),

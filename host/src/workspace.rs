@@ -366,13 +366,7 @@ pub fn read_at_most(file: &Path, most: u64) -> Result<Vec<u8>> {
 
 /// An error with its causes and its remedy, in one line.
 pub fn describe(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
+    let mut text = error.reason();
     if let Some(remedy) = error.remedy_text() {
         text.push_str("; ");
         text.push_str(remedy);

@@ -110,7 +110,7 @@ pub(super) async fn ingest_zeek(config: &Config, args: &IngestZeek, progress: Ar
             SourceStatus::Added => ingest::Status::Added,
             SourceStatus::AlreadyThere => ingest::Status::AlreadyThere,
             SourceStatus::Refused(error) => {
-                ingest::Status::Refused { remedy: error.remedy_text().map(ToOwned::to_owned), reason: reason(&error) }
+                ingest::Status::Refused { remedy: error.remedy_text().map(ToOwned::to_owned), reason: error.reason() }
             }
         },
         flows: source.flows,
@@ -119,18 +119,6 @@ pub(super) async fn ingest_zeek(config: &Config, args: &IngestZeek, progress: Ar
         notes: source.notes,
     });
     Ok(ingest::Report { sources: sources.collect() })
-}
-
-/// An error with its causes, without its remedy.
-pub(super) fn reason(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// Runs the plugins until nothing is left or a stop is asked for.
@@ -281,7 +269,7 @@ pub(super) fn inspect(file: &Path) -> Result<plugin::Inspected> {
     })?;
     let inspection = inspect_component(&bytes, &limits).map_err(|error| {
         let remedy = error.remedy_text().unwrap_or("ask its publisher for a plugin that keeps the contract").to_owned();
-        Error::usage(format!("{} is no plugin: {}", file.display(), reason(&error))).remedy(remedy)
+        Error::usage(format!("{} is no plugin: {}", file.display(), error.reason())).remedy(remedy)
     })?;
     Ok(plugin::Inspected {
         file: file.to_owned(),

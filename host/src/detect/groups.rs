@@ -75,7 +75,8 @@ fn parse_cidr(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn matches(pattern: &str, name: &str) -> bool {
+/// Whether a name is meant by a pattern: by itself, or by `*.` and a domain that it is a subdomain of.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     match pattern.strip_prefix("*.") {
         Some(domain) => name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
         None => pattern == name,

@@ -15,7 +15,7 @@ use std::{
 };
 
 use arrow::{
-    array::{AsArray, RecordBatch},
+    array::{Array, AsArray, RecordBatch, StringArray},
     compute::cast,
     datatypes::{DataType, TimestampMicrosecondType},
 };
@@ -28,6 +28,7 @@ use wardflow_manifest::{Manifest, PeerRole};
 use super::flow_table::{self, Header};
 use crate::{
     archive::{FlowRecord, write_inventory_csv},
+    detect::matches,
     device::{Entry, Facts},
     error::{Context, Error, Result},
     flow::time_type,
@@ -41,6 +42,9 @@ const WEEK: i64 = 7 * DAY;
 
 /// Flows at most: a person has to be able to look at them, and a maker to run them.
 const MOST_FLOWS: usize = 2_000_000;
+
+/// What the watched device is called: it is the first.
+const WATCHED: &str = "device-1";
 
 /// What was captured, already without anything of the hospital's own.
 #[derive(Debug)]
@@ -170,8 +174,7 @@ impl<'a> Mask<'a> {
         batches: &[RecordBatch],
         last: i64,
     ) -> Result<Capture> {
-        // The watched device is the first.
-        self.device(device);
+        self.devices.insert(device.to_owned(), WATCHED.to_owned());
         let mut rows = Vec::new();
         let mut ends: Option<(i64, i64)> = None;
         for batch in batches {
@@ -266,11 +269,7 @@ impl<'a> Mask<'a> {
 
     fn name(&mut self, name: &str) -> String {
         let lower = name.to_ascii_lowercase();
-        let is_known = self.known_names.iter().any(|known| match known.strip_prefix("*.") {
-            Some(domain) => lower.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
-            None => *known == lower,
-        });
-        if is_known {
+        if self.known_names.iter().any(|known| matches(known, &lower)) {
             self.kept.insert(lower.clone());
             return lower;
         }
@@ -378,13 +377,6 @@ impl<'a> Mask<'a> {
     }
 }
 
-fn matches(known: &str, name: &str) -> bool {
-    match known.strip_prefix("*.") {
-        Some(domain) => name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')),
-        None => known == name,
-    }
-}
-
 /// A batch's rows as text, with the places of their columns.
 fn texts(batch: &RecordBatch) -> Result<(Header, Vec<StringRecord>)> {
     let doing = || "reading flows".to_owned();
@@ -394,7 +386,9 @@ fn texts(batch: &RecordBatch) -> Result<(Header, Vec<StringRecord>)> {
     let columns: Vec<_> =
         batch.columns().iter().map(|column| cast(column, &DataType::Utf8).context(doing)).collect::<Result<_>>()?;
     let columns: Vec<_> = columns.iter().map(|column| column.as_string::<i32>()).collect();
-    let row = |at: usize| columns.iter().map(|column| column.iter().nth(at).flatten().unwrap_or_default()).collect();
+    let value =
+        |column: &StringArray, at: usize| if column.is_valid(at) { column.value(at).to_owned() } else { String::new() };
+    let row = |at: usize| columns.iter().map(|column| value(column, at)).collect();
     Ok((header, (0..batch.num_rows()).map(row).collect()))
 }
 
@@ -402,7 +396,7 @@ impl Capture {
     /// What is in it, line by line, for the person who decides.
     pub fn describe(&self) -> Vec<String> {
         let kept: Vec<_> = self.kept.iter().map(String::as_str).collect();
-        let watched = self.devices.first().map(|entry| &entry.facts);
+        let watched = self.devices.iter().find(|entry| entry.device_id == WATCHED).map(|entry| &entry.facts);
         let watched = watched.map_or_else(
             || "a device that is in no device list".to_owned(),
             |facts| format!("{} {} {} {}", facts.class, facts.manufacturer, facts.model, facts.firmware),

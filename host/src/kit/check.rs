@@ -92,14 +92,7 @@ impl Checked {
 
     fn refuse(&mut self, place: &str, error: &Error) {
         let remedy = error.remedy_text().unwrap_or("see wit/detector.wit").to_owned();
-        let mut what = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            what.push_str(": ");
-            what.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        self.add(Weight::Refused, place, what, remedy);
+        self.add(Weight::Refused, place, error.reason(), remedy);
     }
 }
 

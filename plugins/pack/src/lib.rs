@@ -7,7 +7,12 @@
 
 mod error;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 use wardflow_manifest::{Manifest, SECTION};
 use wasm_encoder::{ComponentSection, CustomSection};
@@ -126,6 +131,23 @@ fn check(component: &[u8], contract: &str) -> Result<(), PackError> {
         }
     }
     if is_detector { Ok(()) } else { Err(PackError::Export { expected, contract: contract.to_owned() }) }
+}
+
+/// Writes a file whole or not at all, with its folder.
+///
+/// # Errors
+/// The folder or the file cannot be written; nothing is left of it then.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
+    let written = fs::File::create(&unfinished).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&unfinished, path)).inspect_err(|_| {
+        let _ = fs::remove_file(&unfinished);
+    })
 }
 
 fn foreign(name: &str, from: &str, contract: &str) -> PackError {

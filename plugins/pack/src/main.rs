@@ -4,12 +4,11 @@
 
 use std::{
     fs,
-    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use wardflow_pack::{PackError, pack};
+use wardflow_pack::{PackError, pack, write};
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the command")]
 fn main() -> ExitCode {
@@ -38,18 +37,4 @@ fn run(module: &Path, manifest: &Path, plugin: &Path) -> Result<String, PackErro
     let bytes = pack(&wasm, &parsed)?;
     write(plugin, &bytes).map_err(|error| PackError::write(plugin, &error))?;
     Ok(format!("{}: {} {}, {} bytes", plugin.display(), parsed.id, parsed.version, bytes.len()))
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-    let written = fs::File::create(&unfinished).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.and_then(|()| fs::rename(&unfinished, path)).inspect_err(|_| {
-        let _ = fs::remove_file(&unfinished);
-    })
 }

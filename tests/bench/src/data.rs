@@ -15,7 +15,8 @@ use datafusion::{
 };
 use serde::Serialize;
 use wardflow::{
-    archive::{Archive, ArchiveWriter, FlowRecord},
+    archive::{Archive, ArchiveWriter},
+    synthetic,
     zone::AddressSpace,
 };
 use wardflow_datasets::{Flow, Hospital, Options};
@@ -133,36 +134,10 @@ async fn ingest(hospital: &Hospital, layout: Layout, devices: &[IpAddr], out: &P
         flow.src_ip = layout.initiator(&flow, places.get(&flow.src_ip).copied(), first);
         uid.clear();
         write!(uid, "S{:016x}", flow.uid)?;
-        writer.push(&record(&flow, &uid))?;
+        writer.push(&synthetic::record(&flow, &uid))?;
     }
     writer.finish("synthetic").await?;
     Ok(())
-}
-
-fn record<'a>(flow: &'a Flow, uid: &'a str) -> FlowRecord<'a> {
-    FlowRecord {
-        service: Some(flow.service).filter(|service| !service.is_empty()),
-        src_bytes: Some(flow.src_bytes),
-        dst_bytes: Some(flow.dst_bytes),
-        src_packets: Some(flow.src_packets),
-        dst_packets: Some(flow.dst_packets),
-        conn_state: Some(flow.conn_state.as_str()),
-        tcp_flags: Some(u16::from(flow.tcp_flags)),
-        src_mac: flow.src_mac,
-        dst_mac: flow.dst_mac,
-        vlan: flow.vlan,
-        flow_uid: Some(uid),
-        dst_name: flow.dst_name.as_deref(),
-        sensor: Some(flow.sensor),
-        sampling_interval: Some(1),
-        observed_sides: Some(2),
-        ..FlowRecord::new(
-            (flow.start_us, flow.end_us),
-            (flow.src_ip, flow.src_port),
-            (flow.dst_ip, flow.dst_port),
-            flow.protocol,
-        )
-    }
 }
 
 async fn order(out: &Path) -> Result<()> {

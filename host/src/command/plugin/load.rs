@@ -44,7 +44,7 @@ pub(super) fn load(file: &Path, limits: &Limits) -> Result<Arc<dyn Detector>> {
             error.remedy_text().unwrap_or("see wit/detector.wit"),
             file.display()
         );
-        Error::usage(format!("{} cannot run: {}", file.display(), connect::reason(&error))).remedy(remedy)
+        Error::usage(format!("{} cannot run: {}", file.display(), error.reason())).remedy(remedy)
     })?;
     Ok(Arc::new(plugin))
 }

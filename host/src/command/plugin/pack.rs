@@ -1,10 +1,6 @@
 //! `wardflow plugin pack`: a module and its manifest as one file.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use serde::Serialize;
 use wardflow::{
@@ -17,7 +13,6 @@ use wardflow_manifest::Manifest;
 use super::{Outcome, load};
 use crate::{
     args::Pack,
-    command::connect,
     print::{Look, Printer, count},
 };
 
@@ -55,10 +50,10 @@ fn pack(args: &Pack, limits: &Limits) -> Result<Packed> {
     let bytes = wardflow_pack::pack(&module, &manifest)
         .map_err(|error| Error::usage(format!("{} cannot be packed: {error}", args.module.display())))?;
     let inspection = inspect(&bytes, limits).map_err(|error| {
-        let refused = Error::usage(format!("a host would refuse it: {}", connect::reason(&error)));
+        let refused = Error::usage(format!("a host would refuse it: {}", error.reason()));
         refused.remedy(error.remedy_text().unwrap_or("see wit/detector.wit").to_owned())
     })?;
-    write(&args.output, &bytes)?;
+    wardflow_pack::write(&args.output, &bytes).context(|| format!("cannot write {}", args.output.display()))?;
     Ok(Packed {
         file: args.output.clone(),
         id: manifest.id.to_string(),
@@ -66,21 +61,4 @@ fn pack(args: &Pack, limits: &Limits) -> Result<Packed> {
         bytes: bytes.len() as u64,
         digest: inspection.digest,
     })
-}
-
-/// Writes a file whole or not at all.
-fn write(file: &Path, bytes: &[u8]) -> Result<()> {
-    let doing = || format!("cannot write {}", file.display());
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).context(doing)?;
-    let mut unfinished = tempfile::NamedTempFile::new_in(folder).context(doing)?;
-    unfinished.write_all(bytes).and_then(|()| unfinished.as_file().sync_all()).context(doing)?;
-    // What the umask allows, as of any other file.
-    set_readable(unfinished.as_file()).context(doing)?;
-    unfinished.persist(file).context(doing).map(drop)
-}
-
-fn set_readable(file: &fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
 }

@@ -55,7 +55,7 @@ pub(super) async fn run(args: Test, printer: &Printer) -> Result<Outcome> {
         let result = test(case, &detector, args.bless).await;
         let result = result.unwrap_or_else(|error| {
             let remedy = error.remedy_text().map(|remedy| format!("; {remedy}")).unwrap_or_default();
-            let told = vec![format!("{}{remedy}", crate::command::connect::reason(&error))];
+            let told = vec![format!("{}{remedy}", error.reason())];
             Tested { case: case.name.clone(), status: Status::Failed, findings: 0, flows: 0, told }
         });
         if printer.json {

@@ -47,7 +47,7 @@ pub use directory::{Directory, World};
 pub use exec::DetectExec;
 pub use gaps::Observed;
 pub use groups::Groups;
-pub(crate) use groups::matches;
+pub(crate) use groups::{matches, parse_cidr};
 pub use output::{Output, ShardCoverage, StateRow};
 pub use plugin::PluginRun;
 pub use prevalence::{Contact, Prevalence};

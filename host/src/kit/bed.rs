@@ -5,6 +5,7 @@ use std::{
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::Path,
+    sync::Arc,
 };
 
 use tempfile::TempDir;
@@ -13,7 +14,7 @@ use wardflow_datasets::Hospital;
 use crate::{
     archive::{Archive, ArchiveWriter, FlowRecord, write_inventory_csv},
     config::Config,
-    detector::Stop,
+    detector::{Gap, Stop},
     device::Entry,
     error::{Context, Error, Result},
     pseudonym::Key,
@@ -31,6 +32,8 @@ pub struct Bed {
     directory: TempDir,
     /// What it is set to; places are those of the temporary directory.
     pub config: Config,
+    /// The sensors' gaps, where they are not those that the flows show.
+    pub gaps: Option<Arc<[Gap]>>,
 }
 
 /// A workspace that lasts as long as this.
@@ -38,6 +41,8 @@ pub struct Bed {
 pub struct Made {
     /// The workspace.
     pub workspace: Workspace,
+    /// The sensors' gaps, where they are not those that the flows show.
+    pub gaps: Option<Arc<[Gap]>>,
     _directory: TempDir,
 }
 
@@ -64,7 +69,7 @@ impl Bed {
         (config.plugins, config.key) = (root.join("plugins"), root.join("pseudonym.key"));
         let key = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&config.key);
         key.and_then(|mut key| key.write_all(&KEY)).context(doing)?;
-        Ok(Self { directory, config })
+        Ok(Self { directory, config, gaps: None })
     }
 
     /// Gives it these devices.
@@ -125,6 +130,6 @@ impl Bed {
         if let Some(broken) = workspace.listing.broken.first() {
             return Err(Error::usage(format!("the flows cannot be used: {}", broken.reason)));
         }
-        Ok(Made { workspace, _directory: self.directory })
+        Ok(Made { workspace, gaps: self.gaps, _directory: self.directory })
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flows.csv`, `flows.parquet` or `hospital.toml` | the flows: a table of them, or the options of a synthetic hospital |
 //! | `devices.csv` | the device list, as the inventory of a workspace; optional |
+//! | `gaps.csv` | when the sensors delivered nothing; without it, wherever no flow ended for 15 minutes; optional |
 //! | `case.toml` | settings, with the keys of `wardflow.toml`: parameters, peer groups, networks, slices; optional |
 //! | `expected.json` | the findings, see [`expected`](super::expected) |
 
@@ -16,7 +17,7 @@ use wardflow_datasets::{Hospital, Options};
 
 use super::{
     bed::{Bed, Made},
-    flow_table,
+    flow_table, gap_table,
 };
 use crate::{
     archive::read_inventory,
@@ -102,6 +103,7 @@ impl Case {
                 writer.finish("flows").await?;
             }
         }
+        bed.gaps = gap_table::read(&self.directory)?.map(Into::into);
         bed.open().await
     }
 }

@@ -12,9 +12,10 @@ use serde::Serialize;
 use wardflow_manifest::{Column, Manifest};
 
 use super::{
+    bed::Made,
     case::Case,
     inputs::Input,
-    probe::{Alone, Call, Cut, Step, Watched, Watcher},
+    probe::{self, Alone, Call, Cut, Step, Watched, Watcher},
     trial::{self, Asked, Trial},
 };
 use crate::{
@@ -23,7 +24,6 @@ use crate::{
     error::{Error, Result},
     limits::Limits,
     sandbox::{Sandbox, inspect, problems},
-    workspace::Workspace,
 };
 
 /// Of a limit, how much is too near to it: the hospital's machine may be half as fast.
@@ -128,13 +128,13 @@ pub async fn check(
     for input in Input::ALL {
         progress(input.name());
         let made = input.workspace(detector.manifest()).await?;
-        try_out(&made.workspace, &detector, limits, input.name(), input == Input::Huge, &mut checked).await?;
+        try_out(&made, &detector, limits, input.name(), input == Input::Huge, &mut checked).await?;
     }
     for case in cases {
         let place = format!("the case {}", case.name);
         progress(&place);
         match case.workspace().await {
-            Ok(made) => try_out(&made.workspace, &detector, limits, &place, false, &mut checked).await?,
+            Ok(made) => try_out(&made, &detector, limits, &place, false, &mut checked).await?,
             Err(error) => checked.refuse(&place, &error),
         }
     }
@@ -190,7 +190,7 @@ fn look_at(manifest: &Manifest, linked: &BTreeSet<Column>, checked: &mut Checked
 
 /// Runs it over a workspace in every way that must not matter.
 async fn try_out(
-    workspace: &Workspace,
+    made: &Made,
     detector: &Arc<dyn Detector>,
     limits: &Limits,
     place: &str,
@@ -199,9 +199,9 @@ async fn try_out(
 ) -> Result<()> {
     checked.tried.push(place.to_owned());
     let most = Arc::new(Most::default());
-    let watched = Watched { detector: Arc::clone(detector), watcher: Arc::clone(&most) as Arc<dyn Watcher> };
-    let asked = Asked::default();
-    let first = match trial::run(workspace, Arc::new(watched), &asked).await {
+    let watched = probe::ask(detector, Watched(Arc::clone(&most) as Arc<dyn Watcher>));
+    let asked = Asked { gaps: made.gaps.clone(), ..Asked::default() };
+    let first = match trial::run(&made.workspace, watched, &asked).await {
         Ok((first, _)) => first,
         Err(error) => {
             checked.refuse(place, &error);
@@ -223,10 +223,11 @@ async fn try_out(
     if is_huge || !first.missed.is_empty() {
         return Ok(());
     }
-    let other = async |detector: Arc<dyn Detector>| Ok::<_, Error>(trial::run(workspace, detector, &asked).await?.0);
+    let other =
+        async |detector: Arc<dyn Detector>| Ok::<_, Error>(trial::run(&made.workspace, detector, &asked).await?.0);
     let again = other(Arc::clone(detector)).await?;
     differ(&first, &again, place, "two runs over the same flows differ", NO_CHANCE, checked);
-    let cut = other(Arc::new(Cut { detector: Arc::clone(detector), rows: OTHER_BATCH })).await?;
+    let cut = other(probe::ask(detector, Cut(OTHER_BATCH))).await?;
     differ(
         &first,
         &cut,
@@ -235,7 +236,7 @@ async fn try_out(
         "carry everything over from one observe to the next: a batch ends where it does for the host's reasons alone",
         checked,
     );
-    let alone = other(Arc::new(Alone(Arc::clone(detector)))).await?;
+    let alone = other(probe::ask(detector, Alone)).await?;
     differ(
         &first,
         &alone,
@@ -244,8 +245,8 @@ async fn try_out(
         "keep nothing outside of a session: no static, no cache that changes results",
         checked,
     );
-    let day = Asked { slice_hours: Some(24), ..Asked::default() };
-    let (day, _) = trial::run(workspace, Arc::clone(detector), &day).await?;
+    let day = Asked { slice_hours: Some(24), ..asked };
+    let (day, _) = trial::run(&made.workspace, Arc::clone(detector), &day).await?;
     let (short, long) = (causes(&first), causes(&day));
     if let Some(cause) = short.symmetric_difference(&long).next() {
         checked.add(
@@ -254,7 +255,7 @@ async fn try_out(
             format!(
                 "with slices of 24 hours it finds {} causes, with slices of {} hours {}; one that differs: {cause}",
                 long.len(),
-                workspace.config.slice_hours,
+                made.workspace.config.slice_hours,
                 short.len()
             ),
             "judge over stretches of time of your own, kept in the state, not over a slice: its length is the hospital's",

@@ -93,13 +93,7 @@ impl Header {
             row.get(self.0[column]?).filter(|text| !text.is_empty())
         };
         let required = |name: &str| text(name).ok_or_else(|| format!("{name} is empty; every flow has one"));
-        let time = |name: &str| {
-            let text = required(name)?;
-            let bare = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
-            let parsed = text.parse::<Timestamp>().ok().or_else(bare);
-            let parsed = parsed.ok_or_else(|| broken(name, text, "a time such as 2026-03-02T14:00:00.5Z"))?;
-            Ok::<_, String>(parsed.as_microsecond())
-        };
+        let time = |name: &str| time(name, required(name)?);
         let address = |name: &str| {
             let text = required(name)?;
             text.parse::<IpAddr>().map_err(|_| broken(name, text, "an IP address"))
@@ -137,6 +131,13 @@ impl Header {
 
 fn broken(name: &str, text: &str, rule: &str) -> String {
     format!("{name} is {text:?}; it must be {rule}")
+}
+
+/// A time in UTC, with or without `Z`, microseconds.
+pub(super) fn time(name: &str, text: &str) -> Result<i64, String> {
+    let bare = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
+    let parsed = text.parse::<Timestamp>().ok().or_else(bare);
+    parsed.map(Timestamp::as_microsecond).ok_or_else(|| broken(name, text, "a time such as 2026-03-02T14:00:00.5Z"))
 }
 
 fn number<'a, T: FromStr + Bounded>(text: impl Fn(&str) -> Option<&'a str>, name: &str) -> Result<Option<T>, String> {

@@ -11,7 +11,7 @@ use wardflow_manifest::{Column, Manifest};
 
 use super::{
     inputs,
-    probe::{Call, Step, Watched, Watcher},
+    probe::{self, Call, Step, Watched, Watcher},
     trial::{self, Asked},
 };
 use crate::{
@@ -84,10 +84,10 @@ pub async fn measure(
     progress("making flows");
     let made = inputs::hospital(plugin.manifest(), DEVICES, 1, Some(flows)).await?;
     let costs = Arc::new(Costs::default());
-    let watched = Watched { detector: Arc::clone(&plugin), watcher: Arc::clone(&costs) as Arc<dyn Watcher> };
+    let watched = probe::ask(&plugin, Watched(Arc::clone(&costs) as Arc<dyn Watcher>));
     let null: Arc<dyn Detector> = Arc::new(Null(plugin.manifest().clone()));
     progress("running it once to see what it does");
-    let (first, _) = trial::run(&made.workspace, Arc::new(watched), &Asked::default()).await?;
+    let (first, _) = trial::run(&made.workspace, watched, &Asked::default()).await?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         progress(&format!("round {} of {ROUNDS}", round + 1));

@@ -4,7 +4,7 @@
 //! | file | answers |
 //! |---|---|
 //! | [`bed`] | a workspace that is made for a moment |
-//! | [`case`], [`flow_table`] | a test case: a directory with flows, devices and settings |
+//! | [`case`], [`flow_table`], [`gap_table`] | a test case: a directory with flows, devices and settings |
 //! | [`trial`], [`seen`] | what a detector finds in a workspace |
 //! | [`expected`] | does it find what the author expects? |
 //! | [`probe`] | the same detector, given its flows otherwise; watched at work |
@@ -23,6 +23,7 @@ pub mod changes;
 pub mod check;
 pub mod expected;
 pub mod flow_table;
+pub mod gap_table;
 pub mod inputs;
 pub mod measure;
 pub mod probe;

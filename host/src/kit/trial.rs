@@ -12,14 +12,17 @@ use datafusion::{
 };
 use jiff::Timestamp;
 
-use super::seen::Seen;
+use super::{
+    probe::{self, Told},
+    seen::Seen,
+};
 use crate::{
     analyze::{Traveller, stages, step},
     archive,
     catalog::FlowFiles,
     coverage::Status,
     detect::{Directory, Only},
-    detector::{Detector, Stop},
+    detector::{Detector, Gap, Stop},
     error::{Context, Result},
     workspace::Workspace,
 };
@@ -81,6 +84,8 @@ pub struct Asked {
     pub slice_hours: Option<u32>,
     /// Slices that overlap [from, to), microseconds UTC.
     pub span: Option<(i64, i64)>,
+    /// The sensors' gaps, instead of those that the flows show.
+    pub gaps: Option<Arc<[Gap]>>,
     /// Asked to stop.
     pub stop: Stop,
 }
@@ -91,6 +96,10 @@ pub struct Asked {
 /// The archive cannot be read, the plugin's settings are wrong, or the run was stopped. What a guest does wrong is no
 /// error but [`Trial::missed`].
 pub async fn run(workspace: &Workspace, detector: Arc<dyn Detector>, asked: &Asked) -> Result<(Trial, Duration)> {
+    let detector = match &asked.gaps {
+        Some(gaps) => probe::ask(&detector, Told(Arc::clone(gaps))),
+        None => detector,
+    };
     let session = session()?;
     session.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
     let plugin = workspace.settle(detector)?;

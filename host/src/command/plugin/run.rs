@@ -9,12 +9,12 @@ use std::{
 use jiff::Timestamp;
 use wardflow::{
     config::Config,
-    detector::{FlowBatch, Opened, Report, Values},
+    detector::{FlowBatch, Gap, Opened, Report, Values},
     error::{Error, Result},
     kit::{
         bed::Made,
         case::Case,
-        probe::{Call, Step, Watched, Watcher},
+        probe::{self, Call, Step, Watched, Watcher},
         trial::{self, Asked},
     },
     workspace::Workspace,
@@ -39,7 +39,6 @@ pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outc
     let limits = if args.limit.is_empty() { workspace.config.limits.clone() } else { limits };
     let detector = load::load(&args.file, &limits)?;
     let trace = Arc::new(Trace { printer: printer.clone(), failed: Mutex::new(None) });
-    let watched = Watched { detector: Arc::clone(&detector), watcher: Arc::clone(&trace) as Arc<dyn Watcher> };
     let span = match (args.from, args.to) {
         (None, None) => None,
         (from, to) => {
@@ -49,10 +48,14 @@ pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outc
     let asked = Asked {
         devices: args.device.clone().map(|device| vec![device]),
         span,
+        gaps: place.gaps(),
         stop: stop_on_interrupt(printer)?,
         ..Asked::default()
     };
-    let detector = if args.trace { Arc::new(watched) as _ } else { detector };
+    let detector = match args.trace {
+        true => probe::ask(&detector, Watched(Arc::clone(&trace) as Arc<dyn Watcher>)),
+        false => detector,
+    };
     let (trial, took) = trial::run(workspace, detector, &asked).await?;
     if let Some(error) = trace.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(error);
@@ -96,6 +99,13 @@ impl Place {
         match self {
             Self::Workspace(workspace) => workspace,
             Self::Case(made) => &made.workspace,
+        }
+    }
+
+    fn gaps(&self) -> Option<Arc<[Gap]>> {
+        match self {
+            Self::Workspace(_) => None,
+            Self::Case(made) => made.gaps.clone(),
         }
     }
 }

@@ -84,7 +84,9 @@ pub(super) async fn run(args: Test, printer: &Printer) -> Result<Outcome> {
 
 async fn test(case: &Case, detector: &Arc<dyn Detector>, bless: bool) -> Result<Tested> {
     let made = case.workspace().await?;
-    let (trial, _) = trial::run(&made.workspace, Arc::clone(detector), &Asked::default()).await?;
+    let (trial, _) =
+        trial::run(&made.workspace, Arc::clone(detector), &Asked { gaps: made.gaps.clone(), ..Asked::default() })
+            .await?;
     let tested = |status, told| Tested {
         case: case.name.clone(),
         status,

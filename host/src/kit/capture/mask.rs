@@ -1,0 +1,279 @@
+//! What stands for what in a captured case.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+use ipnet::IpNet;
+use wardflow_manifest::{Manifest, PeerGroup, PeerRole};
+
+use super::{WATCHED, shift::Shift};
+use crate::{
+    config::GroupMembers,
+    detect::{matches, parse_cidr},
+    detector::Gap,
+    device::{Entry, Facts},
+    error::{Error, Result},
+    workspace::Workspace,
+    zone::IpScope,
+};
+
+/// What stands for what.
+pub(super) struct Mask<'a> {
+    workspace: &'a Workspace,
+    /// The peer groups of the plugin's manifest, by name.
+    declared: Vec<(&'a str, GroupMembers)>,
+    addresses: HashMap<IpAddr, IpAddr>,
+    macs: HashMap<[u8; 6], [u8; 6]>,
+    names: HashMap<String, String>,
+    devices: BTreeMap<String, String>,
+    zones: HashMap<String, String>,
+    kept: BTreeSet<String>,
+    /// Where numbering begins, so that a number says nothing about another capture.
+    start: u32,
+    shift: Shift,
+}
+
+impl<'a> Mask<'a> {
+    /// For flows of a device from one time to another, microseconds UTC.
+    pub(super) fn new(
+        workspace: &'a Workspace,
+        manifest: &'a Manifest,
+        span: (i64, i64),
+        device: &str,
+    ) -> Result<Self> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random)
+            .map_err(|error| Error::failed("no random number can be had").because(error.to_string()))?;
+        let [a, b, c, d, rest @ ..] = random;
+        let members = |group: &'a PeerGroup| {
+            let cidrs = group.cidrs.iter().filter_map(|cidr| parse_cidr(cidr)).collect();
+            let names = group.names.iter().map(|name| name.to_ascii_lowercase()).collect();
+            (group.name.as_str(), GroupMembers { cidrs, names })
+        };
+        Ok(Self {
+            workspace,
+            declared: manifest.peer_groups.iter().map(members).collect(),
+            addresses: HashMap::new(),
+            macs: HashMap::new(),
+            names: HashMap::new(),
+            devices: BTreeMap::from([(device.to_owned(), WATCHED.to_owned())]),
+            zones: HashMap::new(),
+            kept: BTreeSet::new(),
+            start: u32::from_be_bytes([a, b, c, d]) % 50_000,
+            shift: Shift::new(&workspace.config.timezone, span, u32::from_be_bytes(rest)),
+        })
+    }
+
+    /// What is added to every time, microseconds.
+    pub(super) const fn shift(&self) -> i64 {
+        self.shift.by
+    }
+
+    /// How many addresses stand for others.
+    pub(super) fn addresses(&self) -> u64 {
+        self.addresses.len() as u64
+    }
+
+    /// What was kept, since the plugin's manifest lists it.
+    pub(super) fn kept(self) -> BTreeSet<String> {
+        self.kept
+    }
+
+    pub(super) fn gap(&self, gap: Gap) -> Gap {
+        Gap { start: gap.start + self.shift.by, end: gap.end + self.shift.by }
+    }
+
+    fn next(&self, taken: usize) -> u32 {
+        self.start + 1 + u32::try_from(taken).unwrap_or(u32::MAX / 2)
+    }
+
+    /// Another address of the same family and scope. What everyone has, such as multicast, stays, and so does an address
+    /// outside of the hospital that the plugin's manifest lists.
+    pub(super) fn address(&mut self, ip: IpAddr, mac: Option<[u8; 6]>, at: i64) -> IpAddr {
+        if let Some(masked) = self.addresses.get(&ip) {
+            return *masked;
+        }
+        let world = &self.workspace.world;
+        let scope = world.space.scope(ip);
+        let is_listed = |cidr: &IpNet| cidr.contains(&ip) && is_narrow(cidr);
+        if scope == IpScope::External && self.declared.iter().any(|(_, group)| group.cidrs.iter().any(is_listed)) {
+            self.kept.insert(ip.to_string());
+            return ip;
+        }
+        let number = self.next(self.addresses.len());
+        // In no group that the address itself is not in.
+        let fits = |masked: &IpAddr| {
+            let mut cidrs = self.declared.iter().flat_map(|(_, group)| &group.cidrs);
+            cidrs.all(|cidr| cidr.contains(&ip) || !cidr.contains(masked))
+        };
+        let candidates = candidates(scope, ip, number);
+        let Some(masked) = candidates.iter().copied().find(fits).or_else(|| candidates.first().copied()) else {
+            return ip;
+        };
+        self.addresses.insert(ip, masked);
+        let id = world.inventory.bindings_of_ip(ip).find(|entry| entry.valid_from <= at && at < entry.valid_to);
+        let id = id.or_else(|| mac.and_then(|mac| world.inventory.bindings_of_mac(mac).next()));
+        if let Some(id) = id.map(|entry| entry.device_id.clone()) {
+            self.device(&id);
+        }
+        masked
+    }
+
+    pub(super) fn mac(&mut self, mac: [u8; 6]) -> [u8; 6] {
+        let [_, a, b, c] = self.next(self.macs.len()).to_be_bytes();
+        // Locally administered (IEEE 802).
+        *self.macs.entry(mac).or_insert([2, 0, 0, a, b, c])
+    }
+
+    pub(super) fn name(&mut self, name: &str) -> String {
+        let lower = name.trim_end_matches('.').to_ascii_lowercase();
+        let is_listed = |pattern: &String| matches(pattern, &lower) && is_maker_s(pattern);
+        if self.declared.iter().any(|(_, group)| group.names.iter().any(is_listed)) {
+            self.kept.insert(lower.clone());
+            return lower;
+        }
+        let number = self.names.len() + 1;
+        self.names.entry(lower).or_insert_with(|| format!("name-{number}.example")).clone()
+    }
+
+    fn device(&mut self, id: &str) -> String {
+        let number = self.devices.len() + 1;
+        self.devices.entry(id.to_owned()).or_insert_with(|| format!("device-{number}")).clone()
+    }
+
+    fn zone(&mut self, zone: &str) -> String {
+        if zone.is_empty() {
+            return String::new();
+        }
+        let number = self.zones.len() + 1;
+        self.zones.entry(zone.to_owned()).or_insert_with(|| format!("zone-{number}")).clone()
+    }
+
+    /// The device list, by the addresses that occur.
+    pub(super) fn entries(&mut self, watched: &str, at: i64) -> Vec<Entry> {
+        let world = &self.workspace.world;
+        let mut entries = Vec::new();
+        for (id, masked) in self.devices.clone() {
+            let Some(facts) = world.inventory.facts(&id, at).cloned() else { continue };
+            let zone = self.zone(&facts.zone);
+            let facts = match id == watched {
+                true => Facts {
+                    class: facts.class,
+                    manufacturer: facts.manufacturer,
+                    model: facts.model,
+                    udi_di: facts.udi_di,
+                    firmware: facts.firmware,
+                    zone,
+                    ..Facts::default()
+                },
+                false => Facts { class: facts.class, zone, ..Facts::default() },
+            };
+            let own = world.inventory.entries().iter().filter(|entry| entry.device_id == id);
+            for entry in own {
+                let shifted = |at: i64| if at == i64::MIN || at == i64::MAX { at } else { at + self.shift.by };
+                let ip = entry.ip.and_then(|ip| self.addresses.get(&ip.to_canonical()).copied());
+                let mac = entry.mac.and_then(|mac| self.macs.get(&mac).copied());
+                if ip.is_none() && mac.is_none() {
+                    continue;
+                }
+                entries.push(Entry {
+                    device_id: masked.clone(),
+                    ip,
+                    mac,
+                    valid_from: shifted(entry.valid_from),
+                    valid_to: shifted(entry.valid_to),
+                    facts: facts.clone(),
+                    source: "capture".to_owned(),
+                    confidence: entry.confidence,
+                });
+            }
+        }
+        entries.sort_by(|a, b| (&a.device_id, a.valid_from, a.ip).cmp(&(&b.device_id, b.valid_from, b.ip)));
+        entries.dedup();
+        entries
+    }
+
+    /// The settings that the plugin had, with the addresses that stand for the hospital's.
+    pub(super) fn settings(&self, manifest: &Manifest) -> String {
+        let config = &self.workspace.config;
+        let mut text = String::from("# Captured from a hospital, with other addresses and times.\n");
+        let _ = writeln!(text, "timezone = {:?}\nslice_hours = {}", self.shift.timezone, config.slice_hours);
+        let mut roles = BTreeSet::new();
+        for item in &config.infrastructure {
+            let Some((_, role)) = PeerRole::DECLARED.iter().find(|(role, _)| *role == item.role) else { continue };
+            let members = self.addresses.iter().filter(|(ip, _)| item.cidr.contains(*ip));
+            let hours = item.hours.map(|hours| {
+                let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+                format!("{}-{}", clock(hours.start), clock(hours.end))
+            });
+            roles.extend(members.map(|(_, masked)| (*masked, *role, hours.clone())));
+        }
+        for (ip, role, hours) in roles {
+            let _ = write!(text, "\n[[infrastructure]]\nrole = {role:?}\ncidr = \"{ip}\"\n");
+            if let Some(hours) = hours {
+                let _ = writeln!(text, "hours = {hours:?}");
+            }
+        }
+        let id = manifest.id.as_str();
+        let settings = config.plugin.get(id);
+        let parameters = settings.map(|settings| &settings.parameters).filter(|parameters| !parameters.is_empty());
+        if let Some(parameters) = parameters {
+            let _ = writeln!(text, "\n[plugin.{id:?}.parameters]");
+            for (name, value) in parameters {
+                let _ = writeln!(text, "{name} = {value}");
+            }
+        }
+        let mut groups = String::new();
+        for (name, declared) in &self.declared {
+            let mapped = settings.and_then(|settings| settings.peer_groups.get(*name));
+            let members: Vec<_> = [Some(declared), mapped].into_iter().flatten().collect();
+            let has_ip = |ip: &IpAddr| members.iter().any(|group| group.cidrs.iter().any(|cidr| cidr.contains(ip)));
+            let has_name = |name: &str| members.iter().any(|group| group.names.iter().any(|own| matches(own, name)));
+            let addresses = self.addresses.iter().filter(|(ip, _)| has_ip(ip)).map(|(_, masked)| masked.to_string());
+            let names = self.names.iter().filter(|(name, _)| has_name(name)).map(|(_, masked)| masked.clone());
+            let all: BTreeSet<_> = addresses.chain(names).collect();
+            if !all.is_empty() {
+                let _ = writeln!(groups, "{name} = {all:?}");
+            }
+        }
+        if !groups.is_empty() {
+            let _ = write!(text, "\n[plugin.{id:?}.peer_groups]\n{groups}");
+        }
+        text
+    }
+}
+
+/// What may stand for an address; nothing where it may stay.
+fn candidates(scope: IpScope, ip: IpAddr, number: u32) -> Vec<IpAddr> {
+    // No address that ends in 0 or 255: those mean something.
+    let plain = |net: [u8; 4], number: u32| {
+        IpAddr::from(Ipv4Addr::from(u32::from(Ipv4Addr::from(net)) + (number / 250) * 256 + number % 250 + 1))
+    };
+    match (scope, ip) {
+        (IpScope::Internal, IpAddr::V4(_)) => {
+            vec![plain([10, 0, 0, 0], number), plain([172, 16, 0, 0], number), plain([192, 168, 0, 0], number % 64_000)]
+        }
+        // Set apart for measurements (RFC 2544), and shared by nobody.
+        (IpScope::External, IpAddr::V4(_)) => vec![plain([198, 18, 0, 0], number % 128_000)],
+        (IpScope::Internal, IpAddr::V6(_)) => vec![Ipv6Addr::from((0xfd00_u128 << 112) + u128::from(number)).into()],
+        // For documentation (RFC 3849).
+        (IpScope::External, IpAddr::V6(_)) => {
+            vec![Ipv6Addr::from((0x2001_0db8_u128 << 96) + u128::from(number)).into()]
+        }
+        (IpScope::Broadcast, IpAddr::V4(v4)) if v4 != Ipv4Addr::BROADCAST => vec![[10, 0, 0, 255].into()],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a network of a manifest can be the maker's: of a wide one, an address would say something new.
+fn is_narrow(cidr: &IpNet) -> bool {
+    cidr.prefix_len() >= if cidr.addr().is_ipv4() { 16 } else { 32 }
+}
+
+/// Whether a name of a manifest can be the maker's: `*.com` is nobody's.
+fn is_maker_s(pattern: &str) -> bool {
+    pattern.strip_prefix("*.").is_none_or(|domain| domain.contains('.'))
+}

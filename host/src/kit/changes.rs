@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     seen::Seen,
+    terms::{self, Term},
     trial::{self, Asked, Trial},
 };
 use crate::{detector::Detector, error::Result, workspace::Workspace};
@@ -36,6 +37,8 @@ pub struct Cause {
 /// What changes from one version to another.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Changes {
+    /// What the new one says of itself otherwise.
+    pub terms: Vec<Term>,
     /// The new one finds them no more.
     pub gone: Vec<Cause>,
     /// The old one did not find them.
@@ -58,9 +61,10 @@ pub async fn compare(
     new: Arc<dyn Detector>,
     asked: &Asked,
 ) -> Result<Changes> {
+    let terms = terms::changes(old.manifest(), new.manifest());
     let (old, _) = trial::run(workspace, old, asked).await?;
     let (new, _) = trial::run(workspace, new, asked).await?;
-    Ok(of(&old, &new))
+    Ok(Changes { terms, ..of(&old, &new) })
 }
 
 fn of(old: &Trial, new: &Trial) -> Changes {

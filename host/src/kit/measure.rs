@@ -7,15 +7,14 @@ use std::{
 };
 
 use serde::Serialize;
-use wardflow_manifest::{Column, Manifest};
 
 use super::{
-    inputs,
+    inputs, null,
     probe::{self, Call, Step, Watched, Watcher},
     trial::{self, Asked},
 };
 use crate::{
-    detector::{Cost, Detector, DeviceFacts, Fault, FlowBatch, Gap, Instance, Opened, Report, Saved, SessionId, Stop},
+    detector::Detector,
     error::{Error, Result},
     limits::Limits,
     sandbox::Sandbox,
@@ -37,7 +36,7 @@ pub struct Measured {
     pub sessions: u64,
     /// Seconds of a run, the median, least and most; reading included.
     pub seconds: [f64; 3],
-    /// The same of a native detector that pulls these columns and does nothing.
+    /// The same of a plugin that pulls these columns and does nothing.
     pub null_seconds: [f64; 3],
     /// Nanoseconds in the guest, for each flow given.
     pub guest_ns: f64,
@@ -51,8 +50,8 @@ pub struct Measured {
     pub file: usize,
     /// Seconds to compile it.
     pub compile: f64,
-    /// Seconds to load it compiled; absent without a cache.
-    pub load: Option<f64>,
+    /// Seconds to load it compiled.
+    pub load: f64,
     /// Microseconds to instantiate it, the mean.
     pub instantiate: f64,
     /// Findings of a run.
@@ -73,19 +72,18 @@ pub async fn measure(
 ) -> Result<Measured> {
     progress("compiling it");
     let (cache, _directory) = private_cache()?;
-    let load = |cache| {
+    let load = |bytes: &[u8]| {
         let began = Instant::now();
-        let plugin = Sandbox::new(limits.clone(), cache).and_then(|sandbox| sandbox.load(bytes));
-        plugin.map(|plugin| (plugin, began.elapsed().as_secs_f64()))
+        let plugin = Sandbox::new(limits.clone(), Some(cache.clone())).and_then(|sandbox| sandbox.load(bytes));
+        plugin.map(|plugin| (Arc::new(plugin) as Arc<dyn Detector>, began.elapsed().as_secs_f64()))
     };
-    let (plugin, compile) = load(Some(cache.clone()))?;
-    let load = load(Some(cache)).ok().map(|(_, seconds)| seconds);
-    let plugin: Arc<dyn Detector> = Arc::new(plugin);
+    let (plugin, compile) = load(bytes)?;
+    let (_, compiled) = load(bytes)?;
+    let (null, _) = load(&null::plugin(plugin.manifest())?)?;
     progress("making flows");
     let made = inputs::hospital(plugin.manifest(), DEVICES, 1, Some(flows)).await?;
     let costs = Arc::new(Costs::default());
     let watched = probe::ask(&plugin, Watched(Arc::clone(&costs) as Arc<dyn Watcher>));
-    let null: Arc<dyn Detector> = Arc::new(Null(plugin.manifest().clone()));
     progress("running it once to see what it does");
     let (first, _) = trial::run(&made.workspace, watched, &Asked::default()).await?;
     let (mut own, mut others) = (Vec::new(), Vec::new());
@@ -115,7 +113,7 @@ pub async fn measure(
         state: [mean, sizes.iter().copied().max().unwrap_or(0) as f64],
         file: bytes.len(),
         compile,
-        load,
+        load: compiled,
         instantiate: costs.instantiate.as_secs_f64() * 1e6 / costs.instances.max(1) as f64,
         findings: first.findings.len() as u64,
         missed: first.missed.first().map(|missed| missed.reason.clone()),
@@ -168,58 +166,5 @@ impl Watcher for Costs {
         }
         summed.bytes += call.cost.bytes.saturating_sub(summed.counted);
         summed.counted = call.cost.bytes;
-    }
-}
-
-/// Pulls the columns that a manifest declares, and does nothing.
-#[derive(Debug)]
-struct Null(Manifest);
-
-impl Detector for Null {
-    fn manifest(&self) -> &Manifest {
-        &self.0
-    }
-
-    fn digest(&self) -> &str {
-        "null"
-    }
-
-    fn memory(&self) -> usize {
-        0
-    }
-
-    fn instantiate(&self, _: usize, _: &Stop) -> Result<Box<dyn Instance>, Fault> {
-        Ok(Box::new(NullInstance { columns: self.0.columns.iter().copied().collect(), sessions: 0 }))
-    }
-}
-
-struct NullInstance {
-    columns: Vec<Column>,
-    sessions: usize,
-}
-
-impl Instance for NullInstance {
-    fn open(&mut self, _: &DeviceFacts, _: &str, _: Option<&[u8]>) -> Result<Opened, Fault> {
-        self.sessions += 1;
-        Ok(Opened::Session(SessionId(self.sessions - 1)))
-    }
-
-    fn observe(&mut self, _: SessionId, flows: Box<dyn FlowBatch>) -> Result<Vec<Report>, Fault> {
-        for column in &self.columns {
-            std::hint::black_box(flows.column(*column));
-        }
-        Ok(Vec::new())
-    }
-
-    fn end_slice(&mut self, _: SessionId, _: i64, _: i64, _: &[Gap]) -> Result<Vec<Report>, Fault> {
-        Ok(Vec::new())
-    }
-
-    fn save(&mut self, _: SessionId) -> Result<Saved, Fault> {
-        Ok(Saved { bytes: Vec::new(), learned: 0.0, ready: false })
-    }
-
-    fn cost(&self) -> Cost {
-        Cost::default()
     }
 }

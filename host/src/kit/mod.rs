@@ -9,8 +9,8 @@
 //! | [`expected`] | does it find what the author expects? |
 //! | [`probe`] | the same detector, given its flows otherwise; watched at work |
 //! | [`inputs`], [`check`] | what would a hospital's host refuse or dislike? |
-//! | [`measure`] | what does it cost? |
-//! | [`changes`] | what would another version find? |
+//! | [`measure`], [`null`] | what does it cost, beside a plugin that does nothing? |
+//! | [`changes`], [`terms`] | what would another version find, and ask for? |
 //! | [`capture`] | which flows lie behind a finding, fit to be sent to the maker? |
 //! | [`scaffold`] | a new plugin's project |
 //!
@@ -26,7 +26,9 @@ pub mod flow_table;
 pub mod gap_table;
 pub mod inputs;
 pub mod measure;
+pub mod null;
 pub mod probe;
 pub mod scaffold;
 pub mod seen;
+pub mod terms;
 pub mod trial;

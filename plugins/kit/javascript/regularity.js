@@ -43,8 +43,8 @@ class Contact {
 class Session {
     constructor(parameters, contacts) {
         this.parameters = parameters;
-        // Key -> Contact, from the longest silent to the latest. Flows come in order of their end, so moving what was
-        // touched to the end keeps that order.
+        // Key -> Contact, from the longest silent to the latest, of equals in order of key. Flows come in order of their end
+        // and then of the columns, so moving what was touched to the end keeps that order.
         this.contacts = contacts;
     }
 
@@ -63,7 +63,7 @@ class Session {
             const key = keyOf(peers[index], ports[index], protocols[index]);
             let contact = contacts.get(key);
             if (contact === undefined) {
-                if (contacts.size === MOST_CONTACTS) contacts.delete(longestSilent(contacts));
+                if (contacts.size === MOST_CONTACTS) contacts.delete(contacts.keys().next().value);
                 contact = new Contact(key, peers[index], ports[index], protocols[index], 1, end, 0, 0);
             } else {
                 contacts.delete(key);
@@ -148,17 +148,6 @@ function byKey(a, b) {
 
 function inOrder(contacts) {
     return [...contacts.values()].sort(byKey);
-}
-
-/** Key of the contact to forget: the one with the smallest `last`, of equals the one with the smallest key. */
-function longestSilent(contacts) {
-    let oldest = null;
-    for (const contact of contacts.values()) {
-        if (oldest === null) oldest = contact;
-        else if (contact.last > oldest.last) break;
-        else if (contact.key < oldest.key) oldest = contact;
-    }
-    return oldest.key;
 }
 
 /** The host checked them against the schema in plugin.toml; here is what the model itself cannot do without. */

@@ -29,19 +29,19 @@ pub(super) async fn run(args: Bench, printer: &Printer) -> Result<Outcome> {
 fn show(measured: &Measured, printer: &Printer) -> Result<()> {
     let time = |[median, least, most]: [f64; 3]| format!("{median:.3} s ({least:.3} to {most:.3})");
     let rate = |[median, ..]: [f64; 3]| format!("{} flows/s", count((measured.flows as f64 / median) as u64));
-    let load = measured.load.map_or_else(|| "-".to_owned(), |seconds| format!("{:.1} ms", seconds * 1e3));
     let rows = [
         ("run on one core", time(measured.seconds), "the median of five, reading included"),
         ("", rate(measured.seconds), ""),
-        ("the same, doing nothing", time(measured.null_seconds), "pulls the same columns, outside of the sandbox"),
+        ("the null plugin", time(measured.null_seconds), "pulls the same columns and does nothing"),
         ("", rate(measured.null_seconds), ""),
+        ("beside it", format!("{:.2}", measured.seconds[0] / measured.null_seconds[0]), "of its time"),
         ("in the guest", format!("{:.1} ns", measured.guest_ns), "a flow that a device is an end of"),
         ("crossed", format!("{:.1} bytes", measured.bytes), "the same; columns that were pulled"),
         ("memory", size(measured.memory as u64), "of the largest instance"),
         ("state", format!("{:.0} bytes ({:.0} at most)", measured.state[0], measured.state[1]), "of a device"),
         ("file", size(measured.file as u64), ""),
         ("compile", format!("{:.2} s", measured.compile), "once on a machine"),
-        ("load, compiled", load, "each start"),
+        ("load, compiled", format!("{:.1} ms", measured.load * 1e3), "each start"),
         ("instantiate", format!("{:.0} µs", measured.instantiate), "each slice and shard of devices"),
     ];
     let rows: Vec<_> = rows.map(|(what, value, note)| vec![what.to_owned(), value, note.to_owned()]).into();

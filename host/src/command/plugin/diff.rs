@@ -7,6 +7,7 @@ use wardflow::{
     error::Result,
     kit::{
         changes::{self, Cause, Changes},
+        terms::Term,
         trial::Asked,
     },
 };
@@ -48,6 +49,17 @@ pub(super) async fn run(dir: &Path, args: Diff, printer: &Printer) -> Result<Out
 }
 
 fn show(changes: &Changes, printer: &Printer) -> Result<()> {
+    if !changes.terms.is_empty() {
+        printer.line(Look::Heading, "The plugin says of itself")?;
+        let row = |term: &Term| {
+            let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
+            vec![term.place.clone(), text(&term.old), text(&term.new)]
+        };
+        printer.grid(&["", "old", "new"], &changes.terms.iter().map(row).collect::<Vec<_>>())?;
+    }
+    if changes.terms.iter().any(|term| term.place == "state_version") {
+        printer.line(Look::Plain, "With another state_version it begins to learn anew on every device.")?;
+    }
     for (heading, causes) in [("Gone", &changes.gone), ("New", &changes.new)] {
         if causes.is_empty() {
             continue;

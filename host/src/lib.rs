@@ -27,6 +27,7 @@ pub mod kit;
 pub mod lake;
 pub mod limits;
 pub mod nearest;
+pub mod parameters;
 mod path;
 pub mod pseudonym;
 pub mod sandbox;

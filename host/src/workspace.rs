@@ -1,24 +1,24 @@
 //! The workspace: configuration, archive, inventory, plugins and lake, opened together.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use serde_json::Value;
 use wardflow_manifest::{Manifest, PluginId};
 
 use crate::{
     archive::{Archive, Listing, read_inventory},
-    config::{Config, PluginSettings, read_or_create_key},
+    config::{Config, read_or_create_key},
     detect::{Budget, Groups, World},
     detector::Detector,
     device::Inventory,
     error::{Context, Error, Result},
     lake::Lake,
+    parameters,
     sandbox::{Pin, Pins, Sandbox, inspect},
 };
 
@@ -183,7 +183,7 @@ impl Workspace {
     pub fn settle(&self, detector: Arc<dyn Detector>) -> Result<ReadyPlugin> {
         let manifest = detector.manifest();
         let settings = self.config.plugin.get(manifest.id.as_str()).cloned().unwrap_or_default();
-        let parameters = parameters(manifest, &settings)?;
+        let parameters = parameters::settle(manifest, &settings.parameters)?;
         let groups = Groups::new(manifest, &settings.peer_groups)?;
         let config_digest = blake3::hash(format!("{parameters}\n{groups:?}").as_bytes()).to_hex()[..32].to_owned();
         let limits = &self.config.limits;
@@ -303,35 +303,6 @@ impl Plugins {
                 offered.reason = Some(format!("its id is that of {}: keep one of them", same.join(", ")));
             }
         }
-    }
-}
-
-/// Parameters with the schema's defaults filled in, as canonical JSON.
-fn parameters(manifest: &Manifest, settings: &PluginSettings) -> Result<String> {
-    let mut given = settings.parameters.clone();
-    let known: BTreeMap<&String, &Value> =
-        manifest.parameters.get("properties").and_then(Value::as_object).into_iter().flatten().collect();
-    for (name, property) in &known {
-        if let Some(default) = property.get("default") {
-            given.entry((*name).clone()).or_insert_with(|| default.clone());
-        }
-    }
-    let value = Value::Object(given);
-    let refused = |why: String| {
-        let names: Vec<_> = known.keys().map(|name| name.as_str()).collect();
-        Error::usage(format!("the parameters of plugin {} are wrong: {why}", manifest.id)).remedy(format!(
-            "correct [plugin.\"{}\".parameters] in wardflow.toml; it may have: {}",
-            manifest.id,
-            names.join(", ")
-        ))
-    };
-    let schema = jsonschema::validator_for(&manifest.parameters).map_err(|error| {
-        Error::failed(format!("the schema of plugin {}'s parameters is none: {error}", manifest.id))
-    })?;
-    let broken: BTreeSet<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
-    match broken.into_iter().next() {
-        Some(why) => Err(refused(why)),
-        None => Ok(value.to_string()),
     }
 }
 

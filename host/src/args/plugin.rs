@@ -4,6 +4,7 @@ use std::{path::PathBuf, str::FromStr};
 
 use clap::{Args as Group, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use wardflow::kit::inputs::Input;
 
 use super::time;
 
@@ -125,8 +126,8 @@ pub(crate) struct Check {
 /// Test a plugin on the cases of its project
 ///
 /// A case is a directory in DIR/cases: flows.csv (or flows.parquet, or hospital.toml for a synthetic hospital), devices.csv,
-/// case.toml with settings as in wardflow.toml, and expected.json with the findings. Of a finding, what expected.json does
-/// not name may be anything.
+/// gaps.csv, case.toml with settings as in wardflow.toml, and expected.json with the findings. Of a finding, what expected.json
+/// does not name may be anything.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
 Exit codes:
@@ -142,6 +143,9 @@ pub(crate) struct Test {
     /// The plugin [default: the one .wasm file in DIR]
     #[arg(long, value_name = "FILE")]
     pub(crate) plugin: Option<PathBuf>,
+    /// Only this case; can be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) case: Vec<String>,
     /// Write what is found now as what is expected
     #[arg(long)]
     pub(crate) bless: bool,
@@ -183,6 +187,9 @@ pub(crate) struct Run {
     /// Run over a test case instead of the workspace
     #[arg(long, value_name = "DIR")]
     pub(crate) case: Option<PathBuf>,
+    /// Run over flows of `wardflow plugin check`: ordinary, weeks, hostile or huge
+    #[arg(long, value_name = "NAME", conflicts_with = "case")]
+    pub(crate) input: Option<Input>,
     /// Show what it was given and what it said, call by call
     #[arg(long)]
     pub(crate) trace: bool,

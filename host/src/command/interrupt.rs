@@ -8,6 +8,7 @@ use wardflow::{
     error::{Context, Result},
 };
 
+use super::Outcome;
 use crate::print::Printer;
 
 /// Exit code of a command that was interrupted, as of a shell whose command died of SIGINT.
@@ -41,9 +42,34 @@ pub(super) fn stop_on_interrupt(printer: &Printer) -> Result<Stop> {
     Ok(stop)
 }
 
-/// Ends when Ctrl-C is pressed.
+/// Ends when Ctrl-C is pressed, or SIGTERM comes.
 pub(super) async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        _ => std::future::pending().await,
     }
+}
+
+/// Does work whose temporary files are to go with it, until it is interrupted. While a guest is compiled nothing else is done,
+/// so a second Ctrl-C ends the process at once.
+///
+/// # Errors
+/// Those of the work.
+pub(super) async fn unless_interrupted(work: impl Future<Output = Result<Outcome>>) -> Result<Outcome> {
+    let twice = tokio::spawn(async {
+        interrupted().await;
+        interrupted().await;
+        process::exit(INTERRUPTED.into());
+    });
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        () = interrupted() => Ok(Outcome::Interrupted),
+    };
+    twice.abort();
+    outcome
 }

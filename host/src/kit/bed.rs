@@ -10,6 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 use wardflow_datasets::Hospital;
+use wardflow_manifest::PluginId;
 
 use crate::{
     archive::{Archive, ArchiveWriter, FlowRecord, write_inventory_csv},
@@ -44,6 +45,20 @@ pub struct Made {
     /// The sensors' gaps, where they are not those that the flows show.
     pub gaps: Option<Arc<[Gap]>>,
     _directory: TempDir,
+}
+
+impl Made {
+    /// Whether its settings are for this plugin.
+    ///
+    /// # Errors
+    /// They are for another one, and so would do nothing.
+    pub fn fits(&self, plugin: &PluginId) -> Result<()> {
+        let other = self.workspace.config.plugin.keys().find(|id| id.as_str() != plugin.as_str());
+        other.map_or(Ok(()), |other| {
+            Err(Error::usage(format!("case.toml has settings of {other}; the plugin is {plugin}"))
+                .remedy(format!("write [plugin.\"{plugin}\"], or leave them out")))
+        })
+    }
 }
 
 impl Bed {

@@ -17,7 +17,7 @@ use wardflow_datasets::{Hospital, Options};
 
 use super::{
     bed::{Bed, Made},
-    flow_table, gap_table,
+    expected, flow_table, gap_table,
 };
 use crate::{
     archive::read_inventory,
@@ -27,6 +27,13 @@ use crate::{
 
 /// Files that hold flows.
 const FLOWS: [&str; 3] = ["flows.csv", "flows.parquet", "hospital.toml"];
+
+/// The other files.
+const REST: [&str; 4] = ["case.toml", "devices.csv", gap_table::FILE, expected::FILE];
+
+/// Bytes that they may have.
+const MOST_FLOWS: u64 = 512 << 20;
+const MOST_REST: u64 = 64 << 20;
 
 /// A test case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +79,9 @@ impl Case {
             let error = Error::usage(format!("the case {} has {what}", self.directory.display()));
             return Err(error.remedy(format!("give it one of {}", FLOWS.join(", "))));
         };
+        for (file, most) in FLOWS.map(|file| (file, MOST_FLOWS)).into_iter().chain(REST.map(|file| (file, MOST_REST))) {
+            check_file(&self.directory.join(file), most)?;
+        }
         let file = self.directory.join(flows);
         let hospital = if *flows == "hospital.toml" { Some(hospital(&file)?) } else { None };
         let settings = self.directory.join("case.toml");
@@ -108,6 +118,20 @@ impl Case {
     }
 }
 
+/// A case may come from someone else: no pipe that never ends, no device.
+fn check_file(file: &Path, most: u64) -> Result<()> {
+    let Ok(metadata) = fs::metadata(file) else { return Ok(()) };
+    let shown = file.display();
+    if !metadata.is_file() {
+        return Err(Error::usage(format!("{shown} is no regular file")).remedy("a case consists of regular files"));
+    }
+    if metadata.len() > most {
+        let error = Error::usage(format!("{shown} has {} bytes; it may have {most}", metadata.len()));
+        return Err(error.remedy("leave out flows that the case does not need"));
+    }
+    Ok(())
+}
+
 fn none(directory: &Path) -> Error {
     Error::usage(format!("there is no test case in {}", directory.display()))
         .remedy("a case is a directory in it with a flows.csv; `wardflow plugin new` makes a project that has some")
@@ -118,7 +142,7 @@ fn hospital(file: &Path) -> Result<Hospital> {
     let text = fs::read_to_string(file).map_err(|error| Error::usage(wrong()).because(error))?;
     let options: Options = toml::from_str(&text).map_err(|error| {
         Error::usage(format!("{}: {}", wrong(), error.message())).remedy(
-            "it may have devices, days, seed, start, flows, timezone, incidents and oddities, as the options of `wardflow demo`",
+            "it may have devices, days, seed, start, flows, timezone, incidents and oddities: plugins/README.md says what each is",
         )
     })?;
     Hospital::new(options).map_err(|error| Error::usage(format!("{}: {error}", wrong())))

@@ -30,6 +30,8 @@ pub struct Cause {
     pub score: f64,
     /// Slices that show it.
     pub slices: u64,
+    /// Flows that show it, over all of them.
+    pub flows: i64,
     /// Of the slice with the highest score.
     pub summary: String,
 }
@@ -43,7 +45,7 @@ pub struct Changes {
     pub gone: Vec<Cause>,
     /// The old one did not find them.
     pub new: Vec<Cause>,
-    /// Both find them, with another severity, score or number of slices: old and new.
+    /// Both find them, with another severity, score, summary or number of slices or flows: old and new.
     pub changed: Vec<(Cause, Cause)>,
     /// How many are the same.
     pub same: u64,
@@ -75,8 +77,10 @@ fn of(old: &Trial, new: &Trial) -> Changes {
         match after.remove(&id) {
             None => changes.gone.push(cause),
             Some(other) => {
-                let is_same =
-                    (cause.score, &cause.severity, cause.slices) == (other.score, &other.severity, other.slices);
+                let told = |cause: &Cause| {
+                    (cause.score, cause.severity.clone(), cause.slices, cause.flows, cause.summary.clone())
+                };
+                let is_same = told(&cause) == told(&other);
                 if is_same { changes.same += 1 } else { changes.changed.push((cause, other)) }
             }
         }
@@ -106,9 +110,11 @@ fn causes(findings: &[Seen]) -> BTreeMap<impl Ord + use<>, Cause> {
             severity: seen.severity.clone(),
             score: f64::NEG_INFINITY,
             slices: 0,
+            flows: 0,
             summary: String::new(),
         });
         cause.slices += 1;
+        cause.flows += seen.flow_count;
         if rank(&seen.severity) > rank(&cause.severity) {
             cause.severity.clone_from(&seen.severity);
         }

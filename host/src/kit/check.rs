@@ -8,26 +8,34 @@ use std::{
     time::Duration,
 };
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use wardflow_manifest::{Column, Manifest};
 
 use super::{
     bed::Made,
+    capture::is_narrow,
     case::Case,
-    inputs::Input,
+    inputs::{self, Input},
     probe::{self, Alone, Call, Cut, Step, Watched, Watcher},
-    trial::{self, Asked, Trial},
+    trial::{self, Asked, Missed, Trial},
 };
 use crate::{
     coverage::Status,
+    detect::parse_cidr,
     detector::Detector,
     error::{Error, Result},
     limits::Limits,
-    sandbox::{Sandbox, inspect, problems},
+    parameters::check_defaults,
+    sandbox::{Sandbox, check_memory, inspect, problems},
+    zone::{AddressSpace, IpScope},
 };
 
 /// Of a limit, how much is too near to it: the hospital's machine may be half as fast.
 const NEAR: u32 = 2;
+
+/// Days after which a growing state is somebody's trouble: a device is watched for years.
+const LONG_DAYS: f64 = 3_650.0;
 
 /// Flows of a batch where batches are cut otherwise. Odd, so that they end elsewhere than any block.
 const OTHER_BATCH: usize = 997;
@@ -117,6 +125,14 @@ pub async fn check(
     }
     let inspection = inspect(bytes, limits)?;
     look_at(&inspection.manifest, &inspection.columns, &mut checked);
+    for wrong in [check_defaults(&inspection.manifest), check_memory(&inspection.manifest, limits)] {
+        if let Err(error) = wrong {
+            checked.refuse("the file", &error);
+        }
+    }
+    if checked.is_refused() {
+        return Ok(checked);
+    }
     progress("compiling it");
     let detector: Arc<dyn Detector> = match Sandbox::new(limits.clone(), cache)?.load(bytes) {
         Ok(plugin) => Arc::new(plugin),
@@ -125,18 +141,35 @@ pub async fn check(
             return Ok(checked);
         }
     };
+    let mut reported = BTreeSet::new();
     for input in Input::ALL {
         progress(input.name());
         let made = input.workspace(detector.manifest()).await?;
-        try_out(&made, &detector, limits, input.name(), input == Input::Huge, &mut checked).await?;
+        let flows =
+            Flows { place: input.name().to_owned(), flag: format!("--input {}", input.word()), input: Some(input) };
+        reported.extend(try_out(&made, &detector, limits, &flows, &mut checked).await?);
     }
     for case in cases {
         let place = format!("the case {}", case.name);
         progress(&place);
-        match case.workspace().await {
-            Ok(made) => try_out(&made, &detector, limits, &place, false, &mut checked).await?,
+        let made = case.workspace().await;
+        match made.and_then(|made| made.fits(&detector.manifest().id).map(|()| made)) {
+            Ok(made) => {
+                let flows = Flows { place, flag: format!("--case {}", case.directory.display()), input: None };
+                reported.extend(try_out(&made, &detector, limits, &flows, &mut checked).await?);
+            }
             Err(error) => checked.refuse(&place, &error),
         }
+    }
+    let kinds = detector.manifest().findings.iter().map(|declared| declared.kind.as_str());
+    let never: Vec<_> = kinds.filter(|kind| !reported.contains(*kind)).collect();
+    if !never.is_empty() {
+        checked.add(
+            Weight::Disliked,
+            "all flows",
+            format!("it never reported {}, so what reports it was not tried", never.join(", ")),
+            "write cases that show it, and give them with --cases",
+        );
     }
     checked.remarks.sort_by_key(|remark| remark.weight);
     Ok(checked)
@@ -168,6 +201,23 @@ fn look_at(manifest: &Manifest, linked: &BTreeSet<Column>, checked: &mut Checked
             "declare them or do not use them: pulling one is a fault",
         );
     }
+    let private = AddressSpace::default();
+    for group in &manifest.peer_groups {
+        let is_odd = |cidr: &&String| {
+            parse_cidr(cidr).is_some_and(|net| !is_narrow(&net) || private.scope(net.addr()) == IpScope::Internal)
+        };
+        if let Some(cidr) = group.cidrs.iter().find(is_odd) {
+            checked.add(
+                Weight::Disliked,
+                place,
+                format!("the peer group {} lists {cidr}, which is private or of many owners", group.name),
+                "list the maker's own networks, /16 (IPv6 /32) or narrower; let the hospital map its own to the group",
+            );
+        }
+    }
+    if let Some(end) = manifest.support_end.filter(|end| *end < Timestamp::now().to_zoned(TimeZone::UTC).date()) {
+        checked.add(Weight::Disliked, place, format!("support ended on {end}"), "raise support_end, or leave it out");
+    }
     if manifest.security_contact.is_empty() {
         checked.add(
             Weight::Disliked,
@@ -188,15 +238,23 @@ fn look_at(manifest: &Manifest, linked: &BTreeSet<Column>, checked: &mut Checked
     }
 }
 
-/// Runs it over a workspace in every way that must not matter.
+/// What it is tried on.
+struct Flows {
+    place: String,
+    /// With which `wardflow plugin run` shows the same.
+    flag: String,
+    input: Option<Input>,
+}
+
+/// Runs it over a workspace in every way that must not matter. Returns the kinds of findings that it reported.
 async fn try_out(
     made: &Made,
     detector: &Arc<dyn Detector>,
     limits: &Limits,
-    place: &str,
-    is_huge: bool,
+    flows: &Flows,
     checked: &mut Checked,
-) -> Result<()> {
+) -> Result<BTreeSet<String>> {
+    let place = flows.place.as_str();
     checked.tried.push(place.to_owned());
     let most = Arc::new(Most::default());
     let watched = probe::ask(detector, Watched(Arc::clone(&most) as Arc<dyn Watcher>));
@@ -205,10 +263,14 @@ async fn try_out(
         Ok((first, _)) => first,
         Err(error) => {
             checked.refuse(place, &error);
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
     };
-    blame(&first, place, checked);
+    let reported: BTreeSet<_> = first.findings.iter().map(|seen| seen.kind.clone()).collect();
+    blame(&first, flows, checked);
+    if flows.input == Some(Input::Weeks) {
+        most.judge_growth(inputs::days(detector.manifest()), limits, checked);
+    }
     most.judge(detector.manifest(), limits, place, checked);
     if first.devices == 0 && first.missed.is_empty() {
         checked.add(
@@ -217,11 +279,11 @@ async fn try_out(
             "no device is in the plugin's scope",
             "correct [scope] in plugin.toml, or the devices of the case",
         );
-        return Ok(());
+        return Ok(reported);
     }
     // What is lost is lost otherwise each time, and was told.
-    if is_huge || !first.missed.is_empty() {
-        return Ok(());
+    if flows.input == Some(Input::Huge) || !first.missed.is_empty() {
+        return Ok(reported);
     }
     let other =
         async |detector: Arc<dyn Detector>| Ok::<_, Error>(trial::run(&made.workspace, detector, &asked).await?.0);
@@ -261,26 +323,40 @@ async fn try_out(
             "judge over stretches of time of your own, kept in the state, not over a slice: its length is the hospital's",
         );
     }
-    Ok(())
+    Ok(reported)
 }
 
 const NO_CHANCE: &str =
     "take no chance from addresses of memory or hash maps of random order; keep state in ordered maps";
 
 /// What was lost, and what could not be read.
-fn blame(trial: &Trial, place: &str, checked: &mut Checked) {
-    let mut by_reason: BTreeMap<&str, (usize, Status)> = BTreeMap::new();
+fn blame(trial: &Trial, flows: &Flows, checked: &mut Checked) {
+    let place = flows.place.as_str();
+    let mut by_reason: BTreeMap<&str, (usize, &Missed)> = BTreeMap::new();
     for missed in &trial.missed {
-        by_reason.entry(&missed.reason).or_insert((0, missed.status)).0 += 1;
+        by_reason.entry(&missed.reason).or_insert((0, missed)).0 += 1;
     }
-    for (reason, (count, status)) in by_reason {
-        if status == Status::Unsuited {
-            let what = format!("unsuited: {reason}");
-            checked.add(Weight::Disliked, place, what, "test it with records that meet what it requires");
+    for (reason, (count, first)) in by_reason {
+        let Some(device) = &first.device_id else {
+            // All of a slice: what led to it is told by device, unless the flows lack something.
+            if first.status == Status::Unsuited || trial.missed.iter().all(|missed| missed.device_id.is_none()) {
+                let weight = if first.status == Status::Unsuited { Weight::Disliked } else { Weight::Refused };
+                let what = format!("{}: {reason}", first.status);
+                checked.add(
+                    weight,
+                    place,
+                    what,
+                    "see what it requires, and whether its parameters make sense together",
+                );
+            }
             continue;
-        }
-        let remedy = "a device is lost wherever this happens: see `wardflow plugin run --trace` for what led to it";
-        checked.add(Weight::Refused, place, format!("{reason} ({count} times)"), remedy);
+        };
+        let slice = first.slice_start;
+        let remedy = format!(
+            "such a device is lost for the slice: `wardflow plugin run FILE {} --device {device} --from {slice} --trace` shows it",
+            flows.flag
+        );
+        checked.add(Weight::Refused, place, format!("{reason} ({count} times, first {device})"), remedy);
     }
     let unreadable = trial.began_anew.iter().find(|row| row.reason.starts_with("the saved state could not be read"));
     if let Some(row) = unreadable {
@@ -320,7 +396,7 @@ fn causes(trial: &Trial) -> BTreeSet<String> {
 
 /// The most of everything.
 #[derive(Debug, Default)]
-struct Most(Mutex<MostSeen>);
+struct Most(Mutex<(MostSeen, Sizes)>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct MostSeen {
@@ -333,9 +409,13 @@ struct MostSeen {
     findings: usize,
 }
 
+/// Sizes of the states as they were saved, one after the other.
+type Sizes = Vec<usize>;
+
 impl Watcher for Most {
     fn called(&self, call: &Call<'_>) {
-        let mut most = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (most, sizes) = &mut *seen;
         most.memory = most.memory.max(call.cost.memory);
         let (time, reports) = match &call.step {
             Step::Instantiate => (&mut most.instantiate, 0),
@@ -348,13 +428,14 @@ impl Watcher for Most {
         most.findings = most.findings.max(reports);
         if let Step::Save(Some(saved)) = &call.step {
             most.state = most.state.max(saved.bytes.len());
+            sizes.push(saved.bytes.len());
         }
     }
 }
 
 impl Most {
     fn judge(&self, manifest: &Manifest, limits: &Limits, place: &str, checked: &mut Checked) {
-        let most = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = self.0.lock().unwrap_or_else(PoisonError::into_inner).0;
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         let memory = u64::from(manifest.memory_mib) << 20;
@@ -389,6 +470,39 @@ impl Most {
             }
         }
     }
+}
+
+impl Most {
+    /// Whether a device's state goes on growing although its days are alike. `days` is how long it was watched.
+    fn judge_growth(&self, days: u32, limits: &Limits, checked: &mut Checked) {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The last three days are not like the others.
+        let alike = seen.1.len() * usize::try_from(days - 3).unwrap_or(0) / usize::try_from(days).unwrap_or(1);
+        let Some([third, two_thirds, all]) = growth(&seen.1[..alike]) else { return };
+        let third_days = f64::from(days - 3) / 3.0;
+        let left = limits.state_bytes.saturating_sub(all) as f64 / (all - two_thirds) as f64 * third_days;
+        if left < LONG_DAYS {
+            let weight = if left < f64::from(days) { Weight::Refused } else { Weight::Disliked };
+            checked.add(
+                weight,
+                Input::Weeks.name(),
+                format!(
+                    "a device's state grows although its days are alike: {third}, {two_thirds} and {all} bytes after each \
+                     {third_days:.0} days; some {left:.0} days later it passes {} (state_bytes)",
+                    limits.state_bytes
+                ),
+                "keep counts and moments instead of flows and times, and forget what was silent longest",
+            );
+        }
+    }
+}
+
+/// Sizes after each third, if they grow from one to the next and do not level off.
+fn growth(sizes: &[usize]) -> Option<[usize; 3]> {
+    let at = |part: usize| sizes.get((sizes.len() * part / 3).checked_sub(1)?).copied();
+    let [first, second, third] = [at(1)?, at(2)?, at(3)?];
+    let (early, late) = (second.checked_sub(first)?, third.checked_sub(second)?);
+    (late > 0 && late * 2 > early).then_some([first, second, third])
 }
 
 impl fmt::Display for Remark {

@@ -4,7 +4,12 @@
 //! Every finding must be expected, and every expected one found. Numbers agree to one part in a billion, so that a file
 //! may be written by hand.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use serde_json::{Map, Value};
 
@@ -80,8 +85,10 @@ pub fn bless(directory: &Path, found: &[Seen]) -> Result<()> {
     let doing = || format!("cannot write {}", file.display());
     let mut text = serde_json::to_string_pretty(found).context(doing)?;
     text.push('\n');
-    let unfinished = directory.join(format!(".{FILE}.unfinished"));
-    fs::write(&unfinished, text).and_then(|()| fs::rename(&unfinished, &file)).context(doing)
+    let mut unfinished = tempfile::NamedTempFile::new_in(directory).context(doing)?;
+    unfinished.write_all(text.as_bytes()).context(doing)?;
+    fs::set_permissions(unfinished.path(), fs::Permissions::from_mode(0o644)).context(doing)?;
+    unfinished.persist(&file).context(doing).map(drop)
 }
 
 /// Compares, in the order of what was expected.

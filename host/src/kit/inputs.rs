@@ -1,7 +1,7 @@
 //! Flows that are made to try a plugin, whatever it is for: an ordinary hospital's, hostile ones, very many. Every device
 //! is in the plugin's scope, and the same plugin gets the same flows each time.
 
-use std::{iter, net::IpAddr, path::Path};
+use std::{iter, net::IpAddr, path::Path, str::FromStr};
 
 use wardflow_datasets::{Hospital, Options};
 use wardflow_manifest::{Manifest, Scope};
@@ -19,6 +19,8 @@ use crate::{
 pub enum Input {
     /// A synthetic hospital of 40 devices over two days, incidents included.
     Ordinary,
+    /// One device for three weeks and longer than the plugin learns: the same every day, and something else at the end.
+    Weeks,
     /// Values at the ends of their ranges, values that are not there, equal times, every protocol, 20,000 peers.
     Hostile,
     /// 400,000 flows of one device in one slice, to 4,000 peers.
@@ -32,14 +34,25 @@ const HOUR: i64 = 3_600 * SECOND;
 
 impl Input {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Ordinary, Self::Hostile, Self::Huge];
+    pub const ALL: [Self; 4] = [Self::Ordinary, Self::Weeks, Self::Hostile, Self::Huge];
 
     /// For a person.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ordinary => "an ordinary hospital's flows",
+            Self::Weeks => "a device's weeks",
             Self::Hostile => "hostile flows",
             Self::Huge => "very many flows",
+        }
+    }
+
+    /// In one word, as [`FromStr`] reads it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Weeks => "weeks",
+            Self::Hostile => "hostile",
+            Self::Huge => "huge",
         }
     }
 
@@ -50,7 +63,14 @@ impl Input {
     pub async fn workspace(self, manifest: &Manifest) -> Result<Made> {
         let mut bed = Bed::new(Path::new("the kit's settings"), "")?;
         match self {
-            Self::Ordinary => return hospital(manifest, 40, 2, None).await,
+            Self::Ordinary => {
+                let options = Options { devices: 40, days: 2, ..Options::default() };
+                return hospital(options, |entries| cast(entries, &manifest.scope)).await;
+            }
+            Self::Weeks => {
+                bed.devices(&devices(manifest, 1))?;
+                bed.flows(weeks(days(manifest))).await?;
+            }
             Self::Hostile => {
                 bed.devices(&devices(manifest, 4))?;
                 bed.flows(hostile()).await?;
@@ -64,16 +84,29 @@ impl Input {
     }
 }
 
-/// A synthetic hospital all of whose devices are in a plugin's scope.
+impl FromStr for Input {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let known = Self::ALL.map(Self::word).join(", ");
+        Self::ALL.into_iter().find(|input| input.word() == word).ok_or_else(|| format!("it is one of {known}"))
+    }
+}
+
+/// Days that a plugin is watched for: three weeks, or ten days more than it says that it learns.
+pub(super) fn days(manifest: &Manifest) -> u32 {
+    (manifest.least_learning_hours.div_ceil(24) + 10).clamp(21, 90)
+}
+
+/// A synthetic hospital, its devices changed before they are listed.
 ///
 /// # Errors
 /// The options are out of range, or nothing can be written.
-pub async fn hospital(manifest: &Manifest, devices: u32, days: u32, flows: Option<u64>) -> Result<Made> {
-    let hospital = Hospital::new(Options { devices, days, flows, ..Options::default() })
-        .map_err(|error| Error::usage(error.to_string()))?;
+pub(super) async fn hospital(options: Options, change: impl FnOnce(&mut [Entry])) -> Result<Made> {
+    let hospital = Hospital::new(options).map_err(|error| Error::usage(error.to_string()))?;
     let mut bed = Bed::new(Path::new("the kit's settings"), "")?;
     let mut entries = synthetic::entries(&hospital);
-    entries.iter_mut().for_each(|entry| put_in_scope(&mut entry.facts, &manifest.scope));
+    change(&mut entries);
     bed.devices(&entries)?;
     bed.hospital(&hospital).await?;
     bed.open().await
@@ -98,8 +131,18 @@ fn devices(manifest: &Manifest, count: u8) -> Vec<Entry> {
     (1..=count).map(device).collect()
 }
 
+/// Puts those devices into a scope whose class it names; all of them where none is of such a class.
+fn cast(entries: &mut [Entry], scope: &Scope) {
+    let is_meant = |entry: &Entry| scope.device_classes.contains(&entry.facts.class);
+    let has_any = entries.iter().any(is_meant);
+    entries
+        .iter_mut()
+        .filter(|entry| !has_any || is_meant(entry))
+        .for_each(|entry| put_in_scope(&mut entry.facts, scope));
+}
+
 /// Changes what a scope asks about, and nothing else.
-fn put_in_scope(facts: &mut Facts, scope: &Scope) {
+pub(super) fn put_in_scope(facts: &mut Facts, scope: &Scope) {
     let set = |fact: &mut String, allowed: &[String]| {
         if let Some(first) = allowed.first().filter(|_| !allowed.contains(fact)) {
             fact.clone_from(first);
@@ -177,6 +220,54 @@ fn hostile() -> impl Iterator<Item = FlowRecord<'static>> {
     equal.chain(peers).chain(protocols).chain(amounts).chain([long]).chain(edges).chain(wide).chain(late)
 }
 
+/// A status every ten minutes, a name looked up with each, a transfer every night, from the same hours to the same peers;
+/// in the last three days a new peer that is sent much, many peers looked for, and twelve silent hours.
+fn weeks(days: u32) -> impl Iterator<Item = FlowRecord<'static>> {
+    let sized = |flow: FlowRecord<'static>, sent: u64, received: u64| FlowRecord {
+        src_bytes: Some(sent),
+        dst_bytes: Some(received),
+        src_packets: Some(sent / 1_000 + 3),
+        dst_packets: Some(received / 1_000 + 3),
+        conn_state: Some("SF"),
+        ..flow
+    };
+    let mut flows = Vec::new();
+    for day in 0..i64::from(days) {
+        let midnight = START + 24 * HOUR * day;
+        let is_late = day >= i64::from(days) - 3;
+        for step in 0..144_i64 {
+            // Some seconds to and fro, the same in every run.
+            let at = midnight + step * 600 * SECOND + (step * 7_919 + day * 104_729) % 90 * SECOND;
+            if is_late && day == i64::from(days) - 1 && (48..120).contains(&step) {
+                continue;
+            }
+            let sent = 900 + (step * 31 + day * 17).unsigned_abs() % 200;
+            flows.push(sized(flow(1, at, [10, 0, 9, 1], 53, 17), 60, 120));
+            flows.push(sized(flow(1, at + SECOND, [10, 0, 9, 2], 8_443, 6), sent, 400));
+        }
+        flows.push(sized(
+            flow(1, midnight + 2 * HOUR + day * 61 * SECOND, [203, 0, 113, 5], 443, 6),
+            4_000_000,
+            20_000,
+        ));
+        if is_late {
+            let hourly = (0..24).map(|hour| midnight + hour * HOUR + 17 * SECOND);
+            flows.extend(hourly.map(|at| sized(flow(1, at, [198, 51, 100, 77], 4_444, 6), 30_000_000, 1_000)));
+        }
+        if day == i64::from(days) - 2 {
+            flows.extend((0..300_i64).map(|peer| {
+                let [.., c, d] = u32::try_from(256 + peer).unwrap_or(0).to_be_bytes();
+                FlowRecord {
+                    conn_state: Some("S0"),
+                    ..flow(1, midnight + 3 * HOUR + peer * SECOND / 5, [10, 0, c, d], 445, 6)
+                }
+            }));
+        }
+    }
+    flows.sort_by_key(|flow| flow.end_time);
+    flows.into_iter()
+}
+
 fn huge() -> impl Iterator<Item = FlowRecord<'static>> {
     (0..400_000_u32).map(|number| {
         let [.., c, d] = (number % 4_000).to_be_bytes();
@@ -234,12 +325,12 @@ mod tests {
     #[tokio::test]
     async fn flows_are_as_many_as_they_are_said_to_be() {
         let manifest = manifest("");
-        for (input, least) in [(Input::Hostile, 29_000), (Input::Huge, 400_000)] {
+        for (input, least) in [(Input::Weeks, 6_000), (Input::Hostile, 29_000), (Input::Huge, 400_000)] {
             let made = input.workspace(&manifest).await.unwrap();
             let slices = slices(&made.workspace.listing.files, 6);
             let rows: u64 = slices.iter().map(|slice| slice.rows).sum();
             assert!(rows >= least, "{input:?} has {rows}");
-            assert!(input == Input::Hostile || slices.iter().filter(|slice| slice.rows > 0).count() == 1);
+            assert!(input != Input::Huge || slices.iter().filter(|slice| slice.rows > 0).count() == 1);
         }
     }
 }

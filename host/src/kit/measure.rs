@@ -7,14 +7,17 @@ use std::{
 };
 
 use serde::Serialize;
+use wardflow_datasets::Options;
 
 use super::{
-    inputs, null,
+    inputs::{self, put_in_scope},
+    null,
     probe::{self, Call, Step, Watched, Watcher},
     trial::{self, Asked},
 };
 use crate::{
     detector::Detector,
+    device::Entry,
     error::{Error, Result},
     limits::Limits,
     sandbox::Sandbox,
@@ -81,7 +84,10 @@ pub async fn measure(
     let (_, compiled) = load(bytes)?;
     let (null, _) = load(&null::plugin(plugin.manifest())?)?;
     progress("making flows");
-    let made = inputs::hospital(plugin.manifest(), DEVICES, 1, Some(flows)).await?;
+    let scope = &plugin.manifest().scope;
+    let everyone = |entries: &mut [Entry]| entries.iter_mut().for_each(|entry| put_in_scope(&mut entry.facts, scope));
+    let options = Options { devices: DEVICES, days: 1, flows: Some(flows), ..Options::default() };
+    let made = inputs::hospital(options, everyone).await?;
     let costs = Arc::new(Costs::default());
     let watched = probe::ask(&plugin, Watched(Arc::clone(&costs) as Arc<dyn Watcher>));
     progress("running it once to see what it does");

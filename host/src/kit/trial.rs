@@ -86,8 +86,23 @@ pub struct Asked {
     pub span: Option<(i64, i64)>,
     /// The sensors' gaps, instead of those that the flows show.
     pub gaps: Option<Arc<[Gap]>>,
-    /// Asked to stop.
-    pub stop: Stop,
+}
+
+impl Trial {
+    /// What was missed, a line for each device and reason.
+    pub fn losses(&self) -> Vec<String> {
+        let mut alike: BTreeMap<(&str, &str), (&Missed, u64)> = BTreeMap::new();
+        for missed in &self.missed {
+            let device = missed.device_id.as_deref().unwrap_or("every device");
+            alike.entry((device, &missed.reason)).or_insert((missed, 0)).1 += 1;
+        }
+        let line = |((device, reason), (first, count)): (&(&str, &str), &(&Missed, u64))| {
+            let more = if *count > 1 { format!(", and in {} slices more", count - 1) } else { String::new() };
+            let slice = first.slice_start.strftime("%Y-%m-%d %H:%M");
+            format!("{device} {} in the slice of {slice}{more}: {reason}", first.status)
+        };
+        alike.iter().map(line).collect()
+    }
 }
 
 /// Runs a detector over a workspace's archive. Returns what came of it and how long it took.
@@ -126,7 +141,7 @@ pub async fn run(workspace: &Workspace, detector: Arc<dyn Detector>, asked: &Ask
         let flows = Arc::new(FlowFiles::new(&workspace.archive, files)?);
         let only = asked.devices.clone().map(|devices| Only { devices, observed: stage.observed(), is_canonical });
         let mut here = [&mut traveller];
-        let mut outcome = step(&session, flows, &directory, stage.slice, &mut here, only, &asked.stop).await?;
+        let mut outcome = step(&session, flows, &directory, stage.slice, &mut here, only, &Stop::default()).await?;
         trial.flows += outcome.flows;
         findings.append(&mut outcome.findings);
         observations.append(&mut outcome.observations);

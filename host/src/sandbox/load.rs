@@ -7,13 +7,14 @@ use std::{
     sync::Arc,
 };
 
+use wardflow_manifest::Manifest;
 use wasmtime::Engine;
 
 use super::{
     cache::Cache,
     engine::{engine, engine_without_deadlines},
     files,
-    inspect::{Inspection, check_size, inspect},
+    inspect::{check_size, inspect},
     limits::TABLE_ELEMENTS,
     plugin::Plugin,
 };
@@ -73,7 +74,7 @@ impl Sandbox {
     /// See [`inspect`]; also a memory that the limits do not allow, or exports of another type than the contract's.
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin> {
         let inspection = inspect(bytes, &self.limits)?;
-        self.check_memory(&inspection)?;
+        check_memory(&inspection.manifest, &self.limits)?;
         let refuse = |error: wasmtime::Error| {
             Error::usage(format!("it cannot be compiled: {}", chain(&error)))
                 .remedy("build it against wit/detector.wit, with no proposal beyond the compiler's defaults")
@@ -134,21 +135,25 @@ impl Sandbox {
     pub fn notes(&self) -> Vec<String> {
         self.cache.notes()
     }
+}
 
-    fn check_memory(&self, inspection: &Inspection) -> Result<()> {
-        let (asked, allowed) = (inspection.manifest.memory_mib, self.limits.memory_mib);
-        if asked <= allowed {
-            return Ok(());
-        }
-        let exceeded = Exceeded {
-            what: "linear memory of an instance",
-            asked: format!("{asked} MiB"),
-            allowed: format!("{allowed} MiB"),
-            setting: "memory_mib in [limits]",
-        };
-        Err(Error::usage(exceeded.to_string())
-            .remedy(format!("set memory_mib to {asked} in [limits] of wardflow.toml, if the machine has it")))
+/// Refuses a plugin that wants more memory than is allowed.
+///
+/// # Errors
+/// It does.
+pub fn check_memory(manifest: &Manifest, limits: &Limits) -> Result<()> {
+    let (asked, allowed) = (manifest.memory_mib, limits.memory_mib);
+    if asked <= allowed {
+        return Ok(());
     }
+    let exceeded = Exceeded {
+        what: "linear memory of an instance",
+        asked: format!("{asked} MiB"),
+        allowed: format!("{allowed} MiB"),
+        setting: "memory_mib in [limits]",
+    };
+    Err(Error::usage(exceeded.to_string())
+        .remedy(format!("set memory_mib to {asked} in [limits] of wardflow.toml, if the machine has it")))
 }
 
 impl fmt::Debug for Sandbox {

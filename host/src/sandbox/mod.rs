@@ -25,6 +25,6 @@ mod plugin;
 mod testing;
 
 pub use inspect::{Inspection, inspect, problems};
-pub use load::{Refused, Sandbox};
+pub use load::{Refused, Sandbox, check_memory};
 pub use pins::{Pin, Pins};
 pub use plugin::Plugin;

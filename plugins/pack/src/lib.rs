@@ -140,6 +140,10 @@ fn check(component: &[u8], contract: &str) -> Result<(), PackError> {
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
+    // A device or a pipe would be replaced by the file.
+    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(io::Error::other("it is there, and no regular file"));
+    }
     let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
     let written = fs::File::create(&unfinished).and_then(|mut file| {
         file.write_all(bytes)?;

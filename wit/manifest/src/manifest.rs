@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -301,6 +301,16 @@ impl Manifest {
     fn check_groups(&self) -> Result<(), ManifestError> {
         let names: Vec<_> = self.peer_groups.iter().map(|group| group.name.as_str()).collect();
         check_labels("peer_groups", "name", &names)?;
+        for (i, group) in self.peer_groups.iter().enumerate() {
+            if let Some(cidr) = group.cidrs.iter().find(|cidr| !is_cidr(cidr)) {
+                let field = format!("peer_groups[{i}].cidrs");
+                return Err(ManifestError::rule(
+                    field,
+                    format!("{cidr:?}"),
+                    "an address or a CIDR such as 198.51.100.0/24",
+                ));
+            }
+        }
         for (i, flow) in self.expected_flows.iter().enumerate() {
             if !names.contains(&flow.group.as_str()) {
                 let rule = format!("the name of a declared peer group: {}", names.join(", "));
@@ -372,6 +382,13 @@ fn is_technique(text: &str) -> bool {
         Some((technique, sub)) => digits(technique, 4) && digits(sub, 3),
         None => digits(rest, 4),
     })
+}
+
+/// An address, alone or with the length of a prefix.
+fn is_cidr(text: &str) -> bool {
+    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let is_length = |most: u8| prefix.is_none_or(|prefix| prefix.parse::<u8>().is_ok_and(|length| length <= most));
+    address.parse::<IpAddr>().is_ok_and(|address| is_length(if address.is_ipv4() { 32 } else { 128 }))
 }
 
 /// Keywords that a schema of parameters may have: those that say what a value is, each checked in time that its size bounds.
@@ -468,6 +485,11 @@ first_action = "Ask."
         check("severity = \"low\"", "severity = \"low\"\ntechnique = \"1071\"", "T1071.004");
         check("columns = [\"end-time\", \"peer\"]", "columns = []", "at least one column");
         check("first_action = \"Ask.\"", "", "missing field `first_action`");
+        check(
+            "[[findings]]",
+            "[[peer_groups]]\nname = \"x\"\ncidrs = [\"1.2.3.4/33\"]\n[[findings]]",
+            "is \"1.2.3.4/33\"",
+        );
         check(
             "[[findings]]",
             "[[expected_flows]]\ngroup = \"x\"\ninitiator = \"device\"\nprotocol = \"tcp\"\nport = 1\n[[findings]]",

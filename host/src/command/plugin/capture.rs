@@ -15,8 +15,10 @@ use wardflow::{
         capture::{self, Capture},
         case::Case,
         expected,
+        seen::Seen,
         trial::{self, Asked},
     },
+    workspace::Workspace,
 };
 
 use super::{Outcome, load};
@@ -37,6 +39,8 @@ struct Report {
     written: Option<PathBuf>,
     /// Findings that the plugin has in the case.
     findings: Option<u64>,
+    /// Whether one of them is of the captured finding's kind.
+    is_shown: Option<bool>,
 }
 
 /// Shows what would be given away, and writes it if that is wanted.
@@ -49,6 +53,7 @@ pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Out
         sample: captured.sample(SHOWN).collect(),
         written: None,
         findings: None,
+        is_shown: None,
     };
     if !printer.json {
         printer.line(Look::Heading, "What the case would hold")?;
@@ -63,8 +68,11 @@ pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Out
                 printer.note("Nothing was written.");
                 return Ok(Outcome::Done);
             }
-            captured.write(output)?;
-            report.findings = Some(expect(&captured, output, &workspace).await?);
+            let unfinished = captured.write(output)?;
+            let found = expect(&captured, unfinished.directory(), &workspace).await?;
+            report.is_shown = Some(found.iter().any(|seen| seen.kind == captured.kind));
+            report.findings = Some(found.len() as u64);
+            unfinished.finish()?;
             report.written = Some(output.clone());
         }
     }
@@ -80,6 +88,15 @@ pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Out
                 count(captured.flows)
             ),
         )?;
+    }
+    if report.is_shown == Some(false) {
+        printer.warn(&format!(
+            "the plugin reports no {} in the case: it had learned from more than {} before; take more along with --days, \
+             or say that it depends on what is left out",
+            captured.kind,
+            counted(args.days.into(), "day")
+        ));
+        return Ok(Outcome::Incomplete);
     }
     Ok(Outcome::Done)
 }
@@ -98,14 +115,12 @@ fn agreed(output: &Path, printer: &Printer) -> Result<bool> {
 }
 
 /// Runs the plugin over the case, so that the maker knows what the hospital saw.
-async fn expect(captured: &Capture, directory: &Path, workspace: &wardflow::workspace::Workspace) -> Result<u64> {
-    let of_plugin = |offered: &&wardflow::workspace::Offered| {
-        offered.manifest.as_ref().is_some_and(|manifest| manifest.id.as_str() == captured.plugin)
-    };
-    let Some(offered) = workspace.plugins.offered.iter().find(of_plugin) else { return Ok(0) };
-    let detector = load::load(&offered.file, &workspace.config.limits)?;
+async fn expect(captured: &Capture, directory: &Path, workspace: &Workspace) -> Result<Vec<Seen>> {
+    let detector = load::load(&captured.plugin_file, &workspace.config.limits)?;
     let case = Case { name: "captured".to_owned(), directory: directory.to_owned() };
-    let (trial, _) = trial::run(&case.workspace().await?.workspace, detector, &Asked::default()).await?;
+    let made = case.workspace().await?;
+    let asked = Asked { gaps: made.gaps.clone(), ..Asked::default() };
+    let (trial, _) = trial::run(&made.workspace, detector, &asked).await?;
     expected::bless(directory, &trial.findings)?;
-    Ok(trial.findings.len() as u64)
+    Ok(trial.findings)
 }

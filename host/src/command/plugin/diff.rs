@@ -4,7 +4,7 @@ use std::path::Path;
 
 use wardflow::{
     config::Config,
-    error::Result,
+    error::{Error, Result},
     kit::{
         changes::{self, Cause, Changes},
         terms::Term,
@@ -12,10 +12,10 @@ use wardflow::{
     },
 };
 
-use super::{Outcome, load};
+use super::{Outcome, load, warn_of_broken};
 use crate::{
     args::Diff,
-    command::{connect, interrupt::stop_on_interrupt},
+    command::connect,
     print::{Look, Printer, count, counted},
 };
 
@@ -35,10 +35,19 @@ pub(super) async fn run(dir: &Path, args: Diff, printer: &Printer) -> Result<Out
         ));
     }
     let versions = format!("{} {} -> {}", old.manifest().id, old.manifest().version, new.manifest().version);
-    let asked = Asked { stop: stop_on_interrupt(printer)?, ..Asked::default() };
+    if old.manifest().version == new.manifest().version && old.digest() != new.digest() {
+        printer
+            .warn(&format!("both say that they are version {}; a changed plugin has another", old.manifest().version));
+    }
+    warn_of_broken(&workspace, printer);
+    if workspace.listing.files.is_empty() {
+        return Err(Error::usage(format!("there are no flows in {}", workspace.config.archive))
+            .remedy("`wardflow ingest` brings some; two versions are compared by what they find in them"));
+    }
     printer.note("running both over the archive, from nothing learned");
-    let changes = changes::compare(&workspace, old, new, &asked).await?;
-    let outcome = if changes.missed == (0, 0) { Outcome::Done } else { Outcome::Incomplete };
+    let changes = changes::compare(&workspace, old, new, &Asked::default()).await?;
+    let is_whole = changes.missed == (0, 0) && workspace.listing.broken.is_empty();
+    let outcome = if is_whole { Outcome::Done } else { Outcome::Incomplete };
     if printer.json {
         printer.object(&changes)?;
         return Ok(outcome);

@@ -15,10 +15,10 @@ mod test;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use wardflow::{config::Config, error::Result};
+use wardflow::{config::Config, error::Result, workspace::Workspace};
 use wardflow_manifest::{ExpectedFlow, FindingKind, Initiator, Manifest, Transport};
 
-use super::{Outcome, connect};
+use super::{Outcome, connect, interrupt::unless_interrupted};
 use crate::{
     args::Plugin,
     print::{Look, Printer, count},
@@ -67,12 +67,12 @@ pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Resul
         Plugin::List => list(&Config::read(dir)?, printer).await,
         Plugin::New(args) => new::run(args, printer),
         Plugin::Pack(args) => pack::run(&args, printer),
-        Plugin::Check(args) => check::run(args, printer).await,
-        Plugin::Test(args) => test::run(args, printer).await,
-        Plugin::Bench(args) => bench::run(args, printer).await,
-        Plugin::Run(args) => run::run(dir, args, printer).await,
-        Plugin::Diff(args) => diff::run(dir, args, printer).await,
-        Plugin::Capture(args) => capture::run(dir, args, printer).await,
+        Plugin::Check(args) => unless_interrupted(check::run(args, printer)).await,
+        Plugin::Test(args) => unless_interrupted(test::run(args, printer)).await,
+        Plugin::Bench(args) => unless_interrupted(bench::run(args, printer)).await,
+        Plugin::Run(args) => unless_interrupted(run::run(dir, args, printer)).await,
+        Plugin::Diff(args) => unless_interrupted(diff::run(dir, args, printer)).await,
+        Plugin::Capture(args) => unless_interrupted(capture::run(dir, args, printer)).await,
         Plugin::Inspect { file } => {
             let inside = dir.join(&file);
             let inspected = connect::inspect(if !file.exists() && inside.exists() { &inside } else { &file })?;
@@ -92,6 +92,13 @@ pub(super) async fn run(dir: &Path, command: Plugin, printer: &Printer) -> Resul
             }
             Ok(Outcome::Done)
         }
+    }
+}
+
+/// Flows that cannot be read are in nothing that a plugin was run over.
+fn warn_of_broken(workspace: &Workspace, printer: &Printer) {
+    for broken in &workspace.listing.broken {
+        printer.warn(&format!("{} is left out: {}", broken.path, broken.reason));
     }
 }
 

@@ -1,12 +1,14 @@
 //! `wardflow plugin pack`: a module and its manifest as one file.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use wardflow::{
     error::{Context, Error, Result},
     limits::Limits,
-    sandbox::inspect,
+    parameters,
+    sandbox::{check_memory, inspect},
+    workspace::read_at_most,
 };
 use wardflow_manifest::Manifest;
 
@@ -24,6 +26,9 @@ struct Packed {
     bytes: u64,
     digest: String,
 }
+
+/// Bytes of a plugin.toml; more is some other file.
+const MANIFEST_BYTES: u64 = 1 << 20;
 
 /// Packs. Nothing is written unless a host would take the file.
 pub(super) fn run(args: &Pack, printer: &Printer) -> Result<Outcome> {
@@ -44,9 +49,15 @@ pub(super) fn run(args: &Pack, printer: &Printer) -> Result<Outcome> {
 fn pack(args: &Pack, limits: &Limits) -> Result<Packed> {
     let module = load::read(&args.module, limits)?;
     let shown = args.manifest.display();
-    let text = fs::read_to_string(&args.manifest)
-        .map_err(|error| Error::usage(format!("cannot read {shown}")).because(error).remedy("name a plugin.toml"))?;
+    let unreadable = || Error::usage(format!("cannot read {shown}")).remedy("name a plugin.toml");
+    let text = read_at_most(&args.manifest, MANIFEST_BYTES).map_err(|error| unreadable().because(error))?;
+    if text.len() as u64 > MANIFEST_BYTES {
+        return Err(unreadable().because(format!("it has more than {MANIFEST_BYTES} bytes")));
+    }
+    let text = String::from_utf8(text).map_err(|error| unreadable().because(error))?;
     let manifest = Manifest::from_toml(&text).map_err(|error| Error::usage(format!("{shown}: {error}")))?;
+    parameters::check_defaults(&manifest)?;
+    check_memory(&manifest, limits)?;
     let bytes = wardflow_pack::pack(&module, &manifest)
         .map_err(|error| Error::usage(format!("{} cannot be packed: {error}", args.module.display())))?;
     let inspection = inspect(&bytes, limits).map_err(|error| {

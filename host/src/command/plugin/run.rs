@@ -21,10 +21,10 @@ use wardflow::{
 };
 use wardflow_manifest::Column;
 
-use super::{Outcome, load};
+use super::{Outcome, load, warn_of_broken};
 use crate::{
     args::Run,
-    command::{connect, interrupt::stop_on_interrupt},
+    command::connect,
     print::{Look, Printer, count, counted},
 };
 
@@ -34,10 +34,23 @@ const SHOWN: usize = 3;
 /// Runs and shows what was found; with a trace, each step that led to it.
 pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outcome> {
     let limits = load::limits(&args.limit)?;
-    let place = place(dir, args.case.as_deref()).await?;
+    let (place, detector) = match args.input {
+        Some(input) => {
+            let detector = load::load(&args.file, &limits)?;
+            (Place::Case(Box::new(input.workspace(detector.manifest()).await?)), detector)
+        }
+        None => {
+            let place = place(dir, args.case.as_deref()).await?;
+            let own = &place.workspace().config.limits;
+            let detector = load::load(&args.file, if args.limit.is_empty() { own } else { &limits })?;
+            if let Place::Case(made) = &place {
+                made.fits(&detector.manifest().id)?;
+            }
+            (place, detector)
+        }
+    };
     let workspace = place.workspace();
-    let limits = if args.limit.is_empty() { workspace.config.limits.clone() } else { limits };
-    let detector = load::load(&args.file, &limits)?;
+    warn_of_broken(workspace, printer);
     let trace = Arc::new(Trace { printer: printer.clone(), failed: Mutex::new(None) });
     let span = match (args.from, args.to) {
         (None, None) => None,
@@ -45,13 +58,8 @@ pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outc
             Some((from.map_or(i64::MIN, Timestamp::as_microsecond), to.map_or(i64::MAX, Timestamp::as_microsecond)))
         }
     };
-    let asked = Asked {
-        devices: args.device.clone().map(|device| vec![device]),
-        span,
-        gaps: place.gaps(),
-        stop: stop_on_interrupt(printer)?,
-        ..Asked::default()
-    };
+    let asked =
+        Asked { devices: args.device.clone().map(|device| vec![device]), span, gaps: place.gaps(), ..Asked::default() };
     let detector = match args.trace {
         true => probe::ask(&detector, Watched(Arc::clone(&trace) as Arc<dyn Watcher>)),
         false => detector,
@@ -59,6 +67,10 @@ pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outc
     let (trial, took) = trial::run(workspace, detector, &asked).await?;
     if let Some(error) = trace.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
         return Err(error);
+    }
+    if trial.slices == 0 {
+        let error = Error::usage("there is no flow in that time");
+        return Err(error.remedy("name times inside the archive's, --from before --to; `wardflow status` shows them"));
     }
     if let (Some(device), 0) = (&args.device, trial.devices) {
         return Err(Error::usage(format!("no slice has a device {device} in the plugin's scope")).remedy(
@@ -74,10 +86,7 @@ pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outc
             printer.line(Look::Plain, &seen.line())?;
         }
     }
-    for missed in &trial.missed {
-        let device = missed.device_id.as_deref().unwrap_or("every device");
-        printer.warn(&format!("{} {device} {}: {}", missed.slice_start, missed.status, missed.reason));
-    }
+    trial.losses().iter().for_each(|line| printer.warn(line));
     let (flows, slices) = (counted(trial.flows, "flow"), counted(trial.slices, "slice"));
     printer.note(&format!(
         "{} in {slices}, {flows} read, {} given, in {:.2} s",
@@ -85,7 +94,7 @@ pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outc
         count(trial.given),
         took.as_secs_f64()
     ));
-    Ok(if trial.missed.is_empty() { Outcome::Done } else { Outcome::Incomplete })
+    Ok(if trial.missed.is_empty() && workspace.listing.broken.is_empty() { Outcome::Done } else { Outcome::Incomplete })
 }
 
 /// The flows: a workspace's, or a case's.

@@ -48,8 +48,15 @@ pub(super) async fn run(args: Test, printer: &Printer) -> Result<Outcome> {
         Some(file) => file,
         None => only_plugin(&args.dir)?,
     };
-    let cases = Case::all(&args.dir)?;
+    let cases = chosen(Case::all(&args.dir)?, &args.case)?;
     let detector = load::load(&file, &limits)?;
+    if let Some(newer) = newer(&args.dir, &file) {
+        printer.warn(&format!(
+            "{} is newer than {}: build it again if the model changed",
+            newer.display(),
+            file.display()
+        ));
+    }
     let mut tested = Vec::new();
     for case in &cases {
         let result = test(case, &detector, args.bless).await;
@@ -84,6 +91,7 @@ pub(super) async fn run(args: Test, printer: &Printer) -> Result<Outcome> {
 
 async fn test(case: &Case, detector: &Arc<dyn Detector>, bless: bool) -> Result<Tested> {
     let made = case.workspace().await?;
+    made.fits(&detector.manifest().id)?;
     let (trial, _) =
         trial::run(&made.workspace, Arc::clone(detector), &Asked { gaps: made.gaps.clone(), ..Asked::default() })
             .await?;
@@ -118,14 +126,7 @@ async fn test(case: &Case, detector: &Arc<dyn Detector>, bless: bool) -> Result<
 }
 
 fn lost(trial: &Trial) -> Vec<String> {
-    let mut told: Vec<_> = trial
-        .missed
-        .iter()
-        .map(|missed| {
-            let device = missed.device_id.as_deref().unwrap_or("every device");
-            format!("! {} {device} {}: {}", missed.slice_start.strftime("%Y-%m-%d %H:%M"), missed.status, missed.reason)
-        })
-        .collect();
+    let mut told: Vec<_> = trial.losses().iter().map(|line| format!("! {line}")).collect();
     if trial.devices == 0 && told.is_empty() {
         told.push("! no device is in the plugin's scope: give the case a devices.csv with such a device".to_owned());
     }
@@ -153,6 +154,29 @@ fn show(tested: &Tested, printer: &Printer) -> Result<()> {
     };
     printer.line(look, &format!("{word}  {case}  ({}, {})", counted(*flows, "flow"), counted(*findings, "finding")))?;
     told.iter().try_for_each(|line| printer.line(Look::Plain, &format!("  {line}")))
+}
+
+/// The cases of these names; all if none are named.
+fn chosen(all: Vec<Case>, names: &[String]) -> Result<Vec<Case>> {
+    if let Some(name) = names.iter().find(|name| all.iter().all(|case| case.name != **name)) {
+        let known: Vec<_> = all.iter().map(|case| case.name.as_str()).collect();
+        return Err(
+            Error::usage(format!("there is no case {name:?}")).remedy(format!("there are: {}", known.join(", ")))
+        );
+    }
+    Ok(all.into_iter().filter(|case| names.is_empty() || names.contains(&case.name)).collect())
+}
+
+/// A source of a project that changed after its plugin was built.
+fn newer(project: &Path, plugin: &Path) -> Option<PathBuf> {
+    let changed = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let built = changed(plugin)?;
+    let files = [project.to_owned(), project.join("src")].into_iter().filter_map(|folder| fs::read_dir(folder).ok());
+    let mut sources = files.flatten().filter_map(|entry| Some(entry.ok()?.path())).filter(|path| {
+        let is = |kinds: &[&str]| path.extension().is_some_and(|kind| kinds.iter().any(|known| kind == *known));
+        path.is_file() && is(&["rs", "c", "h", "py", "go", "js", "toml"])
+    });
+    sources.find(|path| changed(path).is_some_and(|at| at > built))
 }
 
 /// The one `.wasm` file of a project.

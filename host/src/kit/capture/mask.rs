@@ -7,6 +7,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use serde_json::Value;
 use wardflow_manifest::{Manifest, PeerGroup, PeerRole};
 
 use super::{WATCHED, shift::Shift};
@@ -74,7 +75,11 @@ impl<'a> Mask<'a> {
 
     /// How many addresses stand for others.
     pub(super) fn addresses(&self) -> u64 {
-        self.addresses.len() as u64
+        self.addresses.iter().filter(|(ip, masked)| ip != masked).count() as u64
+    }
+
+    pub(super) fn timezone(&self) -> &str {
+        &self.shift.timezone
     }
 
     /// What was kept, since the plugin's manifest lists it.
@@ -90,8 +95,8 @@ impl<'a> Mask<'a> {
         self.start + 1 + u32::try_from(taken).unwrap_or(u32::MAX / 2)
     }
 
-    /// Another address of the same family and scope. What everyone has, such as multicast, stays, and so does an address
-    /// outside of the hospital that the plugin's manifest lists.
+    /// Another address of the same family and scope. What everyone has, such as the multicast of RFC 5771, stays, and so does
+    /// an address outside of the hospital that the plugin's manifest lists.
     pub(super) fn address(&mut self, ip: IpAddr, mac: Option<[u8; 6]>, at: i64) -> IpAddr {
         if let Some(masked) = self.addresses.get(&ip) {
             return *masked;
@@ -99,9 +104,10 @@ impl<'a> Mask<'a> {
         let world = &self.workspace.world;
         let scope = world.space.scope(ip);
         let is_listed = |cidr: &IpNet| cidr.contains(&ip) && is_narrow(cidr);
-        if scope == IpScope::External && self.declared.iter().any(|(_, group)| group.cidrs.iter().any(is_listed)) {
+        let is_kept =
+            scope == IpScope::External && self.declared.iter().any(|(_, group)| group.cidrs.iter().any(is_listed));
+        if is_kept {
             self.kept.insert(ip.to_string());
-            return ip;
         }
         let number = self.next(self.addresses.len());
         // In no group that the address itself is not in.
@@ -109,10 +115,8 @@ impl<'a> Mask<'a> {
             let mut cidrs = self.declared.iter().flat_map(|(_, group)| &group.cidrs);
             cidrs.all(|cidr| cidr.contains(&ip) || !cidr.contains(masked))
         };
-        let candidates = candidates(scope, ip, number);
-        let Some(masked) = candidates.iter().copied().find(fits).or_else(|| candidates.first().copied()) else {
-            return ip;
-        };
+        let candidates = if is_kept { Vec::new() } else { candidates(scope, ip, number) };
+        let masked = candidates.iter().copied().find(fits).or_else(|| candidates.first().copied()).unwrap_or(ip);
         self.addresses.insert(ip, masked);
         let id = world.inventory.bindings_of_ip(ip).find(|entry| entry.valid_from <= at && at < entry.valid_to);
         let id = id.or_else(|| mac.and_then(|mac| world.inventory.bindings_of_mac(mac).next()));
@@ -130,13 +134,18 @@ impl<'a> Mask<'a> {
 
     pub(super) fn name(&mut self, name: &str) -> String {
         let lower = name.trim_end_matches('.').to_ascii_lowercase();
-        let is_listed = |pattern: &String| matches(pattern, &lower) && is_maker_s(pattern);
-        if self.declared.iter().any(|(_, group)| group.names.iter().any(is_listed)) {
-            self.kept.insert(lower.clone());
-            return lower;
-        }
+        let is_listed = |pattern: &&String| matches(pattern, &lower) && is_maker_s(pattern);
+        let mut patterns = self.declared.iter().flat_map(|(_, group)| &group.names);
         let number = self.names.len() + 1;
-        self.names.entry(lower).or_insert_with(|| format!("name-{number}.example")).clone()
+        let masked = match patterns.find(is_listed) {
+            Some(pattern) => {
+                self.kept.insert(pattern.clone());
+                // What stands in front of the maker's domain may be the hospital's name there.
+                pattern.strip_prefix("*.").map_or_else(|| lower.clone(), |domain| format!("name-{number}.{domain}"))
+            }
+            None => format!("name-{number}.example"),
+        };
+        self.names.entry(lower).or_insert(masked).clone()
     }
 
     fn device(&mut self, id: &str) -> String {
@@ -196,6 +205,27 @@ impl<'a> Mask<'a> {
         entries
     }
 
+    /// The parameters that the hospital set: those that say nothing of it, which are numbers and what the manifest itself
+    /// lists; and the names of the rest.
+    pub(super) fn parameters(&self, manifest: &Manifest) -> (Vec<(String, Value)>, Vec<String>) {
+        let settings = self.workspace.config.plugin.get(manifest.id.as_str());
+        let (mut kept, mut left) = (Vec::new(), Vec::new());
+        for (name, value) in settings.iter().flat_map(|settings| &settings.parameters) {
+            let schema = &manifest.parameters["properties"][name];
+            let listed = schema["enum"].as_array().is_some_and(|values| values.contains(value));
+            match value {
+                Value::Number(_) | Value::Bool(_) => kept.push((name.clone(), value.clone())),
+                _ if listed || schema["default"] == *value => kept.push((name.clone(), value.clone())),
+                _ => left.push(name.clone()),
+            }
+        }
+        (kept, left)
+    }
+
+    fn is_kept(&self, ip: &IpAddr) -> bool {
+        self.kept.contains(&ip.to_string())
+    }
+
     /// The settings that the plugin had, with the addresses that stand for the hospital's.
     pub(super) fn settings(&self, manifest: &Manifest) -> String {
         let config = &self.workspace.config;
@@ -219,12 +249,10 @@ impl<'a> Mask<'a> {
         }
         let id = manifest.id.as_str();
         let settings = config.plugin.get(id);
-        let parameters = settings.map(|settings| &settings.parameters).filter(|parameters| !parameters.is_empty());
-        if let Some(parameters) = parameters {
+        let (kept, _) = self.parameters(manifest);
+        if !kept.is_empty() {
             let _ = writeln!(text, "\n[plugin.{id:?}.parameters]");
-            for (name, value) in parameters {
-                let _ = writeln!(text, "{name} = {value}");
-            }
+            kept.iter().for_each(|(name, value)| _ = writeln!(text, "{name} = {value}"));
         }
         let mut groups = String::new();
         for (name, declared) in &self.declared {
@@ -232,7 +260,11 @@ impl<'a> Mask<'a> {
             let members: Vec<_> = [Some(declared), mapped].into_iter().flatten().collect();
             let has_ip = |ip: &IpAddr| members.iter().any(|group| group.cidrs.iter().any(|cidr| cidr.contains(ip)));
             let has_name = |name: &str| members.iter().any(|group| group.names.iter().any(|own| matches(own, name)));
-            let addresses = self.addresses.iter().filter(|(ip, _)| has_ip(ip)).map(|(_, masked)| masked.to_string());
+            let addresses = self
+                .addresses
+                .iter()
+                .filter(|(ip, masked)| has_ip(ip) && !self.is_kept(masked))
+                .map(|(_, masked)| masked.to_string());
             let names = self.names.iter().filter(|(name, _)| has_name(name)).map(|(_, masked)| masked.clone());
             let all: BTreeSet<_> = addresses.chain(names).collect();
             if !all.is_empty() {
@@ -263,13 +295,33 @@ fn candidates(scope: IpScope, ip: IpAddr, number: u32) -> Vec<IpAddr> {
         (IpScope::External, IpAddr::V6(_)) => {
             vec![Ipv6Addr::from((0x2001_0db8_u128 << 96) + u128::from(number)).into()]
         }
-        (IpScope::Broadcast, IpAddr::V4(v4)) if v4 != Ipv4Addr::BROADCAST => vec![[10, 0, 0, 255].into()],
+        (IpScope::Broadcast, IpAddr::V4(v4)) if v4 != Ipv4Addr::BROADCAST => {
+            let [_, high, low, _] = number.to_be_bytes();
+            vec![[10, high, low, 255].into()]
+        }
+        // Groups of a site of its own (RFC 2365; RFC 4291, section 2.7) may hold its addresses.
+        (IpScope::Multicast, IpAddr::V4(v4)) if !is_well_known_v4(v4) => vec![plain([239, 255, 0, 0], number % 62_000)],
+        (IpScope::Multicast, IpAddr::V6(v6)) if !is_well_known_v6(v6) => {
+            let scope = v6.segments()[0] & 0xf;
+            vec![Ipv6Addr::from((u128::from(0xff10 | scope) << 112) + u128::from(number)).into()]
+        }
         _ => Vec::new(),
     }
 }
 
+/// Control blocks (RFC 5771) and SSDP.
+fn is_well_known_v4(ip: Ipv4Addr) -> bool {
+    matches!(ip.octets(), [224, 0, 0 | 1, _] | [239, 255, 255, 250])
+}
+
+/// Permanent groups by a small number, such as ff02::fb and ff02::1:2.
+fn is_well_known_v6(ip: Ipv6Addr) -> bool {
+    let number = u128::from(ip) & ((1 << 112) - 1);
+    ip.segments()[0] & 0x00f0 == 0 && number <= 0x1_ffff
+}
+
 /// Whether a network of a manifest can be the maker's: of a wide one, an address would say something new.
-fn is_narrow(cidr: &IpNet) -> bool {
+pub(in crate::kit) fn is_narrow(cidr: &IpNet) -> bool {
     cidr.prefix_len() >= if cidr.addr().is_ipv4() { 16 } else { 32 }
 }
 

@@ -9,7 +9,11 @@
 mod mask;
 mod shift;
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use arrow::{
     array::{Array, AsArray, RecordBatch, StringArray},
@@ -19,8 +23,12 @@ use arrow::{
 use csv::StringRecord;
 use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::TempDir;
+use wardflow_manifest::ConnState;
 
 use self::mask::Mask;
+pub(super) use self::mask::is_narrow;
 use super::{
     flow_table::{self, Header},
     gap_table,
@@ -31,8 +39,8 @@ use crate::{
     detector::Gap,
     device::Entry,
     error::{Context, Error, Result},
-    flow::time_type,
-    workspace::Workspace,
+    flow::{COLUMNS, time_type},
+    workspace::{Offered, PinStatus, Workspace},
 };
 
 const SECOND: i64 = 1_000_000;
@@ -61,8 +69,16 @@ pub struct Capture {
     pub addresses: u64,
     /// Names and addresses that were kept, since the plugin's manifest lists them.
     pub kept: BTreeSet<String>,
+    /// Services that occur, in the sensor's words.
+    pub services: BTreeSet<String>,
+    /// Parameters that the hospital set and that are in it, and the names of those that are not.
+    pub parameters: (Vec<(String, Value)>, Vec<String>),
+    /// Time zone.
+    pub timezone: String,
     /// The device list: the watched device and those that it talked to.
     pub devices: Vec<Entry>,
+    /// The plugin.
+    pub plugin_file: PathBuf,
     /// `case.toml`.
     settings: String,
     gaps: Vec<Gap>,
@@ -75,10 +91,16 @@ pub struct Capture {
 /// There is no such finding, its plugin is not there, or there are too many flows.
 pub async fn capture(context: &SessionContext, workspace: &Workspace, finding_id: &str, days: u32) -> Result<Capture> {
     let (device, plugin, kind, first, last) = finding(context, finding_id).await?;
-    let offered = workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref());
-    let manifest = offered.clone().find(|manifest| manifest.id.as_str() == plugin).ok_or_else(|| {
+    let is_it = |offered: &&Offered| offered.manifest.as_ref().is_some_and(|manifest| manifest.id.as_str() == plugin);
+    let offered = workspace.plugins.offered.iter().find(is_it).ok_or_else(|| {
         Error::usage(format!("the plugin {plugin} of that finding is not in {}", workspace.config.plugins.display()))
             .remedy("put its file back: the case needs its manifest")
+    })?;
+    // Its manifest says what may stay as it is, so it must be one that the hospital knows.
+    let manifest = offered.manifest.as_ref().filter(|_| offered.status == PinStatus::Pinned).ok_or_else(|| {
+        let why = offered.reason.clone().unwrap_or_else(|| offered.status.name().to_owned());
+        Error::usage(format!("{} is not the plugin that was analysed: {why}", offered.file.display()))
+            .remedy("put that file back, or have this one approved and analyse again")
     })?;
     let from = first.saturating_sub(i64::from(days) * DAY);
     let batches = flows(context, &device, from, last).await?;
@@ -96,6 +118,7 @@ pub async fn capture(context: &SessionContext, workspace: &Workspace, finding_id
     };
     let gaps = gaps(context, workspace, (start - mask.shift(), end - mask.shift())).await?;
     let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
+    let service = COLUMNS.iter().position(|column| column.name == "service").unwrap_or(usize::MAX);
     Ok(Capture {
         plugin: manifest.id.to_string(),
         kind,
@@ -105,6 +128,14 @@ pub async fn capture(context: &SessionContext, workspace: &Workspace, finding_id
         devices: mask.entries(&device, last),
         settings: mask.settings(manifest),
         gaps: gaps.into_iter().map(|gap| mask.gap(gap)).collect(),
+        services: rows
+            .iter()
+            .filter_map(|(_, row)| row.get(service).filter(|text| !text.is_empty()))
+            .map(str::to_owned)
+            .collect(),
+        parameters: mask.parameters(manifest),
+        timezone: mask.timezone().to_owned(),
+        plugin_file: offered.file.clone(),
         kept: mask.kept(),
         rows: rows.into_iter().map(|(_, row)| row).collect(),
     })
@@ -198,6 +229,7 @@ fn rows(mask: &mut Mask<'_>, batches: &[RecordBatch]) -> Result<Vec<(i64, String
                 flow_uid: None,
                 community_id: None,
                 sensor: None,
+                conn_state: flow.conn_state.filter(|state| ConnState::from_zeek(state) != ConnState::Unknown),
                 ..flow
             };
             rows.push((masked.end_time, StringRecord::from(flow_table::fields(&masked).to_vec())));
@@ -224,25 +256,42 @@ fn texts(batch: &RecordBatch) -> Result<(Header, Vec<StringRecord>)> {
 impl Capture {
     /// What is in it, line by line, for the person who decides.
     pub fn describe(&self) -> Vec<String> {
-        let kept: Vec<_> = self.kept.iter().map(String::as_str).collect();
         let watched = self.devices.iter().find(|entry| entry.device_id == WATCHED).map(|entry| &entry.facts);
         let watched = watched.map_or_else(
             || "a device that is in no device list".to_owned(),
             |facts| format!("{} {} {} {}", facts.class, facts.manufacturer, facts.model, facts.firmware),
         );
-        vec![
+        let list = |texts: &mut dyn Iterator<Item = &str>| {
+            let texts: Vec<_> = texts.collect();
+            if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
+        };
+        let (set, left) = &self.parameters;
+        let classes: BTreeSet<_> = self.devices.iter().map(|entry| entry.facts.class.as_str()).collect();
+        let mut lines = vec![
             format!("for the maker of {}, a finding of kind {}", self.plugin, self.kind),
             format!("flows: {}, from {} to {} (shifted by whole weeks)", self.flows, self.span.0, self.span.1),
+            format!("time zone: {}", self.timezone),
             format!("watched device: {}", watched.split_whitespace().collect::<Vec<_>>().join(" ")),
+            format!("classes of devices: {}", list(&mut classes.into_iter())),
+            format!("services: {}", list(&mut self.services.iter().map(String::as_str))),
             format!("addresses: {}, each of them another than the hospital's", self.addresses),
             format!(
                 "kept, since the plugin's own manifest lists them: {}",
-                if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") }
+                list(&mut self.kept.iter().map(String::as_str))
             ),
-            "kept: ports, protocols, services, amounts, connection states, hours and weekdays, device classes"
-                .to_owned(),
-            "left out: ids of flows, sensors, VLANs, serial numbers, locations, owners".to_owned(),
-        ]
+        ];
+        lines.extend(set.iter().map(|(name, value)| format!("parameter: {name} = {value}")));
+        if !left.is_empty() {
+            lines.push(format!(
+                "parameters left out, since they may name something of the hospital: {}",
+                left.join(", ")
+            ));
+        }
+        lines.push(
+            "kept: ports, protocols, amounts, connection states, hours and weekdays, gaps of the sensors".to_owned(),
+        );
+        lines.push("left out: ids of flows, sensors, VLANs, serial numbers, locations, owners".to_owned());
+        lines
     }
 
     /// The first flows, as they will be written.
@@ -250,27 +299,48 @@ impl Capture {
         self.rows.iter().take(rows).map(|row| row.iter().collect::<Vec<_>>().join(","))
     }
 
-    /// Writes it as a test case, into a directory that must not be there yet.
+    /// Writes it as a test case that takes its place once it is finished.
     ///
     /// # Errors
-    /// The directory is there, or cannot be written.
-    pub fn write(&self, directory: &Path) -> Result<()> {
-        let doing = || format!("cannot write {}", directory.display());
-        if directory.exists() {
-            return Err(
-                Error::usage(format!("{} is there already", directory.display())).remedy("name another directory")
-            );
+    /// The place is taken, or nothing can be written beside it.
+    pub fn write(&self, place: &Path) -> Result<Unfinished> {
+        let doing = || format!("cannot write {}", place.display());
+        if place.exists() {
+            return Err(Error::usage(format!("{} is there already", place.display())).remedy("name another directory"));
         }
-        fs::create_dir_all(directory).context(doing)?;
-        let written = || -> Result<()> {
-            fs::write(directory.join("case.toml"), &self.settings).context(doing)?;
-            if !self.devices.is_empty() {
-                write_inventory_csv(&self.devices, &directory.join("devices.csv"))?;
-            }
-            gap_table::write(directory, &self.gaps)?;
-            let file = fs::File::create_new(directory.join("flows.csv")).context(doing)?;
-            flow_table::write_rows(&self.rows, file)
-        };
-        written().inspect_err(|_| _ = fs::remove_dir_all(directory))
+        let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).context(doing)?;
+        let directory = tempfile::Builder::new().prefix(".wardflow-capture-").tempdir_in(parent).context(doing)?;
+        let at = directory.path();
+        fs::write(at.join("case.toml"), &self.settings).context(doing)?;
+        if !self.devices.is_empty() {
+            write_inventory_csv(&self.devices, &at.join("devices.csv"))?;
+        }
+        gap_table::write(at, &self.gaps)?;
+        let file = fs::File::create_new(at.join("flows.csv")).context(doing)?;
+        flow_table::write_rows(&self.rows, file)?;
+        Ok(Unfinished { directory, place: place.to_owned() })
+    }
+}
+
+/// A case that is not in its place yet, and goes with this.
+#[derive(Debug)]
+pub struct Unfinished {
+    directory: TempDir,
+    place: PathBuf,
+}
+
+impl Unfinished {
+    /// Where it is meanwhile.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Puts it into its place.
+    ///
+    /// # Errors
+    /// The place was taken meanwhile.
+    pub fn finish(self) -> Result<()> {
+        fs::rename(self.directory.path(), &self.place).context(|| format!("cannot write {}", self.place.display()))
     }
 }

@@ -50,7 +50,7 @@ fn kit(root: &Path) -> Result<String, Box<dyn Error>> {
         }
     }
     // As they lie to each other in the repository, since the SDK names the contract by a relative path.
-    for part in ["plugins/sdk", "wit/manifest", "wit/detector.wit"] {
+    for part in ["plugins/sdk", "wit/manifest", "wit/detector.wit", "wit/manifest.md"] {
         for path in files(&root.join(part))? {
             add(&path, &Path::new("sdk").join(path.strip_prefix(root)?))?;
         }

@@ -186,7 +186,7 @@ pub(crate) struct Analyze {
 #[command(after_long_help = "\
 Tables:
   flows, device_flows, devices, address_bindings, findings, finding_slices, observations,
-  coverage, runs, plugins, rejects
+  coverage, learning, runs, plugins, rejects
 Functions:
   detect('vendor/name'), evidence('finding id'), cidr_match(ip, '10.0.0.0/8'), ip_scope(ip),
   device_of(ip, mac, time)

@@ -105,6 +105,8 @@ pub struct PluginSummary {
     pub slices: BTreeMap<Status, u64>,
     /// Devices that were lost.
     pub lost: BTreeSet<String>,
+    /// Devices whose learning began anew, and the first reason.
+    pub anew: (u64, Option<String>),
     /// The first fault, or what the records lack.
     pub reason: Option<String>,
     /// Slices that changed and that no kept state reaches back to.
@@ -173,19 +175,18 @@ impl<'a> AnalysisRun<'a> {
         let mut travellers = Vec::new();
         let mut summary = Summary { run_id: run.run_id.clone(), ..Summary::default() };
         for plugin in plugins {
-            let route = route(&plugin, &stages, &coverage, states, asked).await?;
+            let mut route = route(&plugin, &stages, &coverage, states, asked).await?;
+            let kept = plan::load(&plugin, states, &mut route).await?;
             summary.plugins.push(PluginSummary {
                 plugin: plugin.id().to_string(),
                 version: plugin.detector.manifest().version.to_string(),
                 stale: route.stale.len() as u64,
                 ..PluginSummary::default()
             });
-            let kept = match &route.states {
-                Some(file) => plan::load(&plugin, states, file).await?,
-                None => None,
-            };
             let start = stages.get(route.first).map_or(0, |stage| stage.slice.start);
-            travellers.push((route.first, Traveller::new(plugin, kept, start)?));
+            let mut traveller = Traveller::new(plugin, kept, start)?;
+            traveller.anew = route.anew;
+            travellers.push((route.first, traveller));
         }
         let missed = missed(&run.run_id, &options.kept_out, &stages, &coverage);
         for plugin in &options.kept_out {
@@ -275,7 +276,7 @@ impl<'a> AnalysisRun<'a> {
                 return Err(damaged(stage, outcome.flows));
             }
         }
-        for (traveller, before) in here.iter().zip(before) {
+        for (traveller, before) in here.iter_mut().zip(before) {
             let manifest = traveller.plugin.detector.manifest();
             let row = Row {
                 plugin_version: manifest.version.to_string(),
@@ -295,7 +296,8 @@ impl<'a> AnalysisRun<'a> {
                     let fault = Some("the sensors delivered no flow for days: passed over".to_owned());
                     results.coverage.push(Row { fault, ..row });
                 }
-                Some(plugin) => {
+                Some(mut plugin) => {
+                    plugin.began_anew(traveller.anew.take());
                     if let Some(summary) = summary {
                         summary.add(&plugin);
                     }
@@ -393,7 +395,12 @@ impl PluginSummary {
         *self.slices.entry(outcome.status).or_default() += 1;
         let lost = outcome.single.iter().filter(|single| single.status == Status::Faulted);
         self.lost.extend(lost.filter_map(|single| single.device_id.clone()));
-        if self.reason.is_none() {
+        let (devices, why) = outcome.anew();
+        self.anew.0 += devices;
+        if self.anew.1.is_none() {
+            self.anew.1 = why.map(str::to_owned);
+        }
+        if self.reason.is_none() && outcome.status != Status::Complete {
             self.reason.clone_from(&outcome.fault);
         }
     }

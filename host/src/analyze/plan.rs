@@ -73,6 +73,8 @@ pub(crate) struct Route {
     pub(crate) first: usize,
     /// The states to begin with; absent to begin anew.
     pub(crate) states: Option<StateFile>,
+    /// Why learning begins anew although there is a past.
+    pub(crate) anew: Option<String>,
     /// Stages that changed after they were analysed and that no kept state reaches back to.
     pub(crate) stale: Vec<usize>,
     /// Stages that are new or changed.
@@ -131,7 +133,7 @@ pub(crate) async fn route(
     let covered = Covered::of(plugin, coverage);
     let is_current = |i: usize| covered.is_current(&stages[i], i.checked_sub(1).map(|before| &stages[before]));
     let todo: Vec<usize> = (0..stages.len()).filter(|i| !is_current(*i)).collect();
-    let mut route = Route { first: stages.len(), states: None, stale: Vec::new(), pending: todo.len() };
+    let mut route = Route { first: stages.len(), states: None, anew: None, stale: Vec::new(), pending: todo.len() };
     let stage_of = |time: i64| stages.iter().position(|stage| time < stage.slice.end).unwrap_or(stages.len());
     if asked.rerun {
         route.first = asked.from.map_or(0, stage_of);
@@ -165,6 +167,7 @@ pub(crate) async fn route(
         }
         // Nothing is kept that fits: learn anew, from the beginning unless the settings are what changed.
         route.first = if settings_changed || asked.from.is_some() { first } else { 0 };
+        route.anew = settings_changed.then(|| anew("its settings changed"));
         return Ok(route);
     }
     Ok(route)
@@ -175,14 +178,24 @@ async fn has_later_state(states: &StateStore, plugin: &ReadyPlugin, stage: &Stag
     Ok(states.list(plugin.id()).await?.iter().any(|file| file.slice_end > stage.slice.start))
 }
 
-/// Reads the states of a route, if they still fit.
+/// Reads the states of a route, if they still fit; if not, the route says why learning begins anew.
 ///
 /// # Errors
 /// The file is damaged or cannot be read.
-pub(crate) async fn load(plugin: &ReadyPlugin, states: &StateStore, file: &StateFile) -> Result<Option<StateSet>> {
+pub(crate) async fn load(plugin: &ReadyPlugin, states: &StateStore, route: &mut Route) -> Result<Option<StateSet>> {
+    let Some(file) = &route.states else { return Ok(None) };
     let manifest = plugin.detector.manifest();
-    let set = states.load(&manifest.id, file).await?;
-    Ok(set.filter(|set| set.state_version == manifest.state_version && set.config_digest == plugin.config_digest))
+    let Some(set) = states.load(&manifest.id, file).await? else { return Ok(None) };
+    if set.state_version != manifest.state_version {
+        let (old, new) = (set.state_version, manifest.state_version);
+        route.anew = Some(anew(&format!("the plugin's state_version was {old} and is {new}")));
+        return Ok(None);
+    }
+    Ok(Some(set).filter(|set| set.config_digest == plugin.config_digest))
+}
+
+fn anew(why: &str) -> String {
+    format!("{why}: learning began anew")
 }
 
 #[cfg(test)]

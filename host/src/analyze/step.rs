@@ -31,6 +31,8 @@ use crate::{
 pub(crate) struct Traveller {
     pub(crate) plugin: ReadyPlugin,
     pub(crate) states: Arc<StateSet>,
+    /// Why learning begins anew, until it was said.
+    pub(crate) anew: Option<String>,
     /// Whether the states are others than those that are kept.
     pub(crate) has_moved: bool,
     prevalence: Arc<Prevalence>,
@@ -65,6 +67,26 @@ pub(crate) struct PluginOutcome {
     pub(crate) findings: BTreeMap<String, Severity>,
 }
 
+impl PluginOutcome {
+    /// Says of all devices why learning began anew, unless there is worse to say.
+    pub(crate) fn began_anew(&mut self, why: Option<String>) {
+        if self.status == Status::Complete && self.fault.is_none() {
+            self.fault = why;
+        }
+    }
+
+    /// How many devices began to learn anew, and why the first did.
+    pub(crate) fn anew(&self) -> (u64, Option<&str>) {
+        match &self.fault {
+            Some(why) if self.status == Status::Complete => (self.devices, Some(why)),
+            _ => {
+                let single = self.single.iter().filter(|row| row.status == Status::Complete && row.fault.is_some());
+                (single.clone().count() as u64, single.clone().find_map(|row| row.fault.as_deref()))
+            }
+        }
+    }
+}
+
 impl Traveller {
     /// At the beginning, or after the slices that `states` includes.
     ///
@@ -81,7 +103,14 @@ impl Traveller {
             prevalence.add(contacts);
         }
         let budget = plugin.budget();
-        Ok(Self { plugin, states: Arc::new(states), has_moved: false, prevalence: Arc::new(prevalence), budget })
+        Ok(Self {
+            plugin,
+            states: Arc::new(states),
+            anew: None,
+            has_moved: false,
+            prevalence: Arc::new(prevalence),
+            budget,
+        })
     }
 
     fn id(&self) -> &str {

@@ -1,13 +1,14 @@
 //! The catalog: what SQL sees of a workspace.
 //!
 //! `flows`, `device_flows`, `devices`, `address_bindings`, `rejects` are of the archive and the inventory; `findings`,
-//! `observations`, `coverage`, `runs` of the lake, only what counts; `plugins` of the plugin directory. The lake's raw
+//! `observations`, `coverage`, `runs`, `learning` of the lake, only what counts; `plugins` of the plugin directory. The lake's raw
 //! tables are in the schema `lake`.
 
 mod evidence;
 mod files;
 mod functions;
 mod inventory;
+mod learning;
 mod plugins;
 mod replay;
 mod views;
@@ -53,6 +54,7 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     add("devices", inventory::devices(workspace)?)?;
     add("address_bindings", inventory::address_bindings(workspace)?)?;
     add("plugins", plugins::table(workspace)?)?;
+    add("learning", Arc::new(learning::table(workspace)?))?;
     let lake = Arc::new(MemorySchemaProvider::new());
     for (table, provider) in workspace.lake.all_tables().await? {
         lake.register_table(table.name().to_owned(), provider)

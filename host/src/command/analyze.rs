@@ -64,6 +64,9 @@ pub(super) struct PluginCoverage {
     pub(super) devices_lost: u64,
     /// Slices that changed and that only `--rerun` reaches.
     pub(super) stale: u64,
+    /// Devices whose learning began anew, and the first reason.
+    pub(super) devices_anew: u64,
+    pub(super) anew: Option<String>,
     /// Whether it was not let run at all.
     pub(super) is_kept_out: bool,
     /// Why, for a person: the first fault, what the records lack.
@@ -244,6 +247,16 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
                 counted(report.flows, "flow"),
                 report.seconds,
                 rate(report.flows, time)
+            ),
+        )?;
+    }
+    for plugin in report.plugins.iter().filter(|plugin| plugin.devices_anew > 0) {
+        let (devices, why) = (counted(plugin.devices_anew, "device"), plugin.anew.as_deref().unwrap_or_default());
+        printer.line(
+            Look::Bad,
+            &format!(
+                "{} knows nothing any more of {devices} ({why}). `wardflow analyze --rerun` lets it learn from all of the archive.",
+                plugin.plugin
             ),
         )?;
     }

@@ -221,6 +221,8 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         blind: of(plugin, Status::Blind),
         devices_lost: plugin.lost.len() as u64,
         stale: plugin.stale,
+        devices_anew: plugin.anew.0,
+        anew: plugin.anew.1.clone(),
         is_kept_out: false,
         reason: plugin.reason.clone(),
     });

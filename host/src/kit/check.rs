@@ -143,7 +143,7 @@ pub async fn check(
     };
     let mut reported = BTreeSet::new();
     for input in Input::ALL {
-        progress(input.name());
+        progress(&format!("trying {}", input.name()));
         let made = input.workspace(detector.manifest()).await?;
         let flows =
             Flows { place: input.name().to_owned(), flag: format!("--input {}", input.word()), input: Some(input) };
@@ -151,7 +151,7 @@ pub async fn check(
     }
     for case in cases {
         let place = format!("the case {}", case.name);
-        progress(&place);
+        progress(&format!("trying {place}"));
         let made = case.workspace().await;
         match made.and_then(|made| made.fits(&detector.manifest().id).map(|()| made)) {
             Ok(made) => {

@@ -5,6 +5,7 @@ use std::{fs::File, io::Write, net::IpAddr, path::Path, str::FromStr};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use wardflow_manifest::ConnState;
 
 use crate::{
     archive::{ArchiveWriter, FlowRecord},
@@ -38,6 +39,11 @@ pub fn read(file: &Path, writer: &mut ArchiveWriter) -> Result<u64> {
             Err(error) => return Err(Error::usage(doing()).because(error)),
         }
         let flow = header.flow(&row).map_err(|rule| Error::usage(format!("{shown}, line {line}: {rule}")))?;
+        if let Some(state) = flow.conn_state.filter(|state| ConnState::from_zeek(state) == ConnState::Unknown) {
+            let rule =
+                broken("conn_state", state, "one of Zeek's words, such as SF or S0, or empty where it is unknown");
+            return Err(Error::usage(format!("{shown}, line {line}: {rule}")));
+        }
         writer.push(&flow)?;
         flows += 1;
     }

@@ -52,8 +52,9 @@ impl Language {
     const fn parts(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Rust => &[("sdk", "wardflow")],
-            Self::C => &[],
-            Self::Python => &[("sdk/wit/detector.wit", "wit/detector.wit")],
+            Self::C | Self::Python => {
+                &[("sdk/wit/detector.wit", "wit/detector.wit"), ("sdk/wit/manifest.md", "wit/manifest.md")]
+            }
         }
     }
 }
@@ -67,7 +68,9 @@ pub fn make(directory: &Path, id: &PluginId, language: Language, device_class: O
     if directory.symlink_metadata().is_ok() {
         return Err(Error::usage(format!("{shown} is there already")).remedy("name another directory with --dir"));
     }
-    if let Some(class) = device_class.filter(|class| class.is_empty() || class.contains(['"', '\\', ',', '\n'])) {
+    if let Some(class) = device_class.filter(|class| {
+        class.is_empty() || class.contains(|letter: char| letter.is_control() || ['"', '\\', ','].contains(&letter))
+    }) {
         return Err(Error::usage(format!("{class:?} is no device class")).remedy("one is such as infusion-pump"));
     }
     let doing = || format!("cannot make {shown}");
@@ -112,9 +115,8 @@ fn place(path: &str, language: Language) -> Option<String> {
 /// The text with the project's own id, name and device class.
 fn fill(text: &str, id: &PluginId, name: &str, language: Language, device_class: Option<&str>) -> String {
     let mut text = text.replace(ID, id.as_str());
-    // In Rust a crate's name has no hyphen.
-    text = text.replace("regularity::", &format!("{}::", name.replace('-', "_")));
-    text = text.replace("release/regularity.wasm", &format!("release/{}.wasm", name.replace('-', "_")));
+    // Of a Rust crate, in code without hyphens. A plugin may have a name that no crate can have, such as `loop` or `serde`.
+    text = text.replace("regularity_plugin", &format!("{}_plugin", name.replace('-', "_")));
     text = replace_words(&text, NAME, name);
     text = text.replace("memory_mib = 16", &format!("memory_mib = {}", language.memory_mib()));
     if let Some((vendor, _)) = id.as_str().split_once('/') {

@@ -6,8 +6,8 @@ use crate::ManifestError;
 
 /// A range of firmware versions, such as `>=2.1, <3` or `=4.0.7b`.
 ///
-/// Device makers follow no common scheme, so versions are compared part by part as Debian does: runs of digits by
-/// value, the text between them by letters; a missing part is least.
+/// Device makers follow no common scheme, so versions are compared part by part: runs of digits by value, the text between
+/// them byte by byte; a missing part is least.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct FirmwareRange {

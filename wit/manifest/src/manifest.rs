@@ -44,7 +44,8 @@ pub struct Manifest {
     /// JSON Schema of an object: the parameters that the hospital may set, with their defaults.
     #[serde(default = "no_parameters")]
     pub parameters: Value,
-    /// Least time of a device's traffic before the model reports from what it learned, in hours.
+    /// Time of a device's traffic that the model learns from before it judges, in hours: what it says to the hospital. The host
+    /// does not hold it to that.
     #[serde(default)]
     pub least_learning_hours: u32,
     /// Version of the saved state. State of another version is not handed over.
@@ -59,13 +60,13 @@ pub struct Manifest {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scope {
-    /// Device classes, such as `infusion-pump`.
+    /// Device classes, such as `infusion-pump`, compared without regard to case.
     pub device_classes: Vec<String>,
     /// Manufacturers, compared without regard to case.
     pub manufacturers: Vec<String>,
     /// Models, compared without regard to case.
     pub models: Vec<String>,
-    /// UDI device identifiers (GS1 GTIN, HIBCC or ICCBBA, as in the inventory).
+    /// UDI device identifiers (GS1 GTIN, HIBCC or ICCBBA, as in the inventory), compared without regard to case.
     pub udi_di: Vec<String>,
     /// Firmware ranges, of which one must contain the device's firmware.
     pub firmware: Vec<FirmwareRange>,

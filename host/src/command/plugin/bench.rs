@@ -45,7 +45,7 @@ fn show(measured: &Measured, printer: &Printer) -> Result<()> {
         ("instantiate", format!("{:.0} µs", measured.instantiate), "each slice and shard of devices"),
     ];
     let rows: Vec<_> = rows.map(|(what, value, note)| vec![what.to_owned(), value, note.to_owned()]).into();
-    printer.grid(&["", "", ""], &rows)?;
+    printer.grid(&["what", "measured", "of"], &rows)?;
     let (flows, sessions) = (count(measured.flows), count(measured.sessions));
     printer.line(
         Look::Plain,

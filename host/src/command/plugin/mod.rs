@@ -151,7 +151,13 @@ fn show(inspected: &Inspected, printer: &Printer) -> Result<()> {
     plain(format!("file              {} ({} bytes)", file.display(), count(*bytes)))?;
     plain(format!("BLAKE3            {digest}"))?;
     plain(format!("memory            {} MiB an instance", manifest.memory_mib))?;
-    plain(format!("learns            at least {} h of traffic", manifest.least_learning_hours))?;
+    if manifest.least_learning_hours > 0 {
+        plain(format!(
+            "learns            for {} h of a device's traffic, it says, before it judges",
+            manifest.least_learning_hours
+        ))?;
+    }
+    plain(format!("state             version {}; learning begins anew with another", manifest.state_version))?;
 
     printer.line(Look::Heading, "\nWatches")?;
     plain(format!("  {}", scope(manifest)))?;

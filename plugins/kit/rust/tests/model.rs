@@ -8,7 +8,7 @@ use wardflow_sdk::{
 /// How many findings contacts at these seconds give.
 fn found(seconds: impl Iterator<Item = i64>) -> usize {
     let flows = seconds.map(|second| Flow { peer: 7, peer_port: 443, ..Flow::at(second * SECOND) });
-    Harness::of(regularity::plugin()).run(flows).findings.len()
+    Harness::of(regularity_plugin::plugin()).run(flows).findings.len()
 }
 
 #[test]

@@ -46,8 +46,30 @@ fn a_case_tells_what_differs() {
     check(1, "did you mean \"src_port\"?");
     demo.scratch.write("project/cases/one/flows.csv", knocking().replace(",6,S0", ",tcp,S0"));
     check(1, "flows.csv, line 2: protocol is \"tcp\"; it must be a whole number from 0 to 255");
+    demo.scratch.write("project/cases/one/case.toml", "[plugin.\"wardflow/scn\"]\ndisabled = false\n");
+    demo.scratch.write("project/cases/one/flows.csv", knocking());
+    check(1, "case.toml has settings of wardflow/scn; the plugin is wardflow/scan");
+    demo.scratch
+        .done("rm project/cases/one/case.toml project/cases/one/flows.csv && mkfifo project/cases/one/flows.csv");
+    check(1, "flows.csv is no regular file");
     demo.scratch.done("rm project/cases/one/flows.csv");
     check(1, "has no flows; give it one of flows.csv, flows.parquet, hospital.toml");
+}
+
+#[test]
+fn a_case_says_when_the_sensors_were_down() {
+    let demo = Demo::new();
+    project(&demo, &knocking(), "[]");
+    let gaps = |text: &str| {
+        demo.scratch.write("project/cases/one/gaps.csv", text);
+        demo.scratch.run("wardflow plugin run project/scan.wasm --case project/cases/one --trace").stdout
+    };
+    assert!(gaps("start,end\n").contains("to 2026-03-02T06:00:00Z, no gaps"));
+    let said = gaps("start,end\n2026-03-01T22:00,2026-03-02T00:30\n2026-03-02T05:00,2026-03-02T07:00\n");
+    assert!(said.contains("to 2026-03-02T06:00:00Z, 2 gaps"), "{said}");
+    demo.scratch.done("rm project/cases/one/gaps.csv");
+    let said = demo.scratch.run("wardflow plugin run project/scan.wasm --case project/cases/one --trace").stdout;
+    assert!(said.contains("to 2026-03-02T06:00:00Z, 2 gaps"), "{said}");
 }
 
 #[test]
@@ -69,6 +91,38 @@ fn a_version_is_compared_with_itself() {
     let demo = Demo::new();
     let said = demo.wardflow("plugin diff hospital/plugins/scan.wasm hospital/plugins/scan.wasm");
     assert!(said.contains("0 gone, 0 new, 0 changed, ") && !said.contains(", 0 the same"), "{said}");
+    demo.scratch.done("truncate -s 1000 $(ls -d hospital/archive/date=*/* | head -1)");
+    let ran =
+        demo.scratch.run("wardflow -C hospital plugin diff hospital/plugins/scan.wasm hospital/plugins/scan.wasm");
+    assert!(ran.code == Some(1) && ran.stderr.contains(" is left out: "), "{ran:#?}");
+}
+
+#[test]
+fn another_version_says_what_it_asks_for() {
+    let demo = Demo::new();
+    let ran =
+        demo.scratch.run("wardflow -C hospital plugin diff hospital/plugins/scan.wasm hospital/plugins/beacon.wasm");
+    assert!(
+        ran.stdout.contains("+ columns: bytes-sent\n") && ran.stdout.contains("  memory_mib: 16 -> 32\n"),
+        "{ran:#?}"
+    );
+    assert!(ran.stderr.contains("both say that they are version"), "{ran:#?}");
+}
+
+#[test]
+fn learning_that_begins_anew_is_said() {
+    let demo = Demo::new();
+    demo.wardflow("analyze --to 2026-03-05");
+    let config = fs::read_to_string(demo.scratch.path().join("hospital/wardflow.toml")).unwrap();
+    let changed = format!("{config}\n[plugin.\"wardflow/scan\".parameters]\npatience_hours = 23\n");
+    demo.scratch.write("hospital/wardflow.toml", changed);
+    let said = demo.wardflow("analyze");
+    let expected = "(its settings changed: learning began anew). `wardflow analyze --rerun`";
+    assert!(said.contains("wardflow/scan knows nothing any more of ") && said.contains(expected), "{said}");
+    let query = "SELECT plugin, device_id FROM coverage WHERE status = 'complete' AND fault LIKE '%began anew'";
+    assert_eq!(demo.wardflow(&format!("sql --format csv \"{query}\"")), "plugin,device_id\nwardflow/scan,\n");
+    let query = "SELECT count(*) > 0 AS any FROM learning WHERE plugin = 'wardflow/scan' AND ready";
+    assert_eq!(demo.wardflow(&format!("sql --format csv \"{query}\"")), "any\ntrue\n");
 }
 
 #[test]
@@ -103,6 +157,29 @@ fn a_captured_finding_holds_nothing_of_the_hospital() {
     let expected = fs::read_to_string(demo.scratch.path().join("project/cases/one/expected.json")).unwrap();
     assert!(expected.contains("-scan\""), "the plugin finds it in the case too: {expected}");
     demo.scratch.done("wardflow -q plugin test project");
+    // Another plugin of that id could name what is to be left as it is.
+    demo.scratch.done("cp hospital/plugins/beacon.wasm other && cat other >>hospital/plugins/scan.wasm");
+    let ran = demo.scratch.run(&format!("wardflow -C hospital plugin capture --finding {finding}"));
+    assert!(ran.code == Some(2) && ran.stderr.contains("is not in hospital/plugins"), "{ran:#?}");
+}
+
+#[test]
+fn what_a_hospital_wrote_is_left_out_of_a_case() {
+    let demo = Demo::analysed();
+    let query = "SELECT finding_id FROM findings WHERE plugin = 'wardflow/infusion-pump' ORDER BY 1 LIMIT 1";
+    let finding = demo.wardflow(&format!("sql --format csv \"{query}\" | tail -n 1"));
+    let config = fs::read_to_string(demo.scratch.path().join("hospital/wardflow.toml")).unwrap();
+    assert!(config.contains("[plugin.\"wardflow/infusion-pump\".peer_groups]"), "{config}");
+    // Without a day before, some peer groups have no member in the case.
+    demo.scratch
+        .run(&format!("wardflow -C hospital plugin capture --finding {} --days 0 -o case --yes", finding.trim()));
+    let case = fs::read_to_string(demo.scratch.path().join("case/case.toml")).unwrap();
+    assert!(case.contains("timezone = \"Etc/GMT-1\"") && !case.contains("[]"), "{case}");
+    for own in config.split('"').filter(|text| text.starts_with("10.") || text.starts_with("fd77")) {
+        let own = own.split('/').next().unwrap_or_default();
+        assert!(!case.contains(&format!("\"{own}\"")), "{own} is in {case}");
+    }
+    demo.scratch.done("ls case/expected.json case/gaps.csv && test -z \"$(ls -d .wardflow-capture-* 2>/dev/null)\"");
 }
 
 #[test]

@@ -221,7 +221,8 @@ fn hostile() -> impl Iterator<Item = FlowRecord<'static>> {
 }
 
 /// A status every ten minutes, a name looked up with each, a transfer every night, from the same hours to the same peers;
-/// in the last three days a new peer that is sent much, many peers looked for, and twelve silent hours.
+/// in the last three days a new peer that is sent much, many peers looked for, a stranger who asks for a service of the
+/// device, and twelve silent hours.
 fn weeks(days: u32) -> impl Iterator<Item = FlowRecord<'static>> {
     let sized = |flow: FlowRecord<'static>, sent: u64, received: u64| FlowRecord {
         src_bytes: Some(sent),
@@ -253,6 +254,10 @@ fn weeks(days: u32) -> impl Iterator<Item = FlowRecord<'static>> {
         if is_late {
             let hourly = (0..24).map(|hour| midnight + hour * HOUR + 17 * SECOND);
             flows.extend(hourly.map(|at| sized(flow(1, at, [198, 51, 100, 77], 4_444, 6), 30_000_000, 1_000)));
+            let [device, stranger] = [[10, 0, 0, 1], [10, 0, 200, 9]].map(IpAddr::from);
+            let asked = (0..20).map(|minute| midnight + 4 * HOUR + minute * 60 * SECOND + 31 * SECOND);
+            let asked = asked.map(|at| FlowRecord::new((at, at), (stranger, 50_123), (device, 23), 6));
+            flows.extend(asked.map(|flow| sized(flow, 800, 90_000)));
         }
         if day == i64::from(days) - 2 {
             flows.extend((0..300_i64).map(|peer| {

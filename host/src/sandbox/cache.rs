@@ -55,7 +55,7 @@ impl Cache {
     /// # Errors
     /// The bytes are no valid component. Trouble with the cache is a note, never an error.
     pub(super) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let Some(directory) = &self.directory else { return Component::from_binary(engine, bytes) };
+        let Some(directory) = &self.directory else { return compile(engine, bytes) };
         let key = key(engine, digest);
         let path = directory.join(format!("{key}.code"));
         match load(engine, &key, &path) {
@@ -63,7 +63,7 @@ impl Cache {
             Ok(None) => {}
             Err(why) => self.note(format!("compiled code was damaged and is made anew: {}: {why}", path.display())),
         }
-        let component = Component::from_binary(engine, bytes)?;
+        let component = compile(engine, bytes)?;
         let code = component.serialize()?;
         let file = [checksum(&key, &code).as_slice(), &code].concat();
         if let Err(error) = files::write(&path, &file, 0o600) {
@@ -78,6 +78,11 @@ impl Cache {
 }
 
 /// Makes the directory if need be, and sees to it that it is the user's and nobody else's.
+fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    complexity::check(bytes)?;
+    Component::from_binary(engine, bytes)
+}
+
 fn open(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().recursive(true).mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),

@@ -10,6 +10,7 @@
 
 mod bindings;
 mod cache;
+mod complexity;
 mod deadline;
 mod engine;
 mod fault;

@@ -60,11 +60,12 @@ pub(super) async fn run(dir: &Path, args: Diff, printer: &Printer) -> Result<Out
 fn show(changes: &Changes, printer: &Printer) -> Result<()> {
     if !changes.terms.is_empty() {
         printer.line(Look::Heading, "The plugin says of itself")?;
-        let row = |term: &Term| {
-            let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "-".to_owned());
-            vec![term.place.clone(), text(&term.old), text(&term.new)]
+        let line = |Term { place, old, new }: &Term| match (old, new) {
+            (Some(old), Some(new)) => format!("  {place}: {old} -> {new}"),
+            (Some(old), None) => format!("- {place}: {old}"),
+            (None, new) => format!("+ {place}: {}", new.as_deref().unwrap_or_default()),
         };
-        printer.grid(&["", "old", "new"], &changes.terms.iter().map(row).collect::<Vec<_>>())?;
+        changes.terms.iter().try_for_each(|term| printer.line(Look::Plain, &line(term)))?;
     }
     if changes.terms.iter().any(|term| term.place == "state_version") {
         printer.line(Look::Plain, "With another state_version it begins to learn anew on every device.")?;

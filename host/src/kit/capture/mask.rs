@@ -266,7 +266,7 @@ impl<'a> Mask<'a> {
                 .filter(|(ip, masked)| has_ip(ip) && !self.is_kept(masked))
                 .map(|(_, masked)| masked.to_string());
             let names = self.names.iter().filter(|(name, _)| has_name(name)).map(|(_, masked)| masked.clone());
-            let all: BTreeSet<_> = addresses.chain(names).collect();
+            let all: Vec<_> = addresses.chain(names).collect::<BTreeSet<_>>().into_iter().collect();
             if !all.is_empty() {
                 let _ = writeln!(groups, "{name} = {all:?}");
             }

@@ -166,7 +166,7 @@ mod tests {
         let panics = format!("{SAY_LOUD} (unreachable)");
         let fault = run(&say("x", 1_000).with("end-slice", &panics).load()).unwrap_err().message;
         assert!(fault.ends_with("(it said last: \"loud\")"), "{fault}");
-        let endless = format!("(loop (call $log (i32.const 65536) (i32.const 900000)) (br 0))");
+        let endless = "(loop (call $log (i32.const 65536) (i32.const 900000)) (br 0))";
         let plugin = Guest::default().with("memory", "16").with("observe", &endless).load();
         let mut instance = plugin.instantiate(1, &Stop::default()).unwrap();
         let session = open(&mut *instance).unwrap();

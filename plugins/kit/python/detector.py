@@ -10,8 +10,10 @@ every instance starts from that snapshot, so nothing at module level may depend 
 import json
 import math
 import struct
+import sys
 
 from componentize_py_types import Err
+from wit_world.imports import diagnostics
 from wit_world.imports.types import (
     Finding,
     Observation,
@@ -182,3 +184,15 @@ def read_state(state):
 
 def unreadable(why):
     return Err(OpenError_StateUnreadable(why))
+
+
+def log_exception(kind, error, trace):
+    """Says an exception that nobody caught to the author: to the host it is a trap without a word."""
+    text = f"{kind.__name__}: {error}"
+    while trace:
+        text += f", line {trace.tb_lineno} in {trace.tb_frame.f_code.co_name}"
+        trace = trace.tb_next
+    diagnostics.log(text)
+
+
+sys.excepthook = log_exception

@@ -200,7 +200,7 @@ function logged(method) {
         try {
             return method.apply(this, args);
         } catch (error) {
-            if (error instanceof Error) log(`${error}, ${error.stack}`);
+            if (error instanceof Error) log(`${error}, in ${error.stack.split("\n", 3).join(", called by ")}`);
             throw error;
         }
     };

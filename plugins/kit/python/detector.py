@@ -11,6 +11,7 @@ import json
 import math
 import struct
 import sys
+import traceback
 
 from componentize_py_types import Err
 from wit_world.imports import diagnostics
@@ -188,11 +189,8 @@ def unreadable(why):
 
 def log_exception(kind, error, trace):
     """Says an exception that nobody caught to the author: to the host it is a trap without a word."""
-    text = f"{kind.__name__}: {error}"
-    while trace:
-        text += f", line {trace.tb_lineno} in {trace.tb_frame.f_code.co_name}"
-        trace = trace.tb_next
-    diagnostics.log(text)
+    places = [f"{frame.f_code.co_name} at {frame.f_code.co_filename}:{line}" for frame, line in traceback.walk_tb(trace)]
+    diagnostics.log(f"{kind.__name__}: {error}, in {', called by '.join(reversed(places))}")
 
 
 sys.excepthook = log_exception

@@ -226,18 +226,18 @@ func logPanic() {
 	panic(value)
 }
 
-// where names the functions that were running, innermost first, without Go's own.
+// where names the functions that were running, innermost first, from the model's up to the one that the host called.
 func where() string {
-	var callers [16]uintptr
+	var callers [32]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
 	var place strings.Builder
 	for {
 		frame, more := frames.Next()
-		if !strings.HasPrefix(frame.Function, "runtime.") {
-			place.WriteString(" in " + frame.Function + " at " + frame.File + ":" + strconv.Itoa(frame.Line))
-		}
-		if !more {
+		if !more || strings.Contains(frame.Function, "/wardflow.export") {
 			return place.String()
+		}
+		if !strings.HasPrefix(frame.Function, "runtime.") {
+			place.WriteString(", in " + frame.Function + " at " + frame.File + ":" + strconv.Itoa(frame.Line))
 		}
 	}
 }

@@ -14,7 +14,6 @@ const DIAGNOSTICS: &str = "wardflow:detector/diagnostics@0.1.0";
 const TEXT_BYTES: usize = 1024;
 /// Texts of a session in a slice that are kept.
 const TEXTS: usize = 64;
-
 /// Bytes of the last text that a fault repeats.
 const LAST_BYTES: usize = 300;
 
@@ -55,7 +54,8 @@ impl Said {
 }
 
 /// Gives a linker the interface. The generated one would copy each text whole; this looks at it in the guest's memory, and
-/// copies its beginning.
+/// copies its beginning. A text beyond `result_bytes` is a fault, as a result is; one in UTF-16 is decoded whole within that,
+/// and let go at once.
 ///
 /// # Errors
 /// None, unless the linker has it already.
@@ -167,7 +167,7 @@ mod tests {
         let fault = run(&say("x", 1_000).with("end-slice", &panics).load()).unwrap_err().message;
         assert!(fault.ends_with("(it said last: \"loud\")"), "{fault}");
         let endless = "(loop (call $log (i32.const 65536) (i32.const 900000)) (br 0))";
-        let plugin = Guest::default().with("memory", "16").with("observe", &endless).load();
+        let plugin = Guest::default().with("memory", "16").with("observe", endless).load();
         let mut instance = plugin.instantiate(1, &Stop::default()).unwrap();
         let session = open(&mut *instance).unwrap();
         let fault = instance.observe(session, Box::new(Flows(vec![7]))).unwrap_err();

@@ -47,6 +47,17 @@ fn greed_loses_one_device() {
     check("fault_memory", "observe", &format!("(if {BUSY} (then {grow}))"));
 }
 
+#[test]
+fn what_a_plugin_said_last_is_in_coverage_and_in_a_trace() {
+    let says = "(call $log (i32.const 512) (i32.const 4))";
+    let scratch = workspace("observe", &format!("{says} (if {BUSY} (then (unreachable)))"));
+    scratch.run("wardflow -C w analyze");
+    let fault = scratch.done("wardflow -C w sql 'SELECT fault FROM coverage WHERE device_id IS NOT NULL' --format csv");
+    assert!(fault.contains("in observe (it said last: \"\"loud\"\")"), "{fault}");
+    let ran = scratch.run("wardflow -C w plugin run w/plugins/faulty.wasm --trace");
+    assert!(ran.stdout.contains("\n  said: loud\n  fault: observe: wasm trap: "), "{ran:#?}");
+}
+
 /// Which devices come first is nobody's promise, so they are only counted.
 #[test]
 fn a_plugin_that_always_traps_is_stopped() {

@@ -51,6 +51,11 @@ pub trait Instance: Send {
     /// See [`Instance::open`].
     fn save(&mut self, session: SessionId) -> Result<Saved, Fault>;
 
+    /// What the guest said to its author since this was asked last, one line each. It never reaches findings.
+    fn said(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What the instance cost so far.
     fn cost(&self) -> Cost;
 }

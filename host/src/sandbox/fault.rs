@@ -90,9 +90,14 @@ fn frames(error: &wasmtime::Error) -> String {
 
 /// The beginning of a guest's text, with what a terminal would obey made visible.
 pub(super) fn clean(text: &str) -> String {
+    cleaned(text, TEXT_BYTES)
+}
+
+/// As [`clean`], of so many bytes.
+pub(super) fn cleaned(text: &str, bytes: usize) -> String {
     let mut clean = String::new();
     for c in text.chars() {
-        if clean.len() >= TEXT_BYTES {
+        if clean.len() >= bytes {
             clean.push('…');
             break;
         }

@@ -1,16 +1,14 @@
-//! What a guest can reach of the host: the columns of the batch that is lent to it, and nothing else.
+//! What a guest can reach of the host: the columns of the batch that is lent to it, and an ear for what it says to its author.
 
 use wardflow_manifest::{Column, Manifest};
 use wasmtime::component::{HasSelf, Linker, Resource};
 
 use super::{
-    bindings::{
-        self,
-        wardflow::detector::{flows, types},
-    },
+    bindings::wardflow::detector::{flows, types},
     deadline::Deadline,
     fault::Breach,
     limits::Allocation,
+    said::{self, Said},
 };
 use crate::{
     detector::{FlowBatch, Stop, Values},
@@ -32,6 +30,8 @@ pub(super) struct State {
     pub(super) lent: Option<Box<dyn FlowBatch>>,
     /// Bytes of columns copied into the guest.
     pub(super) bytes: u64,
+    /// What the guest said.
+    pub(super) said: Said,
     /// The columns that the manifest declares, one bit each.
     declared: u32,
 }
@@ -44,6 +44,7 @@ impl State {
             deadline: Deadline::new(stop),
             lent: None,
             bytes: 0,
+            said: Said::default(),
             declared: manifest.columns.iter().fold(0, |bits, column| bits | bit(*column)),
         }
     }
@@ -65,7 +66,9 @@ impl State {
 /// # Errors
 /// None, unless the linker has them already.
 pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    bindings::Plugin::add_to_linker::<State, HasSelf<State>>(linker, |state| state)
+    types::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    flows::add_to_linker::<State, HasSelf<State>>(linker, |state| state)?;
+    said::link(linker)
 }
 
 const fn bit(column: Column) -> u32 {

@@ -14,7 +14,7 @@ use crate::{
 /// What a plugin exports.
 pub(super) const EXPORT: &str = "wardflow:detector/detector@0.1.0";
 /// What it may import, without the version.
-const IMPORTS: [&str; 2] = ["types", "flows"];
+const IMPORTS: [&str; 3] = ["types", "flows", "diagnostics"];
 const PACKAGE: &str = "wardflow:detector/";
 /// Bytes of a manifest. The bundled ones have 4 kB; a long list of devices takes some hundred.
 const MANIFEST_BYTES: usize = 256 * 1024;
@@ -161,11 +161,12 @@ fn check_import(name: &str, is_interface: bool) -> Result<()> {
     let interface = name.strip_prefix(PACKAGE).and_then(|rest| rest.split_once('@'));
     match interface {
         Some((interface, version)) if is_interface && IMPORTS.contains(&interface) => check_version(version),
-        _ => Err(Error::usage(format!("it imports {name:?}; a plugin may import the contract only, {PACKAGE}flows"))
-            .remedy(
-                "build it without a standard library that needs WASI: no clock, file, socket, environment or random \
-                 number",
-            )),
+        _ => Err(Error::usage(format!(
+            "it imports {name:?}; a plugin may import the contract only, {PACKAGE}flows and {PACKAGE}diagnostics"
+        ))
+        .remedy(
+            "build it without a standard library that needs WASI: no clock, file, socket, environment or random number",
+        )),
     }
 }
 
@@ -235,7 +236,8 @@ mod tests {
         let bytes = Guest::default().build();
         let inspection = inspect(&bytes, &limits()).unwrap();
         assert_eq!(inspection.manifest.id.as_str(), "example/quiet");
-        assert_eq!(inspection.imports, ["wardflow:detector/types@0.1.0", "wardflow:detector/flows@0.1.0"]);
+        let imports = ["types", "flows", "diagnostics"].map(|name| format!("wardflow:detector/{name}@0.1.0"));
+        assert_eq!(inspection.imports, imports);
         assert_eq!(inspection.exports, [EXPORT]);
         assert_eq!(inspection.digest, blake3::hash(&bytes).to_hex().to_string());
         assert_eq!(inspection.size, bytes.len());

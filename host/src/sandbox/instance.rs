@@ -13,6 +13,7 @@ use super::{
     fault::{Stopped, clean, fault},
     host::State,
     plugin::HANDLES,
+    said::Said,
 };
 use crate::{
     detector::{
@@ -78,11 +79,32 @@ impl Running {
         session: SessionId,
         findings: Vec<types::Finding>,
     ) -> Result<Vec<Report>, Fault> {
-        let allowed = self.limits.findings;
         let session = self.session(call, session)?;
         session.findings += findings.len();
-        at_most(call, "findings of a session", session.findings, "", allowed, "findings in [limits]")?;
+        let asked = session.findings;
+        self.at_most(call, "findings of a session", asked, "", self.limits.findings, "findings in [limits]")?;
         Ok(findings.into_iter().map(Report::from).collect())
+    }
+
+    fn at_most(
+        &self,
+        call: &'static str,
+        what: &'static str,
+        asked: usize,
+        unit: &str,
+        allowed: usize,
+        setting: &'static str,
+    ) -> Result<(), Fault> {
+        if asked <= allowed {
+            return Ok(());
+        }
+        let exceeded = Exceeded { what, asked: format!("{asked}{unit}"), allowed: format!("{allowed}{unit}"), setting };
+        Err(self.fault(call, FaultKind::Limit, exceeded.to_string()))
+    }
+
+    /// What is found wrong with a call that returned.
+    fn fault(&self, call: &'static str, kind: FaultKind, message: String) -> Fault {
+        self.store.data().said.before(Fault::new(call, kind, message))
     }
 }
 
@@ -96,6 +118,7 @@ impl Instance for Running {
             firmware: &device.firmware,
             zone: device.zone,
         };
+        self.store.data_mut().said = Said::default();
         let opened = self.call("open", |store, guest| {
             guest.wardflow_detector_detector().session().call_open(store, facts, parameters, state)
         })?;
@@ -132,12 +155,16 @@ impl Instance for Running {
         let handle = self.session("save", session)?.handle;
         let types::SavedState { bytes, learned, ready } =
             self.call("save", |store, guest| guest.wardflow_detector_detector().session().call_save(store, handle))?;
-        at_most("save", "saved state", bytes.len(), " bytes", self.limits.state_bytes, "state_bytes in [limits]")?;
+        self.at_most("save", "saved state", bytes.len(), " bytes", self.limits.state_bytes, "state_bytes in [limits]")?;
         if !(0.0..=1.0).contains(&learned) {
             let message = format!("saved state with learned {learned}; it must lie in [0, 1]");
-            return Err(Fault::new("save", FaultKind::Contract, message));
+            return Err(self.fault("save", FaultKind::Contract, message));
         }
         Ok(Saved { bytes, learned, ready })
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        self.store.data_mut().said.take()
     }
 
     fn cost(&self) -> Cost {
@@ -162,22 +189,8 @@ fn timed<R>(
     deadline.begin(call, limits);
     store.set_epoch_deadline(1);
     let returned = run(store);
-    (returned.map_err(told), store.data().deadline.end())
-}
-
-fn at_most(
-    call: &'static str,
-    what: &'static str,
-    asked: usize,
-    unit: &str,
-    allowed: usize,
-    setting: &'static str,
-) -> Result<(), Fault> {
-    if asked <= allowed {
-        return Ok(());
-    }
-    let exceeded = Exceeded { what, asked: format!("{asked}{unit}"), allowed: format!("{allowed}{unit}"), setting };
-    Err(Fault::new(call, FaultKind::Limit, exceeded.to_string()))
+    let state = store.data();
+    (returned.map_err(|error| state.said.before(told(error))), state.deadline.end())
 }
 
 impl From<types::Finding> for Report {

@@ -3,7 +3,8 @@
 //! A plugin's file passes, in this order, through `inspect` (what it says of itself; nothing runs), `cache` and the
 //! `engine` (compiled, once), and `plugin` (linked to the contract's imports and nothing else). [`Pins`] tell whether
 //! these are the bytes that the hospital knows. Then every instance is a store of its own: `host` is what the guest can
-//! reach, `limits` what it can allocate, `deadline` how long it may compute, and `fault` is what becomes of a breach.
+//! reach, `said` what it says to its author, `limits` what it can allocate, `deadline` how long it may compute, and `fault`
+//! is what becomes of a breach.
 //!
 //! Absent: any clock, file, socket or random number for the guest; anything about devices, slices or findings beyond
 //! the seam in [`detector`](crate::detector); any retry after a fault.
@@ -22,6 +23,7 @@ mod limits;
 mod load;
 mod pins;
 mod plugin;
+mod said;
 #[cfg(test)]
 mod testing;
 

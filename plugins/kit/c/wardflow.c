@@ -4,6 +4,7 @@
 #include "wardflow.h"
 
 #define FLOWS "wardflow:detector/flows@0.1.0"
+#define DIAGNOSTICS "wardflow:detector/diagnostics@0.1.0"
 #define DETECTOR "wardflow:detector/detector@0.1.0"
 #define IMPORT(module, name) __attribute__((import_module(module), import_name(name)))
 #define EXPORT(name) __attribute__((export_name(name), visibility("default")))
@@ -25,13 +26,20 @@ _Static_assert(sizeof(wf_saved) == 24 && offsetof(wf_saved, ready) == 16, "as th
 static _Alignas(8) uint8_t scratch[SCRATCH_BYTES];
 static size_t scratch_used;
 
-/* A trap is a fault of the device's session. The function's name is in the backtrace that the host shows. */
-__attribute__((noinline, noreturn)) static void out_of_memory(void) {
+IMPORT(DIAGNOSTICS, "log") void import_log(const char *at, size_t length);
+
+void wf_log(wf_text line) {
+    import_log(line.at, line.length);
+}
+
+/* A trap is a fault of the device's session. */
+__attribute__((noreturn)) static void fail(wf_text why) {
+    wf_log(why);
     __builtin_trap();
 }
 
 void *wf_scratch(size_t bytes) {
-    if (bytes > SCRATCH_BYTES - scratch_used) out_of_memory();
+    if (bytes > SCRATCH_BYTES - scratch_used) fail(WF_TEXT("out of scratch memory: see SCRATCH_BYTES in wardflow.c"));
     void *memory = scratch + scratch_used;
     scratch_used += (bytes + 7) & ~(size_t)7; /* SCRATCH_BYTES is a multiple of 8 too */
     return memory;
@@ -76,7 +84,7 @@ static struct session *new_session(void) {
         if (places_left < bytes) {
             size_t pages = (bytes - places_left + PAGE_BYTES - 1) / PAGE_BYTES;
             size_t before = __builtin_wasm_memory_grow(0, pages);
-            if (before == (size_t)-1) out_of_memory(); /* beyond memory_mib of plugin.toml, or [limits] */
+            if (before == (size_t)-1) fail(WF_TEXT("out of memory for sessions: see memory_mib in plugin.toml"));
             if (!places_end) places_end = (uint8_t *)(before * PAGE_BYTES);
             places_left += pages * PAGE_BYTES;
         }

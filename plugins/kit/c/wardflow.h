@@ -132,6 +132,10 @@ void wf_put(wf_line *line, const char *text);
 void wf_put_u64(wf_line *line, uint64_t number);
 wf_text wf_line_text(const wf_line *line);
 
+/* Says a line to you, the author: a trace shows it, and the last one before a fault goes along with the fault. It never reaches
+ * findings. Of a line 1 KiB is kept, and 64 lines of a session in a slice. */
+void wf_log(wf_text line);
+
 /* sqrt(): one instruction in WebAssembly, so rounded exactly. abs, floor, ceil, min and max are such instructions too, as
  * __builtin_fabs and so on; log, exp and the like come from nowhere here. */
 static inline double wf_sqrt(double number) {

@@ -11,6 +11,8 @@
  * microseconds until the year 2255; peers are compared as text of a fixed length.
  */
 
+import { log } from "wardflow:detector/diagnostics@0.1.0";
+
 const MOST_CONTACTS = 256;
 const MOST_EXAMPLES = 20;
 const INITIATED_BY_DEVICE = 0;
@@ -191,6 +193,21 @@ function readState(state) {
     contacts.sort((a, b) => a.last - b.last);
     return new Map(contacts.map((contact) => [contact.key, contact]));
 }
+
+/** The method, with its errors said to the author: to the host they are a trap without a word. What is refused is no error. */
+function logged(method) {
+    return function (...args) {
+        try {
+            return method.apply(this, args);
+        } catch (error) {
+            if (error instanceof Error) log(`${error}, in ${error.stack.split("\n", 3).join(", called by ")}`);
+            throw error;
+        }
+    };
+}
+
+Session.open = logged(Session.open);
+for (const name of ["observe", "endSlice", "save"]) Session.prototype[name] = logged(Session.prototype[name]);
 
 /** The world's export of that name; the resource `session` is a class in it. */
 export const detector = { Session };

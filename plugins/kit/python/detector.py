@@ -10,8 +10,11 @@ every instance starts from that snapshot, so nothing at module level may depend 
 import json
 import math
 import struct
+import sys
+import traceback
 
 from componentize_py_types import Err
+from wit_world.imports import diagnostics
 from wit_world.imports.types import (
     Finding,
     Observation,
@@ -182,3 +185,12 @@ def read_state(state):
 
 def unreadable(why):
     return Err(OpenError_StateUnreadable(why))
+
+
+def log_exception(kind, error, trace):
+    """Says an exception that nobody caught to the author: to the host it is a trap without a word."""
+    places = [f"{frame.f_code.co_name} at {frame.f_code.co_filename}:{line}" for frame, line in traceback.walk_tb(trace)]
+    diagnostics.log(f"{kind.__name__}: {error}, in {', called by '.join(reversed(places))}")
+
+
+sys.excepthook = log_exception

@@ -203,7 +203,7 @@ fn finite(bound: Bound<&f64>) -> Option<f64> {
 }
 
 /// A text as one line of at most `most` bytes.
-fn line(text: &str, most: usize) -> String {
+pub(crate) fn line(text: &str, most: usize) -> String {
     let mut line: String = text.chars().map(|c| if is_unprintable(c) { ' ' } else { c }).collect();
     line.truncate(line.floor_char_boundary(most));
     line

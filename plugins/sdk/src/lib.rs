@@ -100,6 +100,7 @@ mod detector;
 mod export;
 mod finding;
 mod flows;
+mod log;
 pub mod math;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
@@ -114,6 +115,7 @@ pub use columns::{Code, Codes, Columns};
 pub use detector::{Detector, Device, OpenError, Saved};
 pub use finding::{Draft, Finding, Findings, Observation};
 pub use flows::Flows;
+pub use log::log;
 pub use slice::{DAY, Gap, HOUR, MINUTE, SECOND, Slice};
 pub use wardflow_manifest as manifest;
 pub use wardflow_manifest::{ConnState, Direction, PeerRole, PeerScope, Severity, name_id};

@@ -1,7 +1,7 @@
 //! The contract's imports and exports, generated from `wit/detector.wit`, and the way from there to a [`Detector`].
 //! Not for authors: `export!` uses it.
 
-use std::{borrow::Cow, cell::RefCell};
+use std::{borrow::Cow, cell::RefCell, panic, sync::Once};
 
 use crate::{Columns, Detector, Device, Findings, Flows, Gap, OpenError, Slice, columns::with_columns, state};
 use exports::wardflow::detector::detector as contract;
@@ -39,6 +39,7 @@ impl<D: Detector> contract::GuestSession for Session<D> {
         parameters: String,
         saved: Option<Vec<u8>>,
     ) -> Result<contract::Session, contract::OpenError> {
+        say_panics();
         let detector = state::open::<D>(&device.into(), &parameters, saved.as_deref())?;
         Ok(contract::Session::new(Self(RefCell::new(Some(detector)))))
     }
@@ -58,6 +59,12 @@ impl<D: Detector> contract::GuestSession for Session<D> {
             None => contract::SavedState { bytes: Vec::new(), learned: 0.0, ready: false },
         }
     }
+}
+
+/// Lets a panic say its message and line: all that the host sees of it otherwise is a trap.
+fn say_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| panic::set_hook(Box::new(|panic| crate::log(format_args!("{panic}")))));
 }
 
 impl From<contract::DeviceFacts> for Device {

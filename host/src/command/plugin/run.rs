@@ -194,6 +194,7 @@ fn told(call: &Call<'_>) -> Vec<(Look, String)> {
             vec![(Look::Plain, format!("save  {cpu}{saved}"))]
         }
     };
+    lines.extend(call.said.iter().map(|text| (Look::Plain, format!("  said: {text}"))));
     if let Some(fault) = call.fault {
         lines.push((Look::Bad, format!("  fault: {fault}")));
     }

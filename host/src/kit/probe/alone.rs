@@ -65,6 +65,10 @@ impl Instance for AloneInstance {
         instance.save(session)
     }
 
+    fn said(&mut self) -> Vec<String> {
+        self.instance.as_mut().map(|(instance, _)| instance.said()).unwrap_or_default()
+    }
+
     fn cost(&self) -> Cost {
         let now = self.instance.as_ref().map(|(instance, _)| instance.cost()).unwrap_or_default();
         Cost {

@@ -54,6 +54,10 @@ impl Instance for CutInstance {
         self.instance.save(session)
     }
 
+    fn said(&mut self) -> Vec<String> {
+        self.instance.said()
+    }
+
     fn cost(&self) -> Cost {
         self.instance.cost()
     }

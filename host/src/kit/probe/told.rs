@@ -48,6 +48,10 @@ impl Instance for ToldInstance {
         self.instance.save(session)
     }
 
+    fn said(&mut self) -> Vec<String> {
+        self.instance.said()
+    }
+
     fn cost(&self) -> Cost {
         self.instance.cost()
     }

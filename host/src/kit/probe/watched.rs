@@ -31,6 +31,8 @@ pub struct Call<'a> {
     pub cpu: Duration,
     /// What the instance cost so far.
     pub cost: Cost,
+    /// What the guest said to its author.
+    pub said: &'a [String],
     /// The fault in which it broke off.
     pub fault: Option<&'a Fault>,
 }
@@ -81,9 +83,11 @@ impl Way for Watched {
         sessions: usize,
         stop: &Stop,
     ) -> Result<Box<dyn Instance>, Fault> {
-        let made = detector.instantiate(sessions, stop);
+        let mut made = detector.instantiate(sessions, stop);
         let cost = made.as_ref().map(|instance| instance.cost()).unwrap_or_default();
-        self.0.called(&Call { step: Step::Instantiate, cpu: cost.cpu, cost, fault: made.as_ref().err() });
+        let said = made.as_mut().map(|instance| instance.said()).unwrap_or_default();
+        let fault = made.as_ref().err();
+        self.0.called(&Call { step: Step::Instantiate, cpu: cost.cpu, cost, said: &said, fault });
         Ok(Box::new(WatchedInstance { instance: made?, watcher: Arc::clone(&self.0) }))
     }
 }
@@ -95,9 +99,10 @@ struct WatchedInstance {
 
 impl WatchedInstance {
     /// Tells of a call that is over.
-    fn tell(&self, step: Step<'_>, before: Duration, fault: Option<&Fault>) {
+    fn tell(&mut self, step: Step<'_>, before: Duration, fault: Option<&Fault>) {
         let cost = self.instance.cost();
-        self.watcher.called(&Call { step, cpu: cost.cpu.saturating_sub(before), cost, fault });
+        let said = self.instance.said();
+        self.watcher.called(&Call { step, cpu: cost.cpu.saturating_sub(before), cost, said: &said, fault });
     }
 }
 

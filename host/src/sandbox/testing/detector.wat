@@ -35,6 +35,7 @@
     (export "[method]flow-batch.peer" (func (param "self" (borrow $batch)) (result (list u64))))
     (export "[method]flow-batch.protocol" (func (param "self" (borrow $batch)) (result (list u8))))))
   (alias export $flows "flow-batch" (type $batch))
+  (import "wardflow:detector/diagnostics@0.1.0" (instance $diagnostics (export "log" (func (param "text" string)))))
   {{import}}
 
   (core module $heap
@@ -59,6 +60,7 @@
     (memory $heap "memory") (realloc (func $heap "realloc"))))
   (core func $protocol (canon lower (func $flows "[method]flow-batch.protocol")
     (memory $heap "memory") (realloc (func $heap "realloc"))))
+  (core func $log (canon lower (func $diagnostics "log") (memory $heap "memory")))
   (core func $new (canon resource.new $session))
   (core func $drop-session (canon resource.drop $session))
   (core func $drop-batch (canon resource.drop $batch))
@@ -69,6 +71,7 @@
     (import "host" "len" (func $len (param i32) (result i32)))
     (import "host" "peer" (func $peer (param i32 i32)))
     (import "host" "protocol" (func $protocol (param i32 i32)))
+    (import "host" "log" (func $log (param i32 i32)))
     (import "host" "new" (func $new (param i32) (result i32)))
     (import "host" "drop-session" (func $drop-session (param i32)))
     (import "host" "drop-batch" (func $drop-batch (param i32)))
@@ -122,7 +125,7 @@
     (with "heap" (instance $heap))
     (with "host" (instance
       (export "len" (func $len)) (export "peer" (func $peer)) (export "protocol" (func $protocol))
-      (export "new" (func $new)) (export "drop-session" (func $drop-session)) (export "drop-batch" (func $drop-batch))))))
+      (export "log" (func $log)) (export "new" (func $new)) (export "drop-session" (func $drop-session)) (export "drop-batch" (func $drop-batch))))))
 
   (func $open (param "device" $facts) (param "parameters" string) (param "state" (option (list u8)))
     (result (result (own $session) (error $error)))

@@ -7,6 +7,9 @@ package wardflow
 
 import (
 	"errors"
+	"runtime"
+	"strconv"
+	"strings"
 	"structs"
 	"unsafe"
 )
@@ -143,6 +146,7 @@ func newHandle(representation uint32) uint32
 //go:wasmexport wardflow:detector/detector@0.1.0#[static]session.open
 func exportOpen(pseudonym uint64, class, classLength, manufacturer, manufacturerLength, model, modelLength, firmware,
 	firmwareLength, zone, parameters, parametersLength, hasState, state, stateLength uint32) uint32 {
+	defer logPanic()
 	device := Device{
 		Pseudonym: pseudonym, Class: text(class, classLength), Manufacturer: text(manufacturer, manufacturerLength),
 		Model: text(model, modelLength), Firmware: text(firmware, firmwareLength), Zone: zone,
@@ -174,6 +178,7 @@ func exportOpen(pseudonym uint64, class, classLength, manufacturer, manufacturer
 
 //go:wasmexport wardflow:detector/detector@0.1.0#[method]session.observe
 func exportObserve(representation, batch uint32) uint32 {
+	defer logPanic()
 	findings := sessions[representation-1].Observe(Batch{batch})
 	dropBatch(batch)
 	return lowerFindings(findings)
@@ -181,16 +186,60 @@ func exportObserve(representation, batch uint32) uint32 {
 
 //go:wasmexport wardflow:detector/detector@0.1.0#[method]session.end-slice
 func exportEndSlice(representation uint32, start, end int64, gaps, gapsLength uint32) uint32 {
+	defer logPanic()
 	return lowerFindings(sessions[representation-1].EndSlice(start, end, view[Gap](gaps, gapsLength)))
 }
 
 //go:wasmexport wardflow:detector/detector@0.1.0#[method]session.save
 func exportSave(representation uint32) uint32 {
+	defer logPanic()
 	saved := sessions[representation-1].Save()
 	sessions[representation-1] = nil
 	free = append(free, representation)
 	rawSaved.bytes, rawSaved.learned, rawSaved.ready = lower(saved.Bytes), saved.Learned, saved.Ready
 	return address(&rawSaved)
+}
+
+//go:wasmimport wardflow:detector/diagnostics@0.1.0 log
+func log(at, length uint32)
+
+// Log says a line to you, the author: a trace shows it, and the last one before a fault goes along with the fault. It never
+// reaches findings. Of a line 1 KiB is kept, and 64 lines of a session in a slice.
+func Log(line string) {
+	log(address(unsafe.StringData(line)), uint32(len(line)))
+}
+
+// logPanic is deferred by what the host calls. A panic that goes on is a trap without a word.
+func logPanic() {
+	value := recover()
+	if value == nil {
+		return
+	}
+	message := "panic"
+	switch value := value.(type) {
+	case error:
+		message = value.Error()
+	case string:
+		message = value
+	}
+	Log(message + where())
+	panic(value)
+}
+
+// where names the functions that were running, innermost first, from the model's up to the one that the host called.
+func where() string {
+	var callers [32]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	var place strings.Builder
+	for {
+		frame, more := frames.Next()
+		if !more || strings.Contains(frame.Function, "/wardflow.export") {
+			return place.String()
+		}
+		if !strings.HasPrefix(frame.Function, "runtime.") {
+			place.WriteString(", in " + frame.Function + " at " + frame.File + ":" + strconv.Itoa(frame.Line))
+		}
+	}
 }
 
 func release() {

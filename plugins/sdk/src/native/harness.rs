@@ -5,6 +5,7 @@ use wardflow_manifest::ManifestError;
 use super::{
     Batch, Flow, Plugin,
     check::{STATE, check},
+    said,
 };
 use crate::{Device, Finding, Gap, HOUR, Slice};
 
@@ -23,7 +24,7 @@ pub struct Harness {
 }
 
 /// What a run gave.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Run {
     /// In the order in which the detector reported.
     pub findings: Vec<Found>,
@@ -37,6 +38,8 @@ pub struct Run {
     pub largest_state: usize,
     /// Slices.
     pub slices: usize,
+    /// What the detector said by [`log`](crate::log()).
+    pub said: Vec<String>,
 }
 
 /// A finding, and the start of the slice that it was reported in.
@@ -108,8 +111,7 @@ impl Harness {
             (flow.end_time, flow.start_time, flow.peer, flow.local_port, flow.peer_port, flow.protocol)
         });
         let parameters = self.parameters.to_string();
-        let mut run =
-            Run { findings: Vec::new(), learned: 0.0, ready: false, state: Vec::new(), largest_state: 0, slices: 0 };
+        let mut run = Run::default();
         let (Some(first), Some(last)) = (flows.first(), flows.last()) else { return run };
         let last = last.end_time.max(self.until.saturating_sub(1)).div_euclid(self.slice);
         for number in first.end_time.div_euclid(self.slice)..=last {
@@ -149,6 +151,7 @@ impl Harness {
         (run.state, run.learned, run.ready) = (saved.state, saved.learned, saved.ready);
         run.largest_state = run.largest_state.max(size);
         run.slices += 1;
+        run.said.extend(said::take());
     }
 
     fn gaps_in(&self, start: i64, end: i64) -> Vec<Gap> {
@@ -249,6 +252,8 @@ mod tests {
 
         fn end_slice(&mut self, _: &Slice<'_>, _: &mut Findings) {
             self.slices += 1;
+            let lines = if self.breach == "talkative" { 100 } else { 1 };
+            (0..lines).for_each(|_| crate::log(format_args!("slice {}\n{}", self.slices, "é".repeat(1_000))));
         }
 
         fn save(self) -> Saved<(u64, Vec<u8>)> {
@@ -269,6 +274,15 @@ mod tests {
         assert_eq!(summaries, ["8192 flows in slice 0", "1 flows in slice 0", "1 flows in slice 2"]);
         assert_eq!(run.findings[1].finding.examples, [8_192]);
         assert_eq!((run.slices, run.learned, run.ready), (5, 0.0, true));
+    }
+
+    #[test]
+    fn what_is_said_is_kept_as_the_host_keeps_it() {
+        let run = harness("").until(DAY).run([Flow::at(0)]);
+        assert_eq!(run.said.len(), run.slices);
+        assert!(run.said[3].starts_with("slice 4 é") && run.said[3].len() == 1_024, "{:?}", run.said);
+        let run = harness("talkative").until(DAY).run([Flow::at(0)]);
+        assert_eq!(run.said.len(), 64 * run.slices);
     }
 
     #[test]

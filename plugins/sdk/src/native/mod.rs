@@ -7,6 +7,7 @@ mod batch;
 mod check;
 mod harness;
 mod plugin;
+pub(crate) mod said;
 
 pub use batch::{Batch, Flow};
 pub use harness::{Found, Harness, Run};

@@ -2,6 +2,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 
 use wardflow_manifest::{Column, Manifest, ManifestError};
 
+use super::said;
 use crate::{
     Columns, Detector, Device, Finding, Findings, Flows, OpenError, Saved, Slice, columns::with_columns, state,
 };
@@ -38,6 +39,7 @@ impl Plugin {
     /// # Errors
     /// As the contract's `open`.
     pub fn open(&self, device: &Device, parameters: &str, state: Option<&[u8]>) -> Result<Session, OpenError> {
+        said::take();
         let detector = (self.open)(device, parameters, state)?;
         Ok(Session { detector, columns: self.manifest.columns.clone() })
     }

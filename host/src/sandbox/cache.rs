@@ -16,7 +16,7 @@ use std::{
 
 use wasmtime::{Engine, component::Component};
 
-use super::files;
+use super::{complexity, files};
 
 /// Bytes of a compiled component that are read at most.
 const CODE_BYTES: u64 = 1 << 30;

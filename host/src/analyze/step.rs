@@ -18,7 +18,7 @@ use crate::{
     coverage::Status,
     detect::{
         Budget, Contact, DetectTable, Directory, Observed, Only, Output, PluginRun, Prevalence, ShardCoverage, Slice,
-        StateRow,
+        StateRow, UNREADABLE,
     },
     detector::Stop,
     error::{Context, Error, Result},
@@ -75,13 +75,14 @@ impl PluginOutcome {
         }
     }
 
-    /// How many devices began to learn anew, and why the first did.
+    /// How many devices began to learn anew although nothing about them changed, and why the first did.
     pub(crate) fn anew(&self) -> (u64, Option<&str>) {
         match &self.fault {
             Some(why) if self.status == Status::Complete => (self.devices, Some(why)),
             _ => {
-                let single = self.single.iter().filter(|row| row.status == Status::Complete && row.fault.is_some());
-                (single.clone().count() as u64, single.clone().find_map(|row| row.fault.as_deref()))
+                let faults = self.single.iter().filter_map(|row| row.fault.as_deref());
+                let unreadable: Vec<_> = faults.filter(|fault| fault.starts_with(UNREADABLE)).collect();
+                (unreadable.len() as u64, unreadable.first().copied())
             }
         }
     }

@@ -52,6 +52,7 @@ pub use output::{Output, ShardCoverage, StateRow};
 pub use plugin::PluginRun;
 pub use prevalence::{Contact, Prevalence};
 pub use resolve::ResolveExec;
+pub(crate) use session::UNREADABLE;
 pub(crate) use table::project;
 pub use table::{DetectTable, Only};
 

@@ -25,6 +25,9 @@ use crate::{
     lake::{State, StateKey},
 };
 
+/// Begins what coverage says of a device whose own plugin could not read its state.
+pub(crate) const UNREADABLE: &str = "the saved state could not be read";
+
 /// Faults in one shard after which each device gets an instance of its own.
 const SHARED_FAULTS: u32 = 3;
 
@@ -241,7 +244,7 @@ impl ShardRun<'_> {
             match instance.open(&told, parameters, state)? {
                 Opened::Session(session) => return Ok((session, note)),
                 Opened::StateUnreadable(reason) if state.is_some() => {
-                    note = Some(format!("the saved state could not be read ({reason}): learning began anew"));
+                    note = Some(format!("{UNREADABLE} ({reason}): learning began anew"));
                     state = None;
                 }
                 Opened::StateUnreadable(reason) => {

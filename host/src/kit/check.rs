@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     coverage::Status,
-    detect::parse_cidr,
+    detect::{UNREADABLE, parse_cidr},
     detector::Detector,
     error::{Error, Result},
     limits::Limits,
@@ -358,7 +358,7 @@ fn blame(trial: &Trial, flows: &Flows, checked: &mut Checked) {
         );
         checked.add(Weight::Refused, place, format!("{reason} ({count} times, first {device})"), remedy);
     }
-    let unreadable = trial.began_anew.iter().find(|row| row.reason.starts_with("the saved state could not be read"));
+    let unreadable = trial.began_anew.iter().find(|row| row.reason.starts_with(UNREADABLE));
     if let Some(row) = unreadable {
         let device = row.device_id.as_deref().unwrap_or("a device");
         checked.add(

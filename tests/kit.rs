@@ -48,7 +48,7 @@ fn a_case_tells_what_differs() {
     check(1, "flows.csv, line 2: protocol is \"tcp\"; it must be a whole number from 0 to 255");
     demo.scratch.write("project/cases/one/case.toml", "[plugin.\"wardflow/scn\"]\ndisabled = false\n");
     demo.scratch.write("project/cases/one/flows.csv", knocking());
-    check(1, "case.toml has settings of wardflow/scn; the plugin is wardflow/scan");
+    check(1, "has settings of wardflow/scn; the plugin is wardflow/scan");
     demo.scratch
         .done("rm project/cases/one/case.toml project/cases/one/flows.csv && mkfifo project/cases/one/flows.csv");
     check(1, "flows.csv is no regular file");

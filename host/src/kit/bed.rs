@@ -4,7 +4,7 @@ use std::{
     fs::{self, OpenOptions},
     io::Write,
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -35,6 +35,8 @@ pub struct Bed {
     pub config: Config,
     /// The sensors' gaps, where they are not those that the flows show.
     pub gaps: Option<Arc<[Gap]>>,
+    /// The file of settings, if somebody wrote one.
+    pub settings: Option<PathBuf>,
 }
 
 /// A workspace that lasts as long as this.
@@ -44,20 +46,24 @@ pub struct Made {
     pub workspace: Workspace,
     /// The sensors' gaps, where they are not those that the flows show.
     pub gaps: Option<Arc<[Gap]>>,
+    settings: Option<PathBuf>,
     _directory: TempDir,
 }
 
 impl Made {
-    /// Whether its settings are for this plugin.
+    /// Whether the settings that somebody wrote are for this plugin.
     ///
     /// # Errors
     /// They are for another one, and so would do nothing.
     pub fn fits(&self, plugin: &PluginId) -> Result<()> {
         let other = self.workspace.config.plugin.keys().find(|id| id.as_str() != plugin.as_str());
-        other.map_or(Ok(()), |other| {
-            Err(Error::usage(format!("case.toml has settings of {other}; the plugin is {plugin}"))
-                .remedy(format!("write [plugin.\"{plugin}\"], or leave them out")))
-        })
+        match (&self.settings, other) {
+            (Some(file), Some(other)) => {
+                Err(Error::usage(format!("{} has settings of {other}; the plugin is {plugin}", file.display()))
+                    .remedy(format!("write [plugin.\"{plugin}\"], or leave them out")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -84,7 +90,7 @@ impl Bed {
         (config.plugins, config.key) = (root.join("plugins"), root.join("pseudonym.key"));
         let key = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&config.key);
         key.and_then(|mut key| key.write_all(&KEY)).context(doing)?;
-        Ok(Self { directory, config, gaps: None })
+        Ok(Self { directory, config, gaps: None, settings: None })
     }
 
     /// Gives it these devices.
@@ -145,6 +151,6 @@ impl Bed {
         if let Some(broken) = workspace.listing.broken.first() {
             return Err(Error::usage(format!("the flows cannot be used: {}", broken.reason)));
         }
-        Ok(Made { workspace, gaps: self.gaps, _directory: self.directory })
+        Ok(Made { workspace, gaps: self.gaps, settings: self.settings, _directory: self.directory })
     }
 }

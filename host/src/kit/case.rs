@@ -113,6 +113,7 @@ impl Case {
                 writer.finish("flows").await?;
             }
         }
+        bed.settings = settings.exists().then_some(settings);
         bed.gaps = gap_table::read(&self.directory)?.map(Into::into);
         bed.open().await
     }

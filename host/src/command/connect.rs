@@ -277,6 +277,8 @@ pub(super) fn inspect(file: &Path) -> Result<plugin::Inspected> {
         file: file.to_owned(),
         digest: inspection.digest,
         bytes: bytes.len() as u64,
+        imports: inspection.imports,
+        exports: inspection.exports,
         manifest: inspection.manifest,
     })
 }

@@ -45,6 +45,9 @@ pub(super) struct Inspected {
     /// BLAKE3 of its bytes, in hex.
     pub(super) digest: String,
     pub(super) bytes: u64,
+    /// Interfaces of the host that it can call, and its own that the host calls.
+    pub(super) imports: Vec<String>,
+    pub(super) exports: Vec<String>,
     pub(super) manifest: Manifest,
 }
 
@@ -136,7 +139,7 @@ async fn list(config: &Config, printer: &Printer) -> Result<Outcome> {
 
 /// The plugin's data sheet.
 fn show(inspected: &Inspected, printer: &Printer) -> Result<()> {
-    let Inspected { file, digest, bytes, manifest } = inspected;
+    let Inspected { file, digest, bytes, imports, exports, manifest } = inspected;
     let plain = |text: String| printer.line(Look::Plain, &text);
     printer.line(Look::Heading, &format!("{} {}", manifest.id, manifest.version))?;
     plain(format!("{}\n", manifest.intended_use))?;
@@ -150,6 +153,8 @@ fn show(inspected: &Inspected, printer: &Printer) -> Result<()> {
     plain(format!("contract          {}", manifest.contract))?;
     plain(format!("file              {} ({} bytes)", file.display(), count(*bytes)))?;
     plain(format!("BLAKE3            {digest}"))?;
+    plain(format!("imports           {}", imports.join(", ")))?;
+    plain(format!("exports           {}", exports.join(", ")))?;
     plain(format!("memory            {} MiB an instance", manifest.memory_mib))?;
     if manifest.least_learning_hours > 0 {
         plain(format!(

@@ -329,3 +329,50 @@ pub(in crate::kit) fn is_narrow(cidr: &IpNet) -> bool {
 fn is_maker_s(pattern: &str) -> bool {
     pattern.strip_prefix("*.").is_none_or(|domain| domain.contains('.'))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::{candidates, is_maker_s, is_narrow};
+    use crate::zone::AddressSpace;
+
+    #[test]
+    fn another_address_has_the_scope_of_the_first() {
+        let space = AddressSpace::default();
+        for number in [1, 249, 250, 49_999, 700_000] {
+            for ip in
+                ["10.20.30.40", "8.8.8.8", "fd00::1", "fe80::1", "2a02::1", "10.20.0.255", "239.1.2.3", "ff15::77"]
+            {
+                let ip: IpAddr = ip.parse().unwrap();
+                let others = candidates(space.scope(ip), ip, number);
+                assert!(!others.is_empty(), "{ip} stays");
+                for other in others {
+                    assert!(other != ip && space.scope(other) == space.scope(ip), "{other} stands for {ip}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_everyone_has_stays() {
+        let space = AddressSpace::default();
+        for ip in ["224.0.0.251", "239.255.255.250", "255.255.255.255", "ff02::fb", "ff02::1:2", "0.0.0.0", "::"] {
+            let ip: IpAddr = ip.parse().unwrap();
+            assert_eq!(candidates(space.scope(ip), ip, 1), [] as [IpAddr; 0], "{ip}");
+        }
+        // Of a host's address, and of a site's prefix (RFC 4291, RFC 3306).
+        for ip in ["ff02::1:ffbe:ef42", "ff3e:40:2a02:1234:5678:9abc:1:1"] {
+            let ip: IpAddr = ip.parse().unwrap();
+            assert_eq!(candidates(space.scope(ip), ip, 1).len(), 1, "{ip}");
+        }
+    }
+
+    #[test]
+    fn what_is_wide_is_not_the_maker_s() {
+        let narrow = |cidr: &str| is_narrow(&cidr.parse().unwrap());
+        assert!(narrow("203.0.113.0/24") && narrow("198.18.0.0/16") && narrow("2001:db8::/32"));
+        assert!(!narrow("0.0.0.0/0") && !narrow("203.0.0.0/8") && !narrow("2000::/3"));
+        assert!(is_maker_s("*.maker.example") && is_maker_s("maker") && !is_maker_s("*.example"));
+    }
+}

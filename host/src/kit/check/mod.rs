@@ -1,23 +1,25 @@
 //! Everything that a hospital's host would refuse or dislike in a plugin, at once, each with the remedy.
 
+mod used;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::Arc,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use wardflow_manifest::{Column, Manifest};
 
+use self::used::Most;
 use super::{
     bed::Made,
     capture::is_narrow,
     case::Case,
     inputs::{self, Input},
-    probe::{self, Alone, Call, Cut, Step, Watched, Watcher},
+    probe::{self, Alone, Cut, Watched, Watcher},
     trial::{self, Asked, Missed, Trial},
 };
 use crate::{
@@ -30,12 +32,6 @@ use crate::{
     sandbox::{Sandbox, check_memory, inspect, problems},
     zone::{AddressSpace, IpScope},
 };
-
-/// Of a limit, how much is too near to it: the hospital's machine may be half as fast.
-const NEAR: u32 = 2;
-
-/// Days after which a growing state is somebody's trouble: a device is watched for years.
-const LONG_DAYS: f64 = 3_650.0;
 
 /// Flows of a batch where batches are cut otherwise. Odd, so that they end elsewhere than any block.
 const OTHER_BATCH: usize = 997;
@@ -392,117 +388,6 @@ fn causes(trial: &Trial) -> BTreeSet<String> {
         format!("{} {}{peer} {}", seen.device_id, seen.kind, seen.finding_id)
     };
     trial.findings.iter().map(cause).collect()
-}
-
-/// The most of everything.
-#[derive(Debug, Default)]
-struct Most(Mutex<(MostSeen, Sizes)>);
-
-#[derive(Clone, Copy, Debug, Default)]
-struct MostSeen {
-    instantiate: Duration,
-    open: Duration,
-    observe: Duration,
-    end_slice: Duration,
-    memory: usize,
-    state: usize,
-    findings: usize,
-}
-
-/// Sizes of the states as they were saved, one after the other.
-type Sizes = Vec<usize>;
-
-impl Watcher for Most {
-    fn called(&self, call: &Call<'_>) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (most, sizes) = &mut *seen;
-        most.memory = most.memory.max(call.cost.memory);
-        let (time, reports) = match &call.step {
-            Step::Instantiate => (&mut most.instantiate, 0),
-            Step::Open { .. } => (&mut most.open, 0),
-            Step::Observe { reports, .. } => (&mut most.observe, reports.len()),
-            Step::EndSlice { reports, .. } => (&mut most.end_slice, reports.len()),
-            Step::Save(_) => (&mut most.end_slice, 0),
-        };
-        *time = (*time).max(call.cpu);
-        most.findings = most.findings.max(reports);
-        if let Step::Save(Some(saved)) = &call.step {
-            most.state = most.state.max(saved.bytes.len());
-            sizes.push(saved.bytes.len());
-        }
-    }
-}
-
-impl Most {
-    fn judge(&self, manifest: &Manifest, limits: &Limits, place: &str, checked: &mut Checked) {
-        let most = self.0.lock().unwrap_or_else(PoisonError::into_inner).0;
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-        let memory = u64::from(manifest.memory_mib) << 20;
-        let each = [
-            ("instantiate_ms", micros(most.instantiate), limits.instantiate_ms * 1_000, "µs", "start less, or later"),
-            ("open_ms", micros(most.open), limits.open_ms * 1_000, "µs", "read the state faster, or keep less"),
-            ("observe_ms", micros(most.observe), limits.observe_ms * 1_000, "µs", "do less for each flow"),
-            (
-                "end_slice_ms",
-                micros(most.end_slice),
-                limits.end_slice_ms * 1_000,
-                "µs",
-                "do less at the end, keep less",
-            ),
-            (
-                "memory_mib",
-                number(most.memory),
-                memory,
-                "bytes",
-                "bound what is kept, or raise memory_mib in plugin.toml",
-            ),
-            ("state_bytes", number(most.state), number(limits.state_bytes), "bytes", "bound the state"),
-            ("findings", number(most.findings), number(limits.findings), "", "report a cause once, not each flow"),
-        ];
-        for (name, used, allowed, unit, remedy) in each {
-            let entry = checked.used.entry(name).or_insert(Used { most: 0, allowed, unit });
-            entry.most = entry.most.max(used);
-            if used > allowed / u64::from(NEAR) && used <= allowed {
-                let what = format!("it used {used} {unit} of {allowed} that {name} allows");
-                let remedy = format!("{remedy}: a hospital's machine may be slower, and its devices busier");
-                checked.add(Weight::Disliked, place, what, remedy);
-            }
-        }
-    }
-}
-
-impl Most {
-    /// Whether a device's state goes on growing although its days are alike. `days` is how long it was watched.
-    fn judge_growth(&self, days: u32, limits: &Limits, checked: &mut Checked) {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // The last three days are not like the others.
-        let alike = seen.1.len() * usize::try_from(days - 3).unwrap_or(0) / usize::try_from(days).unwrap_or(1);
-        let Some([third, two_thirds, all]) = growth(&seen.1[..alike]) else { return };
-        let third_days = f64::from(days - 3) / 3.0;
-        let left = limits.state_bytes.saturating_sub(all) as f64 / (all - two_thirds) as f64 * third_days;
-        if left < LONG_DAYS {
-            let weight = if left < f64::from(days) { Weight::Refused } else { Weight::Disliked };
-            checked.add(
-                weight,
-                Input::Weeks.name(),
-                format!(
-                    "a device's state grows although its days are alike: {third}, {two_thirds} and {all} bytes after each \
-                     {third_days:.0} days; some {left:.0} days later it passes {} (state_bytes)",
-                    limits.state_bytes
-                ),
-                "keep counts and moments instead of flows and times, and forget what was silent longest",
-            );
-        }
-    }
-}
-
-/// Sizes after each third, if they grow from one to the next and do not level off.
-fn growth(sizes: &[usize]) -> Option<[usize; 3]> {
-    let at = |part: usize| sizes.get((sizes.len() * part / 3).checked_sub(1)?).copied();
-    let [first, second, third] = [at(1)?, at(2)?, at(3)?];
-    let (early, late) = (second.checked_sub(first)?, third.checked_sub(second)?);
-    (late > 0 && late * 2 > early).then_some([first, second, third])
 }
 
 impl fmt::Display for Remark {

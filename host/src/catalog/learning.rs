@@ -33,6 +33,7 @@ pub(super) fn table(workspace: &Workspace) -> Result<StreamingTable> {
         Field::new("flows", DataType::Int64, false),
         Field::new("since", time_type(), false),
         Field::new("until", time_type(), false),
+        Field::new("lost", DataType::Utf8, true),
     ];
     let schema = Arc::new(Schema::new(fields));
     let manifests = workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref());
@@ -90,6 +91,7 @@ impl States {
             Arc::new(Int64Array::from_iter_values(flows)),
             time(|_, state| state.since),
             time(|set, _| set.slice_end),
+            Arc::new(rows().map(|(.., state)| state.lost.as_deref()).collect::<StringArray>()),
         ];
         RecordBatch::try_new(Arc::clone(&self.schema), arrays).context(|| "reading what was learned".to_owned())
     }

@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM.
 
-use std::process;
+use std::{process, time::Duration};
 
 use tokio::signal::unix::{SignalKind, signal};
 use wardflow::{
@@ -13,6 +13,9 @@ use crate::print::Printer;
 
 /// Exit code of a command that was interrupted, as of a shell whose command died of SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// How long work may take to let go of its temporary files.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lets the first Ctrl-C ask for a stop at the end of the slice, and the second end the process at once. SIGTERM counts
 /// as Ctrl-C.
@@ -56,19 +59,26 @@ pub(super) async fn interrupted() {
 }
 
 /// Does work whose temporary files are to go with it, until it is interrupted. While a guest is compiled nothing else is done,
-/// so a second Ctrl-C ends the process at once.
+/// so the process ends by itself soon after, and at once with a second Ctrl-C.
 ///
 /// # Errors
 /// Those of the work.
 pub(super) async fn unless_interrupted(work: impl Future<Output = Result<Outcome>>) -> Result<Outcome> {
     let twice = tokio::spawn(async {
         interrupted().await;
-        interrupted().await;
+        tokio::select! {
+            () = interrupted() => {}
+            () = tokio::time::sleep(PATIENCE) => {}
+        }
         process::exit(INTERRUPTED.into());
     });
     let outcome = tokio::select! {
         outcome = work => outcome,
-        () = interrupted() => Ok(Outcome::Interrupted),
+        () = interrupted() => {
+            // Libraries whose tasks are dropped half-way may call that a bug.
+            std::panic::set_hook(Box::new(|_| {}));
+            Ok(Outcome::Interrupted)
+        }
     };
     twice.abort();
     outcome

@@ -118,9 +118,9 @@ impl ShardRun<'_> {
             match result {
                 Ok(done) => self.keep(&subject, done, &mut outcome),
                 Err(Failure { fault, .. }) if fault.kind == FaultKind::Stopped => return Err(fault),
-                Err(Failure { is_allowed: false, .. }) => {
+                Err(Failure { is_allowed: false, fault, .. }) => {
                     total.status = Status::NotRun;
-                    total.fault = self.plugin.budget.spent();
+                    total.fault = self.plugin.budget.spent().map(|spent| format!("{spent}; the last: {fault}"));
                     break;
                 }
                 Err(Failure { fault, .. }) => {
@@ -367,7 +367,12 @@ impl ShardRun<'_> {
         outcome.coverage.push(self.device_coverage(subject.id, Status::Faulted, reason.clone()));
         let blank = || State { since: self.slice.start, last_flow: self.slice.end, ..State::default() };
         let kept = subject.kept.map_or_else(blank, |(_, kept)| kept.clone());
-        outcome.states.push(self.state(subject, State { lost: Some(reason), ..kept }));
+        let mut row = self.state(subject, State { lost: Some(reason), ..kept });
+        // It stays that of the firmware from which it was learned.
+        if let Some((key, _)) = subject.kept {
+            row.key = key.clone();
+        }
+        outcome.states.push(row);
     }
 
     /// What the fault of this version of the plugin begins with. A device that another version lost is tried again.

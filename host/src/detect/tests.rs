@@ -26,7 +26,7 @@ use crate::{
     },
     device::{Entry, Facts, Inventory},
     flow,
-    lake::StateSet,
+    lake::{State, StateKey, StateSet},
     pseudonym::Key,
     zone::AddressSpace,
 };
@@ -193,10 +193,11 @@ fn world() -> Arc<World> {
     })
 }
 
-/// Findings (device, summary, examples) of one plugin, and the devices that were lost.
+/// Findings (device, summary, examples) of one plugin, the devices that were lost, and whose states there are.
 struct Ran {
     findings: Vec<String>,
     lost: Vec<String>,
+    states: Vec<StateKey>,
 }
 
 async fn run(
@@ -206,12 +207,25 @@ async fn run(
     batch_size: usize,
     memory: usize,
 ) -> Ran {
+    run_from(Vec::new(), table, plugins, partitions, batch_size, memory).await
+}
+
+async fn run_from(
+    states: Vec<(StateKey, State)>,
+    table: Arc<MemTable>,
+    plugins: Vec<Arc<Fake>>,
+    partitions: usize,
+    batch_size: usize,
+    memory: usize,
+) -> Ran {
     let runs = plugins.into_iter().map(|fake| {
         let manifest = fake.manifest.clone();
+        let mut set = StateSet::new(manifest.id, 1, "", 0);
+        states.iter().cloned().for_each(|(key, state)| set.insert(key, state));
         PluginRun {
             parameters: "{}".into(),
             groups: Arc::new(Groups::default()),
-            states: Arc::new(StateSet::new(manifest.id, 1, "", 0)),
+            states: Arc::new(set),
             prevalence: Arc::new(Prevalence::default()),
             most_findings: 10,
             budget: Arc::new(Budget::new(20, Duration::from_secs(30))),
@@ -224,7 +238,7 @@ async fn run(
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory))).build_arc().unwrap();
     let context = SessionContext::new_with_config_rt(config, runtime);
     let batches = context.read_table(Arc::new(table)).unwrap().collect().await.unwrap();
-    let mut ran = Ran { findings: Vec::new(), lost: Vec::new() };
+    let mut ran = Ran { findings: Vec::new(), lost: Vec::new(), states: Vec::new() };
     for batch in &batches {
         match Output::from_batch(batch).unwrap() {
             Output::Findings(rows) => {
@@ -242,6 +256,7 @@ async fn run(
             Output::Coverage(rows) => {
                 ran.lost.extend(rows.into_iter().filter(|r| r.status == Status::Faulted).filter_map(|r| r.device_id));
             }
+            Output::States(rows) => ran.states.extend(rows.into_iter().map(|row| row.key)),
             _ => {}
         }
     }
@@ -302,4 +317,13 @@ async fn a_device_that_breaks_the_guest_is_lost_alone() {
     assert_eq!(ran.lost, ["gateway"]);
     let others: Vec<_> = expected.into_iter().filter(|finding| !finding.starts_with("gateway")).collect();
     assert_eq!(ran.findings, others);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lost_device_learned_stays_that_of_its_firmware() {
+    let key = |id: &str, firmware: &str| StateKey { device_id: id.into(), firmware: firmware.into() };
+    let before = ["pump", "gateway"].map(|id| (key(id, "0.9"), State { bytes: vec![7; 3], ..State::default() }));
+    let ran = run_from(before.into(), flows(1, false), vec![first("2")], 2, 8_192, PLENTY).await;
+    assert_eq!(ran.lost, ["gateway"]);
+    assert!(ran.states.contains(&key("gateway", "0.9")) && ran.states.contains(&key("pump", "1")), "{:?}", ran.states);
 }

@@ -6,7 +6,7 @@
 //! | `devices.csv` | the device list, as the inventory of a workspace; optional |
 //! | `gaps.csv` | when the sensors delivered nothing; without it, wherever no flow ended for 15 minutes; optional |
 //! | `case.toml` | settings, with the keys of `wardflow.toml`: parameters, peer groups, networks, slices; optional |
-//! | `expected.json` | the findings, see [`expected`](super::expected) |
+//! | `expected.json` | the findings, see [`expected`] |
 
 use std::{
     fs, io,

@@ -16,7 +16,7 @@ use std::{
 
 use wasmtime::{Engine, component::Component};
 
-use super::{complexity, files};
+use super::{complexity::check_complexity, files};
 
 /// Bytes of a compiled component that are read at most.
 const CODE_BYTES: u64 = 1 << 30;
@@ -79,7 +79,7 @@ impl Cache {
 
 /// Makes the directory if need be, and sees to it that it is the user's and nobody else's.
 fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-    complexity::check(bytes)?;
+    check_complexity(bytes).map_err(|error| wasmtime::Error::msg(error.reason()))?;
     Component::from_binary(engine, bytes)
 }
 

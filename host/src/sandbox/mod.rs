@@ -27,6 +27,7 @@ mod said;
 #[cfg(test)]
 mod testing;
 
+pub use complexity::check_complexity;
 pub use inspect::{Inspection, inspect, problems};
 pub use load::{Refused, Sandbox, check_memory};
 pub use pins::{Pin, Pins};

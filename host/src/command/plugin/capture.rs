@@ -21,7 +21,7 @@ use wardflow::{
     workspace::Workspace,
 };
 
-use super::{Outcome, load};
+use super::{Outcome, load, warn_of_broken};
 use crate::{
     args::Capture as Args,
     command::connect,
@@ -47,6 +47,8 @@ struct Report {
 pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Outcome> {
     let workspace = Arc::new(connect::open(&Config::read(dir)?).await?);
     let context = catalog::context(&workspace, connect::code_cache(), connect::session_config(None)).await?;
+    warn_of_broken(&workspace, printer);
+    let outcome = if workspace.listing.broken.is_empty() { Outcome::Done } else { Outcome::Incomplete };
     let captured = capture::capture(&context, &workspace, &args.finding, args.days).await?;
     let mut report = Report {
         contents: captured.describe(),
@@ -90,15 +92,18 @@ pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Out
         )?;
     }
     if report.is_shown == Some(false) {
+        let left = match captured.parameters.1.as_slice() {
+            [] => String::new(),
+            left => format!(", or it depends on what was left out ({})", left.join(", ")),
+        };
         printer.warn(&format!(
-            "the plugin reports no {} in the case: it had learned from more than {} before; take more along with --days, \
-             or say that it depends on what is left out",
+            "the plugin reports no {} in the case: it may have learned from more than {} before, which --days takes along{left}",
             captured.kind,
             counted(args.days.into(), "day")
         ));
         return Ok(Outcome::Incomplete);
     }
-    Ok(Outcome::Done)
+    Ok(outcome)
 }
 
 /// Asks the person at the terminal.

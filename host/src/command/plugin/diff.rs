@@ -102,10 +102,11 @@ fn show(changes: &Changes, printer: &Printer) -> Result<()> {
                 peer(new),
                 both(format!("{:.3}", old.score), format!("{:.3}", new.score)),
                 both(count(old.slices), count(new.slices)),
+                both(old.summary.clone(), new.summary.clone()),
             ]
         };
         printer.grid(
-            &["severity", "device", "kind", "peer", "score", "slices"],
+            &["severity", "device", "kind", "peer", "score", "slices", "summary"],
             &changes.changed.iter().take(SHOWN).map(row).collect::<Vec<_>>(),
         )?;
         rest(changes.changed.len(), printer)?;

@@ -112,6 +112,9 @@ impl<'a> Mask<'a> {
         let number = self.next(self.addresses.len());
         // In no group that the address itself is not in.
         let fits = |masked: &IpAddr| {
+            if *masked == ip {
+                return false;
+            }
             let mut cidrs = self.declared.iter().flat_map(|(_, group)| &group.cidrs);
             cidrs.all(|cidr| cidr.contains(&ip) || !cidr.contains(masked))
         };
@@ -143,7 +146,17 @@ impl<'a> Mask<'a> {
                 // What stands in front of the maker's domain may be the hospital's name there.
                 pattern.strip_prefix("*.").map_or_else(|| lower.clone(), |domain| format!("name-{number}.{domain}"))
             }
-            None => format!("name-{number}.example"),
+            None => {
+                let is_in_a_group = |name: &String| {
+                    let mut patterns = self.declared.iter().flat_map(|(_, group)| &group.names);
+                    patterns.any(|pattern| matches(pattern, name) && !matches(pattern, &lower))
+                };
+                // Reserved for examples (RFC 2606).
+                let names =
+                    ["example", "test", "invalid", "example.org"].map(|domain| format!("name-{number}.{domain}"));
+                let other = names.iter().find(|name| !is_in_a_group(name)).unwrap_or(&names[0]);
+                other.clone()
+            }
         };
         self.names.entry(lower).or_insert(masked).clone()
     }
@@ -215,11 +228,27 @@ impl<'a> Mask<'a> {
             let listed = schema["enum"].as_array().is_some_and(|values| values.contains(value));
             match value {
                 Value::Number(_) | Value::Bool(_) => kept.push((name.clone(), value.clone())),
+                Value::Object(_) | Value::Null => left.push(name.clone()),
                 _ if listed || schema["default"] == *value => kept.push((name.clone(), value.clone())),
                 _ => left.push(name.clone()),
             }
         }
         (kept, left)
+    }
+
+    /// The roles that the hospital gave to peers in the case, with their hours.
+    pub(super) fn roles(&self) -> BTreeSet<(IpAddr, &'static str, Option<String>)> {
+        let mut roles = BTreeSet::new();
+        for item in &self.workspace.config.infrastructure {
+            let Some((_, role)) = PeerRole::DECLARED.iter().find(|(role, _)| *role == item.role) else { continue };
+            let members = self.addresses.iter().filter(|(ip, _)| item.cidr.contains(*ip));
+            let hours = item.hours.map(|hours| {
+                let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+                format!("{}-{}", clock(hours.start), clock(hours.end))
+            });
+            roles.extend(members.map(|(_, masked)| (*masked, *role, hours.clone())));
+        }
+        roles
     }
 
     fn is_kept(&self, ip: &IpAddr) -> bool {
@@ -231,17 +260,7 @@ impl<'a> Mask<'a> {
         let config = &self.workspace.config;
         let mut text = String::from("# Captured from a hospital, with other addresses and times.\n");
         let _ = writeln!(text, "timezone = {:?}\nslice_hours = {}", self.shift.timezone, config.slice_hours);
-        let mut roles = BTreeSet::new();
-        for item in &config.infrastructure {
-            let Some((_, role)) = PeerRole::DECLARED.iter().find(|(role, _)| *role == item.role) else { continue };
-            let members = self.addresses.iter().filter(|(ip, _)| item.cidr.contains(*ip));
-            let hours = item.hours.map(|hours| {
-                let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
-                format!("{}-{}", clock(hours.start), clock(hours.end))
-            });
-            roles.extend(members.map(|(_, masked)| (*masked, *role, hours.clone())));
-        }
-        for (ip, role, hours) in roles {
+        for (ip, role, hours) in self.roles() {
             let _ = write!(text, "\n[[infrastructure]]\nrole = {role:?}\ncidr = \"{ip}\"\n");
             if let Some(hours) = hours {
                 let _ = writeln!(text, "hours = {hours:?}");
@@ -252,7 +271,8 @@ impl<'a> Mask<'a> {
         let (kept, _) = self.parameters(manifest);
         if !kept.is_empty() {
             let _ = writeln!(text, "\n[plugin.{id:?}.parameters]");
-            kept.iter().for_each(|(name, value)| _ = writeln!(text, "{name} = {value}"));
+            // A string of JSON is one of TOML.
+            kept.iter().for_each(|(name, value)| _ = writeln!(text, "{} = {value}", Value::from(name.as_str())));
         }
         let mut groups = String::new();
         for (name, declared) in &self.declared {
@@ -290,13 +310,15 @@ fn candidates(scope: IpScope, ip: IpAddr, number: u32) -> Vec<IpAddr> {
         }
         // Set apart for measurements (RFC 2544), and shared by nobody.
         (IpScope::External, IpAddr::V4(_)) => vec![plain([198, 18, 0, 0], number % 128_000)],
-        (IpScope::Internal, IpAddr::V6(_)) => vec![Ipv6Addr::from((0xfd00_u128 << 112) + u128::from(number)).into()],
+        (IpScope::Internal, IpAddr::V6(_)) => {
+            [0xfd00_u128, 0xfd01].map(|prefix| Ipv6Addr::from((prefix << 112) + u128::from(number)).into()).to_vec()
+        }
         // For documentation (RFC 3849).
         (IpScope::External, IpAddr::V6(_)) => {
             vec![Ipv6Addr::from((0x2001_0db8_u128 << 96) + u128::from(number)).into()]
         }
         (IpScope::Broadcast, IpAddr::V4(v4)) if v4 != Ipv4Addr::BROADCAST => {
-            let [_, high, low, _] = number.to_be_bytes();
+            let [.., high, low] = number.to_be_bytes();
             vec![[10, high, low, 255].into()]
         }
         // Groups of a site of its own (RFC 2365; RFC 4291, section 2.7) may hold its addresses.
@@ -342,7 +364,7 @@ mod tests {
         let space = AddressSpace::default();
         for number in [1, 249, 250, 49_999, 700_000] {
             for ip in
-                ["10.20.30.40", "8.8.8.8", "fd00::1", "fe80::1", "2a02::1", "10.20.0.255", "239.1.2.3", "ff15::77"]
+                ["10.20.30.40", "8.8.8.8", "fd00::5", "fe80::1", "2a02::1", "10.20.0.255", "239.1.2.3", "ff15::77"]
             {
                 let ip: IpAddr = ip.parse().unwrap();
                 let others = candidates(space.scope(ip), ip, number);

@@ -37,7 +37,7 @@ use crate::{
     archive::{FlowRecord, write_inventory_csv},
     detect::{Observed, Slice},
     detector::Gap,
-    device::Entry,
+    device::{Entry, Facts},
     error::{Context, Error, Result},
     flow::{COLUMNS, time_type},
     workspace::{Offered, PinStatus, Workspace},
@@ -75,6 +75,8 @@ pub struct Capture {
     pub parameters: (Vec<(String, Value)>, Vec<String>),
     /// Time zone.
     pub timezone: String,
+    /// Roles of peers with their hours.
+    pub roles: BTreeSet<String>,
     /// The device list: the watched device and those that it talked to.
     pub devices: Vec<Entry>,
     /// The plugin.
@@ -135,6 +137,11 @@ pub async fn capture(context: &SessionContext, workspace: &Workspace, finding_id
             .collect(),
         parameters: mask.parameters(manifest),
         timezone: mask.timezone().to_owned(),
+        roles: mask
+            .roles()
+            .into_iter()
+            .map(|(_, role, hours)| format!("{role} {}", hours.unwrap_or_default()))
+            .collect(),
         plugin_file: offered.file.clone(),
         kept: mask.kept(),
         rows: rows.into_iter().map(|(_, row)| row).collect(),
@@ -259,7 +266,10 @@ impl Capture {
         let watched = self.devices.iter().find(|entry| entry.device_id == WATCHED).map(|entry| &entry.facts);
         let watched = watched.map_or_else(
             || "a device that is in no device list".to_owned(),
-            |facts| format!("{} {} {} {}", facts.class, facts.manufacturer, facts.model, facts.firmware),
+            |facts| {
+                let Facts { class, manufacturer, model, udi_di, firmware, .. } = facts;
+                format!("{class} {manufacturer} {model} {udi_di} {firmware}")
+            },
         );
         let list = |texts: &mut dyn Iterator<Item = &str>| {
             let texts: Vec<_> = texts.collect();
@@ -273,6 +283,7 @@ impl Capture {
             format!("time zone: {}", self.timezone),
             format!("watched device: {}", watched.split_whitespace().collect::<Vec<_>>().join(" ")),
             format!("classes of devices: {}", list(&mut classes.into_iter())),
+            format!("roles of its peers: {}", list(&mut self.roles.iter().map(|role| role.trim()))),
             format!("services: {}", list(&mut self.services.iter().map(String::as_str))),
             format!("addresses: {}, each of them another than the hospital's", self.addresses),
             format!(
@@ -296,7 +307,11 @@ impl Capture {
 
     /// The first flows, as they will be written.
     pub fn sample(&self, rows: usize) -> impl Iterator<Item = String> {
-        self.rows.iter().take(rows).map(|row| row.iter().collect::<Vec<_>>().join(","))
+        self.rows.iter().take(rows).map(|row| {
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            let written = writer.write_record(row).ok().and_then(|()| writer.into_inner().ok());
+            String::from_utf8_lossy(&written.unwrap_or_default()).trim_end().to_owned()
+        })
     }
 
     /// Writes it as a test case that takes its place once it is finished.

@@ -23,18 +23,20 @@ impl Shift {
     /// For flows from `from` to `to`, microseconds UTC, in a hospital's time zone. `random` decides how far.
     ///
     /// Where the clock is not changed in between, any week will do, and an offset of whole hours stands for the time zone.
-    /// Else it stays, and so does the season: whole years of 52 weeks.
+    /// Where it is, the time zone stays, and so does the season: whole years of 52 weeks. One that is a fraction of an hour
+    /// off stays too, as there is no other name for it.
     pub(super) fn new(timezone: &TimeZone, (from, to): (i64, i64), random: u32) -> Self {
         let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
         let offset = timezone.to_offset(stamp(from));
         let is_steady = timezone.following(stamp(from)).next().is_none_or(|change| change.timestamp() > stamp(to));
         let (least, most) = WEEKS;
-        match is_steady.then(|| fixed(offset)).flatten() {
+        let own = || timezone.iana_name().unwrap_or("UTC").to_owned();
+        // A zone that changes its clock at all would change it elsewhere.
+        let is_fixed = timezone.following(stamp(to)).next().is_none();
+        let name = fixed(offset).or_else(|| is_fixed.then(own)).filter(|_| is_steady);
+        match name {
             Some(timezone) => Self { by: -WEEK * i64::from(least + random % (most - least)), timezone },
-            None => Self {
-                by: -WEEK * 52 * i64::from(1 + random % 10),
-                timezone: timezone.iana_name().unwrap_or("UTC").to_owned(),
-            },
+            None => Self { by: -WEEK * 52 * i64::from(1 + random % 10), timezone: own() },
         }
     }
 }

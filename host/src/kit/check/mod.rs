@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result},
     limits::Limits,
     parameters::check_defaults,
-    sandbox::{Sandbox, check_memory, inspect, problems},
+    sandbox::{Sandbox, check_complexity, check_memory, inspect, problems},
     zone::{AddressSpace, IpScope},
 };
 
@@ -121,7 +121,8 @@ pub async fn check(
     }
     let inspection = inspect(bytes, limits)?;
     look_at(&inspection.manifest, &inspection.columns, &mut checked);
-    for wrong in [check_defaults(&inspection.manifest), check_memory(&inspection.manifest, limits)] {
+    let manifest = &inspection.manifest;
+    for wrong in [check_defaults(manifest), check_memory(manifest, limits), check_complexity(bytes)] {
         if let Err(error) = wrong {
             checked.refuse("the file", &error);
         }
@@ -202,11 +203,16 @@ fn look_at(manifest: &Manifest, linked: &BTreeSet<Column>, checked: &mut Checked
         let is_odd = |cidr: &&String| {
             parse_cidr(cidr).is_some_and(|net| !is_narrow(&net) || private.scope(net.addr()) == IpScope::Internal)
         };
-        if let Some(cidr) = group.cidrs.iter().find(is_odd) {
+        let odd: Vec<_> = group.cidrs.iter().filter(is_odd).map(String::as_str).collect();
+        if !odd.is_empty() {
             checked.add(
                 Weight::Disliked,
                 place,
-                format!("the peer group {} lists {cidr}, which is private or of many owners", group.name),
+                format!(
+                    "the peer group {} lists networks that are private or of many owners: {}",
+                    group.name,
+                    odd.join(", ")
+                ),
                 "list the maker's own networks, /16 (IPv6 /32) or narrower; let the hospital map its own to the group",
             );
         }

@@ -22,27 +22,44 @@ const HANDED_OVER: u64 = 10_000;
 /// # Errors
 /// It does, or it cannot be read.
 pub fn check_complexity(component: &[u8]) -> Result<()> {
-    let found = total(component).context(|| "it is no valid component".to_owned())?;
-    if found > MOST {
-        return Err(Error::usage(format!(
-            "it would take minutes and gigabytes: its functions have {found} variables times branches, of which {MOST} are \
-             allowed, or one takes and gives more than {MOST_VALUES} values"
-        ))
-        .remedy("build it with a compiler of some language, and its defaults"));
+    let found = Cost::of(component).context(|| "it is no valid component".to_owned())?;
+    let too_much = |what: String| {
+        Error::usage(format!("it would take minutes and gigabytes to compile: {what}"))
+            .remedy("build it with a compiler of some language, and its defaults")
+    };
+    if found.values > MOST_VALUES {
+        let values = found.values;
+        return Err(too_much(format!(
+            "a function takes and gives {values} values, of which {MOST_VALUES} are allowed"
+        )));
+    }
+    if found.branches > MOST {
+        let branches = found.branches;
+        return Err(too_much(format!("it has {branches} variables times branches, of which {MOST} are allowed")));
     }
     Ok(())
 }
 
-fn total(component: &[u8]) -> wasmparser::Result<u64> {
-    let mut total = 0_u64;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload? {
-            Payload::CodeSectionEntry(body) => total = total.saturating_add(cost(&body)?),
-            Payload::TypeSection(types) if most_values(types.clone())? > MOST_VALUES => return Ok(u64::MAX),
-            _ => {}
+#[derive(Debug, Default)]
+struct Cost {
+    /// Variables times branches, over all functions.
+    branches: u64,
+    /// Most values that a function takes and gives.
+    values: usize,
+}
+
+impl Cost {
+    fn of(component: &[u8]) -> wasmparser::Result<Self> {
+        let mut cost = Self::default();
+        for payload in Parser::new(0).parse_all(component) {
+            match payload? {
+                Payload::CodeSectionEntry(body) => cost.branches = cost.branches.saturating_add(branches(&body)?),
+                Payload::TypeSection(types) => cost.values = cost.values.max(most_values(types)?),
+                _ => {}
+            }
         }
+        Ok(cost)
     }
-    Ok(total)
 }
 
 /// Most values of a function's type, taken and given together.
@@ -58,7 +75,7 @@ fn most_values(types: TypeSectionReader<'_>) -> wasmparser::Result<usize> {
     Ok(most)
 }
 
-fn cost(body: &FunctionBody<'_>) -> wasmparser::Result<u64> {
+fn branches(body: &FunctionBody<'_>) -> wasmparser::Result<u64> {
     let mut variables = 0_u64;
     for declared in body.get_locals_reader()? {
         variables += u64::from(declared?.0);
@@ -80,7 +97,7 @@ fn cost(body: &FunctionBody<'_>) -> wasmparser::Result<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_complexity as check, total};
+    use super::{Cost, check_complexity as check};
 
     #[test]
     fn variables_and_branches_are_bounded_together() {
@@ -89,10 +106,10 @@ mod tests {
             let text = format!("(component (core module (func (local {locals}) {nested})))");
             wat::parse_str(text).unwrap()
         };
-        assert_eq!(total(&component(10, 4)).unwrap(), 50);
+        assert_eq!(Cost::of(&component(10, 4)).unwrap().branches, 50);
         check(&component(40_000, 900)).unwrap();
         let said = check(&component(40_000, 1_000)).unwrap_err().to_string();
-        assert!(said.contains("have 40040000 variables times branches"), "{said}");
+        assert!(said.contains("it has 40040000 variables times branches"), "{said}");
     }
 
     #[test]
@@ -105,7 +122,7 @@ mod tests {
             wat::parse_str(text).unwrap()
         };
         check(&component(60, 10)).unwrap();
-        assert!(check(&component(65, 1)).unwrap_err().to_string().contains("more than 128 values"));
+        assert!(check(&component(65, 1)).unwrap_err().to_string().contains("takes and gives 130 values"));
         assert!(check(&component(2, 5_000)).unwrap_err().to_string().contains("50000000 variables times branches"));
     }
 }

@@ -9,5 +9,6 @@ mod kit;
 mod native;
 mod readme;
 mod real_data;
+mod round_trip;
 mod slt;
 mod support;

@@ -1,5 +1,7 @@
 //! What can be asked of the command.
 
+mod archive;
+mod ingest;
 mod plugin;
 
 use std::{
@@ -11,6 +13,8 @@ use std::{
 use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
+pub(crate) use archive::{Archive, Expire};
+pub(crate) use ingest::Ingest;
 pub(crate) use plugin::{Bench, Capture, Check, Diff, Lang, Limit, New, Pack, Plugin, Run, Test};
 
 /// Runs medical-device makers' behaviour models over a hospital's flow archive, and answers in SQL.
@@ -55,8 +59,6 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     Demo(Demo),
     Init(Init),
-    /// Bring flow logs into the archive
-    #[command(subcommand)]
     Ingest(Ingest),
     Analyze(Analyze),
     Sql(Sql),
@@ -65,6 +67,9 @@ pub(crate) enum Command {
     Plugin(Plugin),
     /// Say what the archive holds, what was analysed, and what was not
     Status,
+    /// Look after the archive: few files in place of many, damage found and mended, old flows let go
+    #[command(subcommand)]
+    Archive(Archive),
 }
 
 /// Write a synthetic hospital, analyse it, and show what was found
@@ -111,30 +116,6 @@ Example:
 pub(crate) struct Init {
     /// Directory to make or to fill; refused if it holds a wardflow.toml
     pub(crate) dir: PathBuf,
-}
-
-#[derive(Clone, Debug, Subcommand)]
-pub(crate) enum Ingest {
-    Zeek(IngestZeek),
-}
-
-/// Zeek's conn.log, with names from the dns.log and ssl.log beside it
-///
-/// TSV and JSON, plain, .gz and .zst, single files and directories of rotated logs. A file that was ingested before
-/// adds nothing. A malformed line goes with its reason into the table `rejects`.
-#[derive(Clone, Debug, Group)]
-#[command(after_long_help = "\
-Examples:
-  wardflow ingest zeek /var/log/zeek
-  wardflow ingest zeek conn.2026-03-*.log.gz --sensor north
-  zcat conn.log.gz | wardflow ingest zeek -")]
-pub(crate) struct IngestZeek {
-    /// Logs, directories of logs, or `-` for stdin
-    #[arg(required = true, value_name = "FILE|DIR|-")]
-    pub(crate) inputs: Vec<PathBuf>,
-    /// Name of the sensor that wrote them
-    #[arg(long, value_name = "NAME")]
-    pub(crate) sensor: Option<String>,
 }
 
 /// Run the plugins over what is new in the archive

@@ -1,7 +1,7 @@
 //! The device: an entry of the inventory, and the addresses by which its flows are found.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     net::IpAddr,
 };
 
@@ -25,6 +25,9 @@ pub struct Facts {
 
 /// Class of a device of which nothing is known.
 pub const UNKNOWN_CLASS: &str = "unknown";
+
+/// What [`Entry::source`] says of an address that a DHCP server gave.
+pub const DHCP: &str = "dhcp";
 
 /// A row of the inventory: a device, one of its addresses, and what was true of it for a time.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,8 +65,13 @@ impl Inventory {
     /// An inventory of these rows.
     pub fn new(entries: Vec<Entry>) -> Self {
         let mut inventory = Self::default();
+        let listed: HashSet<&str> =
+            entries.iter().filter(|entry| entry.is_listed()).map(|entry| entry.device_id.as_str()).collect();
         for (row, entry) in entries.iter().enumerate() {
-            inventory.devices.entry(entry.device_id.clone()).or_default().push(row);
+            // What is true of a device, the device list says, where it has the device.
+            if entry.is_listed() || !listed.contains(entry.device_id.as_str()) {
+                inventory.devices.entry(entry.device_id.clone()).or_default().push(row);
+            }
             if let Some(ip) = entry.ip {
                 inventory.by_ip.entry(ip.to_canonical()).or_default().push(row);
             }
@@ -137,6 +145,11 @@ impl Inventory {
 }
 
 impl Entry {
+    /// Whether the row is of the device list, and not of what was seen since.
+    pub fn is_listed(&self) -> bool {
+        self.source != DHCP
+    }
+
     /// Whether the row is valid at a time.
     pub const fn is_valid(&self, at: i64) -> bool {
         self.valid_from <= at && at < self.valid_to

@@ -5,7 +5,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 6 | [`workspace`], then [`analyze`] and [`synthetic`], then [`catalog`], then [`kit`] |
+//! | 6 | [`workspace`] and `bindings`, then [`analyze`] and [`synthetic`], then [`catalog`], then [`kit`] |
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
@@ -14,6 +14,7 @@
 
 pub mod analyze;
 pub mod archive;
+mod bindings;
 pub mod catalog;
 pub mod config;
 pub mod coverage;

@@ -59,9 +59,17 @@ pub async fn write(
     stop: &Stop,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<u64> {
-    write_inventory_csv(&entries(hospital), &config.root.join("inventory.csv"))?;
+    write_inventory(hospital, &config.root.join("inventory.csv"))?;
     write_truth(hospital.truth(), &config.root.join(TRUTH))?;
     write_flows(config, hospital, stop, progress).await
+}
+
+/// Writes the inventory alone.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_inventory(hospital: &Hospital, path: &std::path::Path) -> Result<()> {
+    write_inventory_csv(&entries(hospital), path)
 }
 
 /// Writes the flows alone.

@@ -11,11 +11,12 @@ use std::{
 use wardflow_manifest::{Manifest, PluginId};
 
 use crate::{
-    archive::{Archive, Listing, read_inventory},
+    archive::{self, Archive, FlowsDigest, Health, Listing, SliceInput, read_inventory},
+    bindings::bindings,
     config::{Config, read_or_create_key},
     detect::{Budget, Groups, World},
     detector::Detector,
-    device::Inventory,
+    device::{DHCP, Inventory},
     error::{Context, Error, Result},
     lake::Lake,
     parameters,
@@ -32,6 +33,7 @@ pub struct Workspace {
     pub config: Config,
     pub archive: Archive,
     pub listing: Listing,
+    pub health: Health,
     pub lake: Lake,
     pub world: Arc<World>,
     pub plugins: Plugins,
@@ -128,7 +130,10 @@ impl Workspace {
         }
         let listing = archive.list().await?;
         let lake = Lake::open(&config.lake, &config.root, options)?;
-        let entries = config.inventory.as_deref().map(read_inventory).transpose()?.unwrap_or_default();
+        let mut entries = config.inventory.as_deref().map(read_inventory).transpose()?.unwrap_or_default();
+        let leases = bindings(&entries, &archive.leases().await?);
+        entries.extend(leases);
+        let health = Health::new(&listing.files, &archive.sensor_reports().await?);
         let world = Arc::new(World {
             inventory: Inventory::new(entries),
             space: config.space.clone(),
@@ -137,7 +142,26 @@ impl Workspace {
             key: read_or_create_key(&config.key)?,
         });
         let plugins = Plugins::read(&config)?;
-        Ok(Self { config, archive, listing, lake, world, plugins })
+        Ok(Self { config, archive, listing, health, lake, world, plugins })
+    }
+
+    /// The archive's slices. Their digests are also of what is known of the time beside the flows, so that a lease or a report
+    /// of a sensor that comes late has its slice analysed again.
+    pub fn slices(&self, hours: u32) -> Vec<SliceInput> {
+        let mut slices = archive::slices(&self.listing.files, hours);
+        let leases: Vec<_> = self.world.inventory.entries().iter().filter(|entry| entry.source == DHCP).collect();
+        for slice in &mut slices {
+            if let Some(trouble) = self.health.trouble(slice.start, slice.end) {
+                slice.digest += FlowsDigest::of(trouble.as_bytes());
+            }
+            // Only what holds within the slice: a renewal changes the slices after it alone.
+            for entry in leases.iter().filter(|entry| entry.valid_from < slice.end && slice.start < entry.valid_to) {
+                let (from, to) = (entry.valid_from.max(slice.start), entry.valid_to.min(slice.end));
+                let binding = format!("{} {:?} {from} {to}", entry.device_id, entry.ip);
+                slice.digest += FlowsDigest::of(binding.as_bytes());
+            }
+        }
+        slices
     }
 
     /// Compiles the plugins that may run and are `wanted`, in order of id, and tells why others cannot run.

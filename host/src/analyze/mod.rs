@@ -24,8 +24,7 @@ pub(crate) use self::{
     step::{Traveller, step},
 };
 use crate::{
-    archive,
-    catalog::FlowFiles,
+    catalog::{Doubles, FlowFiles, SingleFlows},
     coverage::{Row, Status},
     detect::Directory,
     detector::Stop,
@@ -148,6 +147,7 @@ struct AnalysisRun<'a> {
     world_digest: String,
     states: &'a StateStore,
     directory: Arc<Directory>,
+    doubles: Arc<Doubles>,
     stages: Vec<Stage>,
     travellers: Vec<(usize, Traveller)>,
     /// What plugins that were kept out did not look at.
@@ -169,7 +169,7 @@ impl<'a> AnalysisRun<'a> {
     ) -> Result<Self> {
         let states = workspace.lake.states();
         let coverage = workspace.lake.current_coverage().await?;
-        let mut stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
+        let mut stages = stages(workspace.slices(workspace.config.slice_hours));
         stages.retain(|stage| options.to.is_none_or(|to| stage.slice.end <= to));
         let asked = Asked { from: options.from, rerun: options.rerun };
         let mut travellers = Vec::new();
@@ -201,6 +201,7 @@ impl<'a> AnalysisRun<'a> {
             world_digest: workspace.world.digest(),
             states,
             directory: Arc::new(Directory::new(Arc::clone(&workspace.world))),
+            doubles: Arc::new(Doubles::of(workspace)),
             stages,
             travellers,
             missed,
@@ -270,10 +271,13 @@ impl<'a> AnalysisRun<'a> {
         } else {
             let files = stage.files.iter().map(|file| self.workspace.listing.files[*file].clone()).collect();
             let flows = Arc::new(FlowFiles::new(&self.workspace.archive, files)?);
+            let flows = Arc::new(SingleFlows::new(flows, Arc::clone(&self.doubles)));
             let is_counted = stage.files.iter().all(|file| !self.workspace.listing.files[*file].foreign);
             outcome = step(self.session, flows, &self.directory, stage.slice, &mut here, None, stop).await?;
-            if is_counted && outcome.flows != stage.rows {
-                return Err(damaged(stage, outcome.flows));
+            let doubles = self.doubles.at(stage.slice.start).await?;
+            let left_out: u64 = doubles.iter().flat_map(|doubles| &doubles.sensors).map(|sensor| sensor.flows).sum();
+            if is_counted && outcome.flows + left_out != stage.rows {
+                return Err(damaged(stage, outcome.flows + left_out));
             }
         }
         for (traveller, before) in here.iter_mut().zip(before) {
@@ -298,6 +302,7 @@ impl<'a> AnalysisRun<'a> {
                 }
                 Some(mut plugin) => {
                     plugin.began_anew(traveller.anew.take());
+                    plugin.blinded(self.workspace.health.trouble(stage.slice.start, stage.slice.end));
                     if let Some(summary) = summary {
                         summary.add(&plugin);
                     }
@@ -427,7 +432,7 @@ pub struct Standing {
 pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: &[KeptOut]) -> Result<Vec<Standing>> {
     let states = workspace.lake.states();
     let coverage = workspace.lake.current_coverage().await?;
-    let stages = stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours));
+    let stages = stages(workspace.slices(workspace.config.slice_hours));
     let world_digest = workspace.world.digest();
     let mut standings = Vec::new();
     for plugin in plugins {

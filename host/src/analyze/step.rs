@@ -59,6 +59,8 @@ pub(crate) struct SliceOutcome {
 pub(crate) struct PluginOutcome {
     pub(crate) status: Status,
     pub(crate) fault: Option<String>,
+    /// Why the learning of all its devices began anew.
+    pub(crate) anew: Option<String>,
     pub(crate) devices: u64,
     pub(crate) flows: u64,
     /// Devices of which there is something to say.
@@ -71,15 +73,24 @@ impl PluginOutcome {
     /// Says of all devices why learning began anew, unless there is worse to say.
     pub(crate) fn began_anew(&mut self, why: Option<String>) {
         if self.status == Status::Complete && self.fault.is_none() {
-            self.fault = why;
+            self.fault.clone_from(&why);
+            self.anew = why;
+        }
+    }
+
+    /// Says what the sensors missed: what was analysed is not all that was.
+    pub(crate) fn blinded(&mut self, trouble: Option<String>) {
+        if let (Status::Complete, Some(trouble)) = (self.status, trouble) {
+            self.status = Status::Blind;
+            self.fault = Some(self.fault.take().map_or(trouble.clone(), |fault| format!("{trouble}; {fault}")));
         }
     }
 
     /// How many devices began to learn anew although nothing about them changed, and why the first did.
     pub(crate) fn anew(&self) -> (u64, Option<&str>) {
-        match &self.fault {
-            Some(why) if self.status == Status::Complete => (self.devices, Some(why)),
-            _ => {
+        match &self.anew {
+            Some(why) => (self.devices, Some(why)),
+            None => {
                 let faults = self.single.iter().filter_map(|row| row.fault.as_deref());
                 let unreadable: Vec<_> = faults.filter(|fault| fault.starts_with(UNREADABLE)).collect();
                 (unreadable.len() as u64, unreadable.first().copied())
@@ -287,7 +298,15 @@ fn summarise(rows: Vec<ShardCoverage>, slice_flows: u64) -> PluginOutcome {
     };
     let sum = |value: fn(&ShardCoverage) -> u64| shards.iter().map(value).sum();
     let flows = if status == Status::NotRun { 0 } else { sum(|row| row.flows) };
-    PluginOutcome { status, fault, devices: sum(|row| row.devices), flows, single, findings: BTreeMap::new() }
+    PluginOutcome {
+        status,
+        fault,
+        anew: None,
+        devices: sum(|row| row.devices),
+        flows,
+        single,
+        findings: BTreeMap::new(),
+    }
 }
 
 /// The rows of other plugins than these.

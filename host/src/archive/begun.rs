@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use object_store::path::Path as StorePath;
 
 use super::{
+    aside::AsideTable,
+    carried,
+    ingest::OPEN_FLOWS,
     ledger::SourceEntry,
     location::{Archive, OWN_DIRECTORY},
     rejects,
@@ -24,19 +27,29 @@ impl Archive {
         self.delete(&self.place(&path(source))).await
     }
 
-    /// Deletes what killed runs made visible of sources that the ledger does not have.
+    /// Deletes what killed runs made visible of sources that the ledger does not have, and what compacted files
+    /// replace.
     pub(super) async fn undo_begun(
         &self,
         sources: &[SourceEntry],
         files: &mut BTreeMap<String, Vec<StorePath>>,
     ) -> Result<()> {
+        self.finish_replacing().await?;
         for note in self.objects(Some(&directory())).await? {
             let Some(source) = note.location.filename() else { continue };
             if !sources.iter().any(|entry| SourceEntry::short(&entry.digest) == source) {
                 for file in files.remove(source).unwrap_or_default() {
                     self.delete(&file).await?;
                 }
-                self.delete(&self.place(&rejects::path(source))).await?;
+                let tables = AsideTable::ALL.map(|table| table.path(source));
+                for file in tables.iter().chain(&[rejects::path(source), carried::path(source)]) {
+                    self.delete(&self.place(file)).await?;
+                }
+                for open in self.objects(Some(&format!("{OWN_DIRECTORY}/{OPEN_FLOWS}"))).await? {
+                    if open.location.filename().is_some_and(|name| name.starts_with(source)) {
+                        self.delete(&open.location).await?;
+                    }
+                }
             }
             self.delete(&note.location).await?;
         }

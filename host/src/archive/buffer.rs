@@ -1,6 +1,6 @@
 //! Flows that wait until they make a row group.
 
-use std::{borrow::Borrow, collections::HashMap, fmt::Write as _, hash::Hash};
+use std::{borrow::Borrow, collections::HashMap, hash::Hash};
 
 use arrow::{
     array::{StringViewArray, TimestampMicrosecondArray, UInt8Array, UInt16Array, UInt32Array},
@@ -13,7 +13,8 @@ use super::{
     hours::Hours,
     layout::{self, InternalEnd, ROW_GROUP_ROWS},
     options::{Ids, Options},
-    record::{FlowRecord, ip_number, number_ip},
+    record::{FlowRecord, ip_number, mac_text, number_ip},
+    sensor_hours::SensorHours,
 };
 
 /// Bytes that a row takes apart from its ids: some 130, and what growing vectors keep in reserve.
@@ -55,6 +56,7 @@ pub(super) struct RowBuffer {
     observed_sides: Options<UInt8Type>,
     id_bytes: usize,
     hours: Hours,
+    sensors: SensorHours,
 }
 
 impl RowBuffer {
@@ -74,12 +76,18 @@ impl RowBuffer {
         &self.hours
     }
 
+    /// What it holds of each sensor and hour.
+    pub(super) fn sensors(&self) -> &SensorHours {
+        &self.sensors
+    }
+
     /// Adds a flow. `scratch` is overwritten.
     pub(super) fn push(&mut self, flow: &FlowRecord<'_>, internal: InternalEnd, scratch: &mut Vec<u8>) {
         if self.rows() == LARGE {
             self.reserve(ROW_GROUP_ROWS - LARGE);
         }
         self.hours.add(flow, flow.digest(scratch));
+        self.sensors.add(flow.sensor, flow.end_time);
         self.start_time.push(flow.start_time);
         self.end_time.push(flow.end_time);
         self.src_ip.push(self.ips.number(&ip_number(flow.src_ip)));
@@ -220,13 +228,4 @@ impl<K: Clone + Eq + Hash> Numbers<K> {
         self.numbers.insert(value, number);
         number
     }
-}
-
-fn mac_text(mac: &[u8; 6]) -> String {
-    let mut text = String::with_capacity(17);
-    for (place, byte) in mac.iter().enumerate() {
-        let colon = if place == 0 { "" } else { ":" };
-        let _ = write!(text, "{colon}{byte:02x}");
-    }
-    text
 }

@@ -22,7 +22,8 @@ use super::{
     buffer::RowBuffer,
     hours::{self, HOURS_KEY, Hours},
     layout::{self, PAGE_ROWS},
-    location::Archive,
+    location::{Archive, OWN_DIRECTORY},
+    sensor_hours::{self, SENSORS_KEY, SensorHours},
     writer::Written,
 };
 use crate::{
@@ -68,7 +69,8 @@ struct StagedFile {
 }
 
 impl Encoder {
-    pub(super) fn start(archive: &Archive) -> Result<Self> {
+    /// Starts it. Every file's footer gets `footer` too.
+    pub(super) fn start(archive: &Archive, footer: Vec<KeyValue>) -> Result<Self> {
         let directory = archive.scratch()?;
         let (row_groups, received) = sync_channel(1);
         let files = Files {
@@ -77,6 +79,7 @@ impl Encoder {
             next_number: BTreeMap::new(),
             used: 0,
             closed: Vec::new(),
+            footer,
         };
         let thread = thread::Builder::new()
             .name("archive-encoder".into())
@@ -104,11 +107,20 @@ impl Encoder {
 }
 
 impl Staged {
-    /// Makes the files visible, under names that begin with `source`.
-    pub(super) async fn publish(self, source: &str) -> Result<Written> {
+    /// Date and path of the file, if it is one.
+    pub(super) fn only(&self) -> Option<(Date, &Path)> {
+        let [file] = self.files.as_slice() else { return None };
+        Some((file.date, file.path.as_path()))
+    }
+
+    /// Makes the files visible, under names that begin with `source`: as flows, or in one of the archive's own directories.
+    pub(super) async fn publish(self, own_directory: Option<&str>, source: &str) -> Result<Written> {
         let mut written = Written::default();
         for staged in self.files {
-            let file = format!("date={}/{source}-{}.parquet", staged.date, staged.number);
+            let file = match own_directory {
+                None => format!("date={}/{source}-{}.parquet", staged.date, staged.number),
+                Some(own) => format!("{OWN_DIRECTORY}/{own}/{source}-{}-{}.parquet", staged.date, staged.number),
+            };
             self.archive.publish(&staged.path, &file).await?;
             written.files.push(file);
             written.rows += staged.rows;
@@ -130,6 +142,7 @@ struct Files {
     next_number: BTreeMap<Date, usize>,
     used: u64,
     closed: Vec<StagedFile>,
+    footer: Vec<KeyValue>,
 }
 
 struct OpenFile {
@@ -139,6 +152,7 @@ struct OpenFile {
     date: Date,
     number: usize,
     hours: Hours,
+    sensors: SensorHours,
     rows: u64,
     last_used: u64,
 }
@@ -149,7 +163,7 @@ impl Files {
             self.write(row_group)?;
         }
         while let Some((_, open)) = self.open.pop_first() {
-            self.closed.push(open.close()?);
+            self.closed.push(open.close(&self.footer)?);
         }
         Ok(self.closed)
     }
@@ -175,7 +189,7 @@ impl Files {
     fn close_least_used(&mut self) -> Result<()> {
         let least = self.open.iter().min_by_key(|(_, open)| open.last_used).map(|(&date, _)| date);
         if let Some(open) = least.and_then(|date| self.open.remove(&date)) {
-            self.closed.push(open.close()?);
+            self.closed.push(open.close(&self.footer)?);
         }
         Ok(())
     }
@@ -189,12 +203,23 @@ impl OpenFile {
                 .into_serialized_writer()
         };
         let (writer, row_groups) = create().context(|| format!("creating {}", path.display()))?;
-        Ok(Self { writer, row_groups, path, date, number, hours: Hours::default(), rows: 0, last_used: 0 })
+        Ok(Self {
+            writer,
+            row_groups,
+            path,
+            date,
+            number,
+            hours: Hours::default(),
+            sensors: SensorHours::default(),
+            rows: 0,
+            last_used: 0,
+        })
     }
 
     /// Writes a row group column by column and page by page: what is put in order stays in the cache until it is encoded.
     fn write(&mut self, buffer: RowBuffer) -> Result<(), parquet::errors::ParquetError> {
         self.hours.merge(buffer.hours());
+        self.sensors.merge(buffer.sensors());
         self.rows += buffer.rows() as u64;
         let (order, columns) = buffer.into_columns();
         let encoders = self.row_groups.create_column_writers(self.writer.flushed_row_groups().len())?;
@@ -213,12 +238,16 @@ impl OpenFile {
         row_group.close().map(drop)
     }
 
-    fn close(mut self) -> Result<StagedFile> {
+    fn close(mut self, footer: &[KeyValue]) -> Result<StagedFile> {
         let path = self.path.clone();
         let mut close = || -> Result<u64, parquet::errors::ParquetError> {
-            let hours = hours::to_json(&self.hours.list()).map_err(|error| error.to_string());
-            let hours = hours.map_err(parquet::errors::ParquetError::General)?;
-            self.writer.append_key_value_metadata(KeyValue::new(HOURS_KEY.to_owned(), hours));
+            let text = |error: serde_json::Error| parquet::errors::ParquetError::General(error.to_string());
+            let hours = hours::to_json(&self.hours.list()).map_err(text)?;
+            let sensors = sensor_hours::to_json(&std::mem::take(&mut self.sensors).list()).map_err(text)?;
+            for (key, value) in [(HOURS_KEY, hours), (SENSORS_KEY, sensors)] {
+                self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+            }
+            footer.iter().for_each(|pair| self.writer.append_key_value_metadata(pair.clone()));
             self.writer.finish()?;
             let file = self.writer.inner_mut();
             file.sync_all()?;

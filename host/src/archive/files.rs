@@ -1,7 +1,9 @@
 //! What an archive holds: its flow files, by their footers alone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use futures::{StreamExt, stream};
-use object_store::{ObjectMeta, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::{
     DecodeResult,
     errors::ParquetError,
@@ -9,17 +11,25 @@ use parquet::{
 };
 
 use super::{
-    SourceEntry, footer,
+    SourceEntry,
+    aside::AsideTable,
+    footer,
     hours::{HOUR, Hour},
+    ingest::OPEN_FLOWS,
     location::Archive,
+    maintain::{Replaces, is_compacted},
+    sensor_hours::SensorHour,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Footers that are read at once: enough to hide an object store's latency, and few enough for its limits.
 const FOOTERS_AT_ONCE: usize = 16;
 
 /// Bytes read from a file's end at first. A footer that is longer takes a second read.
 const FOOTER_HINT: u64 = 64 << 10;
+
+/// How often an archive is looked at until it stands still: files of it may be compacted meanwhile.
+const LOOKS: usize = 8;
 
 /// What is in an archive.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +52,8 @@ pub struct ArchiveFile {
     /// What it holds of each hour, in order of time. Of a foreign file the rows of an hour are those of the row groups
     /// that begin in it, and the digests change with the file, whatever in it changed.
     pub hours: Vec<Hour>,
+    /// What each sensor delivered, in order of hour and sensor; empty where the file's writer did not say.
+    pub sensors: Vec<SensorHour>,
     /// Whether another program wrote it.
     pub foreign: bool,
 }
@@ -53,6 +65,26 @@ pub struct BrokenFile {
     pub path: String,
     /// Why not, for a person.
     pub reason: String,
+}
+
+/// What is in an archive, and which files take the place of which.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    pub(super) listing: Listing,
+    /// What compacted files replace, by their paths.
+    pub(super) replaces: BTreeMap<String, Replaces>,
+    /// Files that are replaced, and are there all the same. They are not in the listing.
+    pub(super) left_over: Vec<String>,
+    /// Broken files that may be whole: the disk or the object store did not give them.
+    pub(super) unreachable: BTreeSet<String>,
+}
+
+/// The files of a table beside the flows, and which of them take the place of which.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    pub(super) files: Vec<ObjectMeta>,
+    pub(super) replaces: BTreeMap<String, Replaces>,
+    pub(super) left_over: Vec<String>,
 }
 
 impl ArchiveFile {
@@ -69,32 +101,133 @@ impl Archive {
     /// # Errors
     /// The archive itself cannot be listed.
     pub async fn list(&self) -> Result<Listing> {
-        let flow_files =
-            self.objects(None).await?.into_iter().filter(|object| is_flow_file(self.file(&object.location)));
-        let read = stream::iter(flow_files).map(|object| read(self, object)).buffered(FOOTERS_AT_ONCE);
-        let mut listing = Listing::default();
-        for file in read.collect::<Vec<_>>().await {
-            match file {
-                Ok(file) => listing.files.push(file),
-                Err(broken) => listing.broken.push(broken),
+        Ok(self.survey().await?.listing)
+    }
+
+    /// Does that, and tells which files take the place of which.
+    pub(super) async fn survey(&self) -> Result<Survey> {
+        for _ in 0..LOOKS {
+            let objects = self.at_rest(None, is_flow_file).await?;
+            let read = stream::iter(objects).map(|object| read(self, object)).buffered(FOOTERS_AT_ONCE);
+            let read = read.collect::<Vec<_>>().await;
+            if !read.iter().any(|file| matches!(file, Err(Unread::Gone))) {
+                return Ok(Survey::of(read));
             }
         }
-        Ok(listing)
+        Err(self.restless())
+    }
+
+    /// The files of a table beside the flows.
+    pub(super) async fn beside(&self, directory: &str) -> Result<Beside> {
+        for _ in 0..LOOKS {
+            let mut files = self.at_rest(Some(directory), |path| path.ends_with(".parquet")).await?;
+            let mut replaces = BTreeMap::new();
+            let mut is_gone = false;
+            for file in files.iter().filter(|file| is_compacted(self.file(&file.location))) {
+                match metadata(self.store().as_ref(), file).await {
+                    Ok(metadata) => {
+                        let of = Replaces::of(&metadata).unwrap_or_default();
+                        replaces.insert(self.file(&file.location).to_owned(), of);
+                    }
+                    Err(error) => is_gone |= Unread::is_gone(&error),
+                }
+            }
+            if !is_gone {
+                let left_over = {
+                    let replaced: BTreeSet<&str> = replaces.values().flat_map(|replaces| replaces.paths()).collect();
+                    let is_replaced = |file: &mut ObjectMeta| replaced.contains(self.file(&file.location));
+                    let left_over = files.extract_if(.., is_replaced);
+                    left_over.map(|file| self.file(&file.location).to_owned()).collect()
+                };
+                return Ok(Beside { files, replaces, left_over });
+            }
+        }
+        Err(self.restless())
+    }
+
+    /// Objects as they are at one moment. To list a local directory takes several: a file that appears and those that
+    /// it replaces may all be missed by the one who goes through it just then, and not twice in the same way.
+    async fn at_rest(&self, directory: Option<&str>, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<ObjectMeta>> {
+        let mut objects = self.wanted(directory, &is_wanted).await?;
+        if self.directory().is_none() {
+            return Ok(objects);
+        }
+        for _ in 0..LOOKS {
+            let again = self.wanted(directory, &is_wanted).await?;
+            let is_same = again.iter().map(|object| &object.location).eq(objects.iter().map(|object| &object.location));
+            objects = again;
+            if is_same {
+                break;
+            }
+        }
+        Ok(objects)
+    }
+
+    async fn wanted(&self, directory: Option<&str>, is_wanted: &impl Fn(&str) -> bool) -> Result<Vec<ObjectMeta>> {
+        let mut objects = self.objects(directory).await?;
+        objects.retain(|object| is_wanted(self.file(&object.location)));
+        Ok(objects)
+    }
+
+    fn restless(&self) -> Error {
+        Error::failed(format!("files of the archive {} went away {LOOKS} times while they were read", self.describe()))
+            .remedy("try again when it is not being written")
+    }
+}
+
+impl Survey {
+    fn of(files: Vec<Result<Read, Unread>>) -> Self {
+        let replaces = files.iter().flatten().flat_map(|read| read.replaces.paths());
+        let replaced: BTreeSet<String> = replaces.map(str::to_owned).collect();
+        let mut survey = Self::default();
+        for file in files {
+            match file {
+                Ok(Read { file, .. }) if replaced.contains(&file.path) => survey.left_over.push(file.path),
+                Ok(Read { file, replaces }) => {
+                    if !replaces.is_empty() {
+                        survey.replaces.insert(file.path.clone(), replaces);
+                    }
+                    survey.listing.files.push(file);
+                }
+                Err(Unread::Broken(file) | Unread::Unreachable(file)) if replaced.contains(&file.path) => {
+                    survey.left_over.push(file.path);
+                }
+                Err(Unread::Broken(file)) => survey.listing.broken.push(file),
+                Err(Unread::Unreachable(file)) => {
+                    survey.unreachable.insert(file.path.clone());
+                    survey.listing.broken.push(file);
+                }
+                Err(Unread::Gone) => {}
+            }
+        }
+        survey
     }
 }
 
 impl Archive {
-    /// Whether the files of a source are all there, with all its flows, by their footers.
+    /// Whether all flows of a source are there, or have expired, by the footers of its files and of compacted ones.
     pub(super) async fn holds(&self, entry: &SourceEntry) -> bool {
         let mut rows = 0;
         for file in &entry.files {
-            let Ok(object) = self.store().head(&self.place(file)).await else { return false };
-            match read(self, object).await {
-                Ok(file) => rows += file.rows,
-                Err(_) => return false,
+            match self.rows(file).await {
+                Ok(Some(more)) => rows += more,
+                Ok(None) | Err(_) => return false,
             }
         }
         rows == entry.flows
+    }
+
+    /// Rows of a file of a source, wherever they are by now.
+    async fn rows(&self, file: &str) -> Result<Option<u64>> {
+        if let Ok(object) = self.store().head(&self.place(file)).await
+            && let Ok(read) = read(self, object).await
+        {
+            return Ok(Some(read.file.rows));
+        }
+        match self.compacted_rows(file).await? {
+            Some(rows) => Ok(Some(rows)),
+            None => self.expired_rows(file).await,
+        }
     }
 }
 
@@ -104,8 +237,27 @@ impl Archive {
     /// # Errors
     /// The archive cannot be listed.
     pub async fn reject_files(&self) -> Result<Vec<ObjectMeta>> {
-        let objects = self.objects(Some(&super::rejects::directory())).await?;
-        Ok(objects.into_iter().filter(|object| object.location.as_ref().ends_with(".parquet")).collect())
+        self.parquet(&super::rejects::directory()).await
+    }
+
+    /// The files that hold records of connections that are open, in order of path.
+    ///
+    /// # Errors
+    /// The archive cannot be listed.
+    pub async fn open_flow_files(&self) -> Result<Vec<ObjectMeta>> {
+        self.parquet(&format!("{}/{OPEN_FLOWS}", super::OWN_DIRECTORY)).await
+    }
+
+    /// The files that hold a table beside the flows, in order of path.
+    ///
+    /// # Errors
+    /// The archive cannot be listed.
+    pub async fn aside_files(&self, table: AsideTable) -> Result<Vec<ObjectMeta>> {
+        self.parquet(&table.directory()).await
+    }
+
+    async fn parquet(&self, directory: &str) -> Result<Vec<ObjectMeta>> {
+        Ok(self.beside(directory).await?.files)
     }
 }
 
@@ -113,10 +265,41 @@ fn is_flow_file(path: &str) -> bool {
     path.ends_with(".parquet") && !path.split('/').any(|part| part.starts_with(['_', '.']))
 }
 
-async fn read(archive: &Archive, object: ObjectMeta) -> Result<ArchiveFile, BrokenFile> {
+/// A file, and what it replaces.
+struct Read {
+    file: ArchiveFile,
+    replaces: Replaces,
+}
+
+/// Why a footer could not be read.
+enum Unread {
+    /// The file was deleted meanwhile.
+    Gone,
+    Unreachable(BrokenFile),
+    Broken(BrokenFile),
+}
+
+impl Unread {
+    fn of(path: String, error: &ParquetError) -> Self {
+        let file = BrokenFile { path, reason: error.to_string() };
+        match error {
+            _ if Self::is_gone(error) => Self::Gone,
+            ParquetError::External(source) if source.is::<object_store::Error>() => Self::Unreachable(file),
+            _ => Self::Broken(file),
+        }
+    }
+
+    fn is_gone(error: &ParquetError) -> bool {
+        let ParquetError::External(source) = error else { return false };
+        matches!(source.downcast_ref::<object_store::Error>(), Some(object_store::Error::NotFound { .. }))
+    }
+}
+
+async fn read(archive: &Archive, object: ObjectMeta) -> Result<Read, Unread> {
     let path = archive.file(&object.location).to_owned();
-    let broken = |reason: String| BrokenFile { path: path.clone(), reason };
-    let metadata = metadata(archive, &object).await.map_err(|error| broken(error.to_string()))?;
+    let broken = |reason: String| Unread::Broken(BrokenFile { path: path.clone(), reason });
+    let metadata = metadata(archive.store().as_ref(), &object).await;
+    let metadata = metadata.map_err(|error| Unread::of(path.clone(), &error))?;
     let own = footer::own_hours(&metadata).map_err(broken)?;
     let foreign = own.is_none();
     let hours = match own {
@@ -124,16 +307,18 @@ async fn read(archive: &Archive, object: ObjectMeta) -> Result<ArchiveFile, Brok
         None => footer::foreign_hours(&metadata, &object).map_err(broken)?,
     };
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default();
-    Ok(ArchiveFile { object, path, rows, hours, foreign })
+    let sensors = footer::own_sensors(&metadata).map_err(broken)?;
+    let replaces = Replaces::of(&metadata).map_err(broken)?;
+    Ok(Read { file: ArchiveFile { object, path, rows, hours, sensors, foreign }, replaces })
 }
 
-async fn metadata(archive: &Archive, object: &ObjectMeta) -> Result<ParquetMetaData, ParquetError> {
+pub(super) async fn metadata(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<ParquetMetaData, ParquetError> {
     let mut decoder = ParquetMetaDataPushDecoder::try_new(object.size)?.with_page_index_policy(PageIndexPolicy::Skip);
     let hint = object.size.saturating_sub(FOOTER_HINT)..object.size;
     let mut wanted = Vec::from([hint]);
     loop {
         for range in wanted {
-            let bytes = archive.store().get_range(&object.location, range.clone()).await;
+            let bytes = store.get_range(&object.location, range.clone()).await;
             decoder.push_range(range, bytes.map_err(|error| ParquetError::External(Box::new(error)))?)?;
         }
         wanted = match decoder.try_decode()? {

@@ -14,6 +14,7 @@ use parquet::{
 use super::{
     digest::FlowsDigest,
     hours::{self, HOUR, HOURS_KEY, Hour, Hours},
+    sensor_hours::{self, SENSORS_KEY, SensorHour},
 };
 use crate::flow;
 
@@ -25,6 +26,23 @@ pub(super) fn own_hours(metadata: &ParquetMetaData) -> Result<Option<Vec<Hour>>,
     };
     let hours = hours::from_json(key.value.as_deref().unwrap_or_default());
     hours.map(Some).map_err(|reason| format!("its metadata {HOURS_KEY} cannot be read: {reason}"))
+}
+
+/// The sensors' hours that this program wrote into the footer; none if another one or an earlier version wrote it. On
+/// failure the reason.
+pub(super) fn own_sensors(metadata: &ParquetMetaData) -> Result<Vec<SensorHour>, String> {
+    let keys = metadata.file_metadata().key_value_metadata();
+    let Some(key) = keys.and_then(|keys| keys.iter().find(|key| key.key == SENSORS_KEY)) else {
+        return Ok(Vec::new());
+    };
+    let sensors = sensor_hours::from_json(key.value.as_deref().unwrap_or_default());
+    sensors.map_err(|reason| format!("its metadata {SENSORS_KEY} cannot be read: {reason}"))
+}
+
+/// When the last flow of a file ended, microseconds UTC, by the statistics of its row groups.
+pub(super) fn last_end(metadata: &ParquetMetaData) -> Option<i64> {
+    let [_, last] = end_times(metadata).ok()?;
+    last.into_iter().collect::<Option<Vec<_>>>()?.into_iter().max()
 }
 
 /// Hours that a foreign row group may span, so that one nonsensical time cannot fill the memory: ten years.

@@ -1,33 +1,94 @@
-//! From foreign logs into the archive, each source once.
+//! From foreign formats into the archive, each source once.
 
-use std::{collections::BTreeMap, fmt, io::Read, sync::Arc};
+use std::{collections::BTreeMap, fmt, io::Read, path::Path, str::FromStr, sync::Arc};
 
+use jiff::tz::TimeZone;
 use object_store::path::Path as StorePath;
 
 use super::{
+    asides::AsidesWriter,
+    carried::{self, Carried, Line},
+    content::HEAD,
+    find::{Source, find, spool},
+    format::Format,
     input::InputFile,
     known::{KnownSources, Recognised},
     ledger::SourceEntry,
     location::{Archive, OWN_DIRECTORY},
     lock::ArchiveLock,
+    reading::{Counts, Failure, Outcome, Reading},
     rejects::{self, RejectsWriter},
-    source::{Failure, Outcome, Reading, Source, find, spool},
-    writer::{ArchiveWriter, Written},
+    writer::ArchiveWriter,
 };
 use crate::{
     error::{Context, Error, Result},
     zone::AddressSpace,
 };
 
+/// The directory in an archive for connections that are open.
+pub(super) const OPEN_FLOWS: &str = "open_flows";
+
 /// How to ingest.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct IngestOptions {
-    /// The name for the column `sensor`; without one, what the logs say.
+    /// What the sources are; absent to tell by their content.
+    pub format: Option<Format>,
+    /// The name for the column `sensor`; without one, what the sources say.
     pub sensor: Option<String>,
     /// The hospital's own networks, by which row groups are laid out.
     pub space: AddressSpace,
+    /// For times without an offset.
+    pub timezone: TimeZone,
+    /// When captures began whose times count from their beginning, microseconds UTC.
+    pub start: Option<i64>,
+    /// Rejects from which on a source is refused; absent for any number.
+    pub max_rejects: Option<MaxRejects>,
     /// Called a few times a second while a source is read, and once when it is done.
     pub progress: Option<OnProgress>,
+}
+
+impl Default for IngestOptions {
+    fn default() -> Self {
+        Self {
+            format: None,
+            sensor: None,
+            space: AddressSpace::default(),
+            timezone: TimeZone::UTC,
+            start: None,
+            max_rejects: None,
+            progress: None,
+        }
+    }
+}
+
+/// How many records of a source may be refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum MaxRejects {
+    /// So many.
+    Number(u64),
+    /// So many of a hundred.
+    Percent(f64),
+}
+
+impl fmt::Display for MaxRejects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(most) => write!(f, "{most}"),
+            Self::Percent(most) => write!(f, "{most}%"),
+        }
+    }
+}
+
+impl FromStr for MaxRejects {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = match text.strip_suffix('%') {
+            Some(percent) => percent.trim().parse().ok().filter(|most| (0.0..=100.0).contains(most)).map(Self::Percent),
+            None => text.parse().ok().map(Self::Number),
+        };
+        parsed.ok_or_else(|| "it must be a number of records such as 100, or a share such as 1%".to_owned())
+    }
 }
 
 /// Is told how far an ingest is.
@@ -55,6 +116,8 @@ pub struct Progress {
 pub struct IngestReport {
     /// One for each source.
     pub sources: Vec<SourceReport>,
+    /// Flows that waited for a source to follow, and were written when none did.
+    pub settled: u64,
 }
 
 /// What became of a source.
@@ -62,16 +125,12 @@ pub struct IngestReport {
 pub struct SourceReport {
     /// Its path, or `-`.
     pub name: String,
+    /// What it is; absent if that was not told.
+    pub format: Option<Format>,
     /// BLAKE3 of its content, decompressed, in hex; empty if it is not in the archive.
     pub digest: String,
-    /// Its lines that are no headers.
-    pub lines: u64,
-    /// Flows that were added.
-    pub flows: u64,
-    /// Lines that could not be read; they are in the table `rejects`.
-    pub rejects: u64,
-    /// Flows with a name from a log beside it.
-    pub names_joined: u64,
+    /// What became of its records.
+    pub counts: Counts,
     /// What a person should know of it all the same, such as a broken `ssl.log`.
     pub notes: Vec<String>,
     /// Whether it is in the archive.
@@ -86,6 +145,8 @@ pub enum SourceStatus {
     Added,
     /// It was before, and nothing was done. The counts are those of then.
     AlreadyThere,
+    /// It lay in a directory and is nothing that can be ingested, and why.
+    PassedOver(Error),
     /// It is not, and why.
     Refused(Error),
 }
@@ -93,30 +154,30 @@ pub enum SourceStatus {
 impl fmt::Debug for IngestOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IngestOptions")
+            .field("format", &self.format)
             .field("sensor", &self.sensor)
-            .field("space", &self.space)
             .finish_non_exhaustive()
     }
 }
 
-/// Ingests Zeek logs: files, directories, and `-` for what `standard_input` gives. A source that cannot be read is
-/// refused and the others go on. A source whose content was ingested before, compressed or not, is not read again; of one
-/// that begins with the content of another, a log that has grown, only what is new is added.
+/// Ingests sources: files, directories, and `-` for what `standard_input` gives. A source that cannot be read is refused
+/// and the others go on. A source whose content was ingested before, compressed or not, is not read again; of one that begins
+/// with the content of another, a log that has grown, only what is new is added, or, where a program reads it, it replaces
+/// the other.
 ///
-/// Whenever the process is killed, ingesting the same sources again leaves the same flow files as if it had not been: a
-/// source's files appear when it is read to its end, and those that a killed run left are replaced, or deleted where the
-/// source is another by then.
+/// Whenever the process is killed, ingesting the same sources again leaves the same flows as if it had not been: a source's
+/// files appear when it is read to its end, and those that a killed run left are replaced, or deleted where the source is
+/// another by then.
 ///
 /// # Errors
 /// The archive cannot be written. Sources that were added before stay.
-pub async fn ingest_zeek(
+pub async fn ingest(
     lock: &ArchiveLock,
     inputs: &[String],
     standard_input: Option<Box<dyn Read + Send>>,
     options: &IngestOptions,
 ) -> Result<IngestReport> {
-    let archive = lock.archive();
-    let scratch = archive.scratch()?;
+    let scratch = lock.archive().scratch()?;
     let spooled = match standard_input {
         Some(input) => {
             let path = scratch.path().join("standard-input");
@@ -124,117 +185,236 @@ pub async fn ingest_zeek(
         }
         None => None,
     };
-    let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, spooled.as_deref())).collect();
-    let entries = archive.sources().await?;
-    let mut left_over = archive.files_by_source().await?;
-    archive.undo_begun(&entries, &mut left_over).await?;
-    let mut known = KnownSources::default();
-    entries.iter().for_each(|entry| known.add(entry));
-    let mut known = Arc::new(known);
-    let mut report = IngestReport::default();
-    let count = sources.len();
-    for (index, source) in sources.into_iter().enumerate() {
-        let mut done = SourceReport { name: source.name.clone(), ..SourceReport::default() };
-        let progress =
-            Progress { source: source.name.clone(), index, sources: count, bytes_read: 0, bytes: 0, flows: 0 };
-        match add(lock, source, progress, options, &left_over, &mut known, &mut done).await {
-            Ok(status) => done.status = status,
-            Err(Failure::Source(error)) => done.status = SourceStatus::Refused(error),
-            Err(Failure::Archive(error)) => return Err(error),
-        }
-        report.sources.push(done);
-    }
-    Ok(report)
+    let mut ingest = Ingest::begin(lock, options).await?;
+    let report = ingest.add_all(inputs, spooled.as_deref()).await?;
+    let settled = ingest.end().await?;
+    Ok(IngestReport { settled, ..report })
 }
 
-async fn add(
-    lock: &ArchiveLock,
-    source: Source,
-    mut progress: Progress,
-    options: &IngestOptions,
-    left_over: &BTreeMap<String, Vec<StorePath>>,
-    known: &mut Arc<KnownSources>,
-    report: &mut SourceReport,
-) -> Result<SourceStatus, Failure> {
-    let archive = lock.archive();
-    let path = source.path.map_err(Failure::Source)?;
-    let opened = path.clone();
-    let knowledge = Arc::clone(known);
-    let look = move || -> std::io::Result<_> {
-        let file = InputFile::open(&opened)?;
-        let recognised = knowledge.recognise(file.read()?.content);
-        Ok((file, recognised))
-    };
-    let looked = blocking(look).await?.context(|| "it cannot be read".into());
-    let (file, Recognised { same, begins_with }) = looked.map_err(Failure::Source)?;
-    if let Some(digest) = &same
-        && let Some(entry) = archive.source(digest).await?
-    {
-        if archive.holds(&entry).await {
-            report.notes.extend(lost(archive, entry.continues.as_deref()).await?);
-            report.take_counts(&entry);
-            return Ok(SourceStatus::AlreadyThere);
+/// An ingest that goes on: sources may be added again and again.
+#[derive(Debug)]
+pub struct Ingest<'a> {
+    lock: &'a ArchiveLock,
+    options: &'a IngestOptions,
+    known: Arc<KnownSources>,
+    left_over: BTreeMap<String, Vec<StorePath>>,
+    /// What sources left waiting, by line one.
+    carried: Vec<Carried>,
+    settled: u64,
+}
+
+impl<'a> Ingest<'a> {
+    /// Clears away what a killed run left.
+    ///
+    /// # Errors
+    /// The archive cannot be read or written.
+    pub async fn begin(lock: &'a ArchiveLock, options: &'a IngestOptions) -> Result<Self> {
+        let archive = lock.archive();
+        let mut entries = archive.sources().await?;
+        let mut left_over = archive.files_by_source().await?;
+        archive.undo_begun(&entries, &mut left_over).await?;
+        let replaced: Vec<_> = entries.iter().filter_map(|entry| entry.replaces.clone()).collect();
+        for old in entries.extract_if(.., |entry| replaced.contains(&entry.digest)) {
+            archive.forget(&old).await?;
         }
-        report.notes.push("it was there, but files of it are gone or damaged: it was read again".to_owned());
+        let carried = archive.carried(&entries).await?;
+        let mut known = KnownSources::default();
+        entries.iter().for_each(|entry| known.add(entry));
+        Ok(Self { lock, options, known: Arc::new(known), left_over, carried, settled: 0 })
     }
 
-    let mut skip = 0;
-    if let Some(digest) = &begins_with
-        && let Some(entry) = archive.source(digest).await?
-    {
-        skip = entry.lines_that_stay();
-        report.notes.push(format!("its first {skip} lines were added before, from {}", entry.name));
-        report.notes.extend(lost(archive, Some(digest)).await?);
+    /// Adds what the inputs stand for. `spooled` is the file that holds standard input, for `-`.
+    ///
+    /// # Errors
+    /// The archive cannot be written.
+    pub async fn add_all(&mut self, inputs: &[String], spooled: Option<&Path>) -> Result<IngestReport> {
+        let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, self.options.format, spooled)).collect();
+        let mut report = IngestReport::default();
+        let count = sources.len();
+        for (index, source) in sources.into_iter().enumerate() {
+            let mut done = SourceReport { name: source.name.clone(), ..SourceReport::default() };
+            let progress =
+                Progress { source: source.name.clone(), index, sources: count, bytes_read: 0, bytes: 0, flows: 0 };
+            match self.add(source, progress, &mut done).await {
+                Ok(status) => done.status = status,
+                Err(Failure::Source(error)) => done.status = SourceStatus::Refused(error),
+                Err(Failure::Archive(error)) => return Err(error),
+            }
+            report.sources.push(done);
+        }
+        Ok(report)
     }
-    let ingested_at = jiff::Timestamp::now().as_microsecond();
-    let scratch = archive.scratch()?;
-    progress.bytes = file.size();
-    let reading = Reading {
-        path,
-        file,
-        skip,
-        sensor: options.sensor.clone(),
-        writer: ArchiveWriter::new(lock, options.space.clone())?,
-        rejects: RejectsWriter::new(&scratch.path().join("rejects"), &source.name, ingested_at),
-        progress,
-        on_progress: options.progress.clone(),
-    };
-    let outcome = blocking(|| reading.run()).await??;
-    let Outcome { staged, rejects, content, last_line, counts } = outcome;
-    if same.as_ref() != Some(&content.digest) && archive.source(&content.digest).await?.is_some() {
-        let error = Error::failed("it was written over while it was read, with what is in the archive already");
-        return Err(Failure::Source(error.remedy("ingest it again when it is not being written")));
+
+    /// Writes what waits, since no source follows, and returns how many flows were written so.
+    ///
+    /// # Errors
+    /// The archive cannot be written.
+    pub async fn end(mut self) -> Result<u64> {
+        for carried in std::mem::take(&mut self.carried) {
+            self.settled += carried::settle(self.lock, carried, &self.options.space).await?;
+        }
+        Ok(self.settled)
     }
-    let short = SourceEntry::short(&content.digest);
-    report.notes.extend(counts.notes);
-    (report.lines, report.flows) = (counts.lines, counts.flows);
-    (report.rejects, report.names_joined) = (counts.rejects, counts.names_joined);
-    archive.begin(short, &source.name).await?;
-    let written = staged.publish(short).await?;
-    if let Some(rejects) = rejects {
-        archive.publish(&rejects, &rejects::path(short)).await?;
+
+    async fn add(
+        &mut self,
+        source: Source,
+        mut progress: Progress,
+        report: &mut SourceReport,
+    ) -> Result<SourceStatus, Failure> {
+        let (lock, options) = (self.lock, self.options);
+        let archive = lock.archive();
+        let path = source.path.map_err(Failure::Source)?;
+        let opened = path.clone();
+        let knowledge = Arc::clone(&self.known);
+        let look = move || -> std::io::Result<_> {
+            let file = InputFile::open(&opened)?;
+            let mut head = Vec::new();
+            // One that breaks off early is told by what can be read of it.
+            let _ = file.read()?.content.take(HEAD as u64).read_to_end(&mut head);
+            let recognised = knowledge.recognise(file.read()?.content);
+            Ok((file, head, recognised))
+        };
+        let looked = blocking(look).await?.context(|| "it cannot be read".into());
+        let (file, head, Recognised { same, begins_with }) = looked.map_err(Failure::Source)?;
+        if let Some(digest) = &same
+            && let Some(entry) = archive.source(digest).await?
+        {
+            if archive.holds(&entry).await {
+                report.notes.extend(lost(archive, entry.continues.as_deref()).await?);
+                report.take_counts(&entry);
+                return Ok(SourceStatus::AlreadyThere);
+            }
+            report.notes.push("it was there, but files of it are gone or damaged: it was read again".to_owned());
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let format = match options.format.map_or_else(|| Format::of(&head, &name), Ok) {
+            Ok(format) => format,
+            Err(error) if source.is_found => return Ok(SourceStatus::PassedOver(error)),
+            Err(error) => return Err(Failure::Source(error)),
+        };
+        report.format = Some(format);
+
+        let mut skip = 0;
+        let mut replaces = None;
+        if let Some(digest) = &begins_with
+            && let Some(entry) = archive.source(digest).await?
+        {
+            if format.goes_on() {
+                skip = entry.records_that_stay();
+                report.notes.push(format!("its first {skip} records were added before, from {}", entry.name));
+                report.notes.extend(lost(archive, Some(digest)).await?);
+            } else {
+                archive.refuse_compacted(&entry).await.map_err(Failure::Source)?;
+                report.notes.push(format!("it has grown: its flows replace those that were added from {}", entry.name));
+                replaces = Some(entry);
+            }
+        }
+        let line = Line::of(format, &source.name);
+        let before = self.carried.iter().find(|carried| carried.line == line).cloned();
+        let ingested_at = jiff::Timestamp::now().as_microsecond();
+        let scratch = archive.scratch()?;
+        let make = |name: &str| -> Result<std::path::PathBuf> {
+            let path = scratch.path().join(name);
+            std::fs::create_dir(&path).context(|| format!("making {}", path.display()))?;
+            Ok(path)
+        };
+        progress.bytes = file.size();
+        let reading = Reading {
+            path,
+            file,
+            head,
+            format,
+            skip,
+            start: options.start,
+            sensor: options.sensor.clone(),
+            zone: options.timezone.clone(),
+            max_rejects: options.max_rejects,
+            carried: before.as_ref().map(|before| before.conversations.clone()).unwrap_or_default(),
+            writer: ArchiveWriter::new(lock, options.space.clone())?,
+            open: ArchiveWriter::new(lock, options.space.clone())?,
+            rejects: RejectsWriter::new(&scratch.path().join("rejects"), &source.name, ingested_at),
+            asides: AsidesWriter::new(&make("asides")?, &source.name),
+            scratch: make("programs")?,
+            progress,
+            on_progress: options.progress.clone(),
+        };
+        let Outcome { staged, open, rejects, asides, content, last_line, carried, counts, notes } =
+            blocking(|| reading.run()).await??;
+        if same.as_ref() != Some(&content.digest) && archive.source(&content.digest).await?.is_some() {
+            let error = Error::failed("it was written over while it was read, with what is in the archive already");
+            return Err(Failure::Source(error.remedy("ingest it again when it is not being written")));
+        }
+        let short = SourceEntry::short(&content.digest).to_owned();
+        report.notes.extend(notes);
+        report.counts = counts.clone();
+        archive.begin(&short, &source.name).await?;
+        let written = staged.publish(None, &short).await?;
+        let mut tables = open.publish(Some(OPEN_FLOWS), &short).await?.files;
+        if let Some(rejects) = rejects {
+            archive.publish(&rejects, &rejects::path(&short)).await?;
+        }
+        for staged in asides {
+            let file = staged.table.path(&short);
+            archive.publish(&staged.path, &file).await?;
+            tables.push(file);
+        }
+        self.clear(&short, &written.files).await?;
+        let carried = Carried { source: content.digest.clone(), line, conversations: carried };
+        let waits = !carried.conversations.is_empty();
+        if waits {
+            archive.carry(&carried).await?;
+        }
+        report.digest.clone_from(&content.digest);
+        let entry = SourceEntry {
+            digest: content.digest,
+            name: source.name,
+            format: Some(format.name().to_owned()),
+            bytes: content.bytes,
+            head: Some(content.head),
+            last_line,
+            continues: begins_with.filter(|_| replaces.is_none()),
+            replaces: replaces.as_ref().map(|old| old.digest.clone()),
+            follows: before.as_ref().map(|before| before.source.clone()),
+            records: counts.records,
+            flows: counts.flows,
+            joined: counts.joined,
+            waiting: counts.waiting,
+            open: counts.open,
+            asides: counts.asides,
+            others: counts.others,
+            rejects: counts.rejects,
+            names_joined: counts.named,
+            sensor: options.sensor.clone(),
+            files: written.files,
+            tables,
+            ingested_at,
+        };
+        archive.record_source(&entry).await?;
+        archive.complete(&short).await?;
+        if let Some(old) = replaces {
+            archive.forget(&old).await?;
+        }
+        if let Some(before) = before {
+            archive.forget_carried(&before.source).await?;
+            self.carried.retain(|carried| carried.source != before.source);
+        }
+        self.carried.extend(waits.then_some(carried));
+        Arc::make_mut(&mut self.known).add(&entry);
+        Ok(SourceStatus::Added)
     }
-    clear(archive, left_over.get(short), &written).await?;
-    report.digest.clone_from(&content.digest);
-    let entry = SourceEntry {
-        digest: content.digest,
-        name: source.name,
-        bytes: content.bytes,
-        head: Some(content.head),
-        lines: report.lines,
-        last_line,
-        continues: begins_with,
-        flows: report.flows,
-        rejects: report.rejects,
-        names_joined: report.names_joined,
-        sensor: options.sensor.clone(),
-        files: written.files,
-        ingested_at,
-    };
-    archive.record_source(&entry).await?;
-    archive.complete(SourceEntry::short(&entry.digest)).await?;
-    Arc::make_mut(known).add(&entry);
-    Ok(SourceStatus::Added)
+
+    /// Deletes what a killed run, perhaps with other options, left of a source and this one did not write over.
+    async fn clear(&self, short: &str, written: &[String]) -> Result<()> {
+        let archive = self.lock.archive();
+        let waited = carried::name(short);
+        for place in [short, &waited].into_iter().filter_map(|name| self.left_over.get(name)).flatten() {
+            if !written.iter().any(|file| file == archive.file(place)) {
+                archive.delete(place).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What to tell of a source, or of one that it goes on from, of which the archive holds no longer what was added.
@@ -260,20 +440,20 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.context(|| "reading a source".into())
 }
 
-/// Deletes what a killed run, perhaps with other options, left of a source and this one did not write over.
-async fn clear(archive: &Archive, left_over: Option<&Vec<StorePath>>, written: &Written) -> Result<()> {
-    for place in left_over.into_iter().flatten() {
-        if !written.files.iter().any(|file| file == archive.file(place)) {
-            archive.delete(place).await?;
-        }
-    }
-    Ok(())
-}
-
 impl SourceReport {
     fn take_counts(&mut self, entry: &SourceEntry) {
         self.digest.clone_from(&entry.digest);
-        (self.lines, self.flows) = (entry.lines, entry.flows);
-        (self.rejects, self.names_joined) = (entry.rejects, entry.names_joined);
+        self.format = entry.format.as_deref().and_then(|format| format.parse().ok());
+        self.counts = Counts {
+            records: entry.records,
+            flows: entry.flows,
+            joined: entry.joined,
+            waiting: entry.waiting,
+            open: entry.open,
+            asides: entry.asides.clone(),
+            others: entry.others.clone(),
+            rejects: entry.rejects,
+            named: entry.names_joined,
+        };
     }
 }

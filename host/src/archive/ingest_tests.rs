@@ -2,10 +2,13 @@
 
 use std::{fs, io::Write, path::Path};
 
-use arrow::{array::AsArray, datatypes::UInt64Type};
+use arrow::{
+    array::AsArray,
+    datatypes::{TimestampMicrosecondType, UInt64Type},
+};
 
 use super::{
-    Archive, IngestOptions, SourceStatus, ingest_zeek, rejects,
+    Archive, Format, Ingest, IngestOptions, SourceStatus, ingest as ingest_sources, rejects,
     round_trip::{empty_archive, read},
 };
 
@@ -16,10 +19,14 @@ const CONN: &str = "#separator \\x09\n#path\tconn\n\
     1714521602.5\tC3\tfe80::1\t135\tff02::1\t136\ticmp\t-\t-\n\
     #close\t2024-05-01-01-00-00\n";
 
+fn zeek() -> IngestOptions {
+    IngestOptions { format: Some(Format::Zeek), ..IngestOptions::default() }
+}
+
 async fn ingest(archive: &Archive, input: &Path) -> super::SourceReport {
     let lock = archive.lock().unwrap();
     let inputs = [input.display().to_string()];
-    let mut report = ingest_zeek(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+    let mut report = ingest_sources(&lock, &inputs, None, &zeek()).await.unwrap();
     report.sources.remove(0)
 }
 
@@ -47,27 +54,27 @@ async fn a_source_is_ingested_once() {
     fs::write(directory.path().join("ssl.log"), "#path\tssl\n#fields\tuid\tserver_name\nC1\tcloud.example\n").unwrap();
     let added = ingest(&archive, &log).await;
     assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-    assert_eq!((added.lines, added.flows, added.rejects, added.names_joined), (3, 2, 1, 1));
+    assert_eq!((added.counts.records, added.counts.flows, added.counts.rejects, added.counts.named), (3, 2, 1, 1));
     let before = tree(archive.directory().unwrap());
     let again = ingest(&archive, &log).await;
     assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
-    assert_eq!((again.flows, again.digest), (2, added.digest.clone()));
+    assert_eq!((again.counts.flows, again.digest), (2, added.digest.clone()));
     assert_eq!(tree(archive.directory().unwrap()), before);
 
     let date = archive.directory().unwrap().join("date=2024-05-01");
     fs::remove_file(fs::read_dir(&date).unwrap().next().unwrap().unwrap().path()).unwrap();
     let mended = ingest(&archive, &log).await;
-    assert!(matches!(mended.status, SourceStatus::Added) && mended.flows == 2, "{mended:?}");
+    assert!(matches!(mended.status, SourceStatus::Added) && mended.counts.flows == 2, "{mended:?}");
     assert!(matches!(ingest(&archive, &log).await.status, SourceStatus::AlreadyThere));
 
     let rejects = read(&archive, &format!("{}/{}.parquet", rejects::directory(), &added.digest[..16]));
     assert_eq!(rejects[0].num_rows(), 1);
     assert_eq!(rejects[0].column(1).as_primitive::<UInt64Type>().value(0), 5);
     assert_eq!(
-        rejects[0].column(2).as_string_view().value(0),
+        rejects[0].column(3).as_string_view().value(0),
         "id.orig_p is \"70000\"; it must be a port from 0 to 65535"
     );
-    assert!(rejects[0].column(3).as_string_view().value(0).starts_with("1714521601.5\\tC2\\t"));
+    assert!(rejects[0].column(4).as_string_view().value(0).starts_with("1714521601.5\\tC2\\t"));
 }
 
 #[tokio::test]
@@ -82,7 +89,7 @@ async fn of_a_log_that_grew_only_what_is_new_is_added() {
             fs::write(&log, &CONN[..until]).unwrap();
             let added = ingest(&archive, &log).await;
             assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-            assert_eq!((added.flows, added.rejects), (flows, rejects), "{added:?}");
+            assert_eq!((added.counts.flows, added.counts.rejects), (flows, rejects), "{added:?}");
             rows += flows;
             if !has_heads {
                 forget_heads(&archive);
@@ -117,7 +124,7 @@ async fn a_last_line_is_read_again_only_where_it_could_not_be_read() {
         for (content, expected) in [(first.as_slice(), before), (CONN.as_bytes(), after)] {
             fs::write(&log, content).unwrap();
             let added = ingest(&archive, &log).await;
-            assert_eq!((added.flows, added.rejects), expected, "{added:?}");
+            assert_eq!((added.counts.flows, added.counts.rejects), expected, "{added:?}");
         }
         assert_eq!(archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>(), 2);
     }
@@ -134,7 +141,7 @@ async fn what_a_log_goes_on_from_is_missed() {
     fs::remove_file(archive.directory().unwrap().join(&first.path)).unwrap();
     for (status, flows) in [("Added", 1), ("AlreadyThere", 1)] {
         let told = ingest(&archive, &log).await;
-        assert_eq!((format!("{:?}", told.status).as_str(), told.flows), (status, flows));
+        assert_eq!((format!("{:?}", told.status).as_str(), told.counts.flows), (status, flows));
         assert!(told.notes.iter().any(|note| note.contains("files are gone or damaged")), "{told:?}");
     }
 }
@@ -186,7 +193,7 @@ async fn what_a_killed_ingest_showed_of_a_log_that_grew_goes() {
     fs::write(&log, CONN).unwrap();
     for (flows, status) in [(2, "Added"), (2, "AlreadyThere")] {
         let told = ingest(&archive, &log).await;
-        assert_eq!((told.flows, format!("{:?}", told.status).as_str()), (flows, status));
+        assert_eq!((told.counts.flows, format!("{:?}", told.status).as_str()), (flows, status));
         let held = archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>();
         assert_eq!((held, archive.reject_files().await.unwrap().len()), (2, 1));
         assert_eq!(tree(&root.join("_wardflow/begun")), []);
@@ -225,13 +232,14 @@ async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
     ];
     let inputs = names.map(|name| path(name).display().to_string());
     let lock = archive.lock().unwrap();
-    let report = ingest_zeek(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+    let report = ingest_sources(&lock, &inputs, None, &zeek()).await.unwrap();
     let said: Vec<_> = report
         .sources
         .iter()
         .map(|source| match &source.status {
             SourceStatus::Refused(error) => error.to_string(),
             SourceStatus::Added => "added".into(),
+            SourceStatus::PassedOver(error) => panic!("passed over: {error}"),
             SourceStatus::AlreadyThere => "there".into(),
         })
         .collect();
@@ -265,10 +273,15 @@ async fn standard_input_may_be_compressed_and_break_off() {
     gzip.finish().unwrap();
     let torn = whole[..whole.len() - 12].to_vec();
     let input: Box<dyn std::io::Read + Send> = Box::new(std::io::Cursor::new(torn));
-    let report = ingest_zeek(&lock, &["-".into()], Some(input), &IngestOptions::default()).await.unwrap();
+    let report = ingest_sources(&lock, &["-".into()], Some(input), &zeek()).await.unwrap();
     let source = &report.sources[0];
     assert!(matches!(source.status, SourceStatus::Added), "{source:?}");
-    assert!(source.flows >= 1 && source.rejects >= 1 && source.lines == source.flows + source.rejects, "{source:?}");
+    assert!(
+        source.counts.flows >= 1
+            && source.counts.rejects >= 1
+            && source.counts.records == source.counts.flows + source.counts.rejects,
+        "{source:?}"
+    );
     assert_eq!(source.name, "-");
 }
 
@@ -294,9 +307,107 @@ async fn a_damaged_log_is_recognised_too() {
         fs::write(&path, packed).unwrap();
         let added = ingest(&archive, &path).await;
         assert!(matches!(added.status, SourceStatus::Added), "{added:?}");
-        assert!((1..lines as u64).contains(&added.flows) && added.rejects > 0, "{added:?}");
+        assert!((1..lines as u64).contains(&added.counts.flows) && added.counts.rejects > 0, "{added:?}");
         let again = ingest(&archive, &path).await;
         assert!(matches!(again.status, SourceStatus::AlreadyThere), "{again:?}");
-        assert_eq!((again.flows, again.digest), (added.flows, added.digest));
+        assert_eq!((again.counts.flows, again.digest), (added.counts.flows, added.digest));
+    }
+}
+
+/// Two files of one exporter, in which a connection is cut.
+fn pieces(directory: &Path) -> [String; 2] {
+    let header =
+        "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,SrcPkts,Label\n";
+    let piece = |start: &str| {
+        format!("2024/05/01 {start},60.000000,tcp,10.0.0.1,50000,   ->,192.0.2.1,443,PA_PA,0,0,10,1000,600,5,\n")
+    };
+    let whole = "2024/05/01 00:00:01.000000,1.000000,udp,10.0.0.1,50001,  <->,192.0.2.2,53,CON,0,0,2,200,100,1,\n";
+    fs::write(
+        directory.join("1.binetflow"),
+        format!("{header}{whole}{}{}", piece("00:00:00.000000"), piece("00:01:00.100000")),
+    )
+    .unwrap();
+    fs::write(directory.join("2.binetflow"), format!("{header}{}", piece("00:02:00.200000"))).unwrap();
+    ["1.binetflow", "2.binetflow"].map(|name| directory.join(name).display().to_string())
+}
+
+/// Bytes, start and end in seconds of each flow, in order of end.
+fn flows(archive: &Archive) -> Vec<(u64, i64, i64)> {
+    let mut flows = Vec::new();
+    for (path, _) in tree(archive.directory().unwrap()) {
+        if path.contains("/date=") {
+            for batch in read(archive, path.split_once("/archive/").unwrap().1) {
+                let column = |name: &str| batch.column_by_name(name).unwrap().clone();
+                let seconds =
+                    |name: &str, row| column(name).as_primitive::<TimestampMicrosecondType>().value(row) / 1_000_000;
+                for row in 0..batch.num_rows() {
+                    let bytes = column("src_bytes").as_primitive::<UInt64Type>().value(row);
+                    flows.push((bytes, seconds("start_time", row) % 86_400, seconds("end_time", row) % 86_400));
+                }
+            }
+        }
+    }
+    flows.sort_by_key(|flow| flow.2);
+    flows
+}
+
+const JOINED: [(u64, i64, i64); 2] = [(100, 1, 2), (1_800, 0, 180)];
+
+#[tokio::test]
+async fn a_connection_goes_on_from_file_to_file() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    let lock = archive.lock().unwrap();
+    let options = IngestOptions::default();
+    let report = ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+    let counts: Vec<_> = report
+        .sources
+        .iter()
+        .map(|source| (source.counts.records, source.counts.flows, source.counts.joined, source.counts.waiting))
+        .collect();
+    assert_eq!((counts, report.settled), (vec![(3, 0, 1, 2), (1, 0, 1, 2)], 2));
+    assert_eq!(flows(&archive), JOINED);
+    let before = tree(archive.directory().unwrap());
+    let again = ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+    assert!(again.sources.iter().all(|source| matches!(source.status, SourceStatus::AlreadyThere)), "{again:?}");
+    assert_eq!(tree(archive.directory().unwrap()), before);
+}
+
+#[tokio::test]
+async fn what_waits_outlives_the_process() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    let options = IngestOptions::default();
+    let first_alone = async || {
+        let lock = archive.lock().unwrap();
+        let mut ingest = Ingest::begin(&lock, &options).await.unwrap();
+        ingest.add_all(&inputs[..1], None).await.unwrap();
+    };
+    first_alone().await;
+    assert!(flows(&archive).is_empty());
+    // The next run goes on from there, once.
+    for _ in 0..2 {
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, &inputs[1..], None, &options).await.unwrap();
+        assert_eq!(flows(&archive), JOINED);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_in_vain_is_written_once() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    let options = IngestOptions::default();
+    {
+        let lock = archive.lock().unwrap();
+        let mut ingest = Ingest::begin(&lock, &options).await.unwrap();
+        ingest.add_all(&inputs[..1], None).await.unwrap();
+    }
+    for settled in [2, 0] {
+        let lock = archive.lock().unwrap();
+        let report = ingest_sources(&lock, &inputs[..1], None, &options).await.unwrap();
+        assert_eq!(report.settled, settled);
+        assert!(matches!(report.sources[0].status, SourceStatus::AlreadyThere), "{report:?}");
+        assert_eq!(flows(&archive), [(100, 1, 2), (1_200, 0, 120)]);
     }
 }

@@ -1,4 +1,4 @@
-//! Opens what is to be ingested: plain, gzip or Zstandard, told apart by their first bytes.
+//! Opens what is to be ingested: plain, gzip, Zstandard, bzip2 or xz, told apart by their first bytes.
 
 use std::{
     fs::File,
@@ -11,10 +11,20 @@ use std::{
     },
 };
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use liblzma::{
+    bufread::XzDecoder,
+    stream::{CONCATENATED, Stream},
+};
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const BZIP2: &[u8] = b"BZh";
+const XZ: &[u8] = b"\xfd7zXZ\0";
+
+/// Memory that a decoder of xz may take. Its own programs need a tenth of it at their highest level.
+const XZ_MEMORY: u64 = 1 << 30;
 
 /// Bytes read of a file at a time. Less than what is asked for of a plain log, which then passes the buffer by.
 const CHUNK: usize = 64 << 10;
@@ -59,6 +69,11 @@ impl InputFile {
             Box::new(InChunks::new(MultiGzDecoder::new(buffered)))
         } else if start.starts_with(&ZSTD) {
             Box::new(InChunks::new(zstd::Decoder::with_buffer(buffered)?))
+        } else if start.starts_with(BZIP2) {
+            Box::new(InChunks::new(MultiBzDecoder::new(buffered)))
+        } else if start.starts_with(XZ) {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(io::Error::other)?;
+            Box::new(InChunks::new(XzDecoder::new_stream(buffered, stream)))
         } else {
             Box::new(buffered)
         };
@@ -108,6 +123,18 @@ mod tests {
 
     use super::InputFile;
 
+    fn bzip2(text: &str) -> Vec<u8> {
+        let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    }
+
+    fn xz(text: &str) -> Vec<u8> {
+        let mut packed = liblzma::write::XzEncoder::new(Vec::new(), 1);
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap()
+    }
+
     #[test]
     fn tells_compression_by_content() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -120,6 +147,8 @@ mod tests {
             (Vec::new(), ""),
             (twice, "flowsflows"),
             (zstd::encode_all(&b"flows"[..], 1).unwrap(), "flows"),
+            ([bzip2("fl"), bzip2("ows")].concat(), "flows"),
+            ([xz("fl"), xz("ows")].concat(), "flows"),
         ] {
             let path = directory.path().join("conn.log");
             std::fs::write(&path, &bytes).unwrap();

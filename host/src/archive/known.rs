@@ -124,15 +124,8 @@ mod tests {
             name: "conn.log".into(),
             bytes,
             head: has_head.then_some(head),
-            lines: 0,
             last_line: LastLine::Whole,
-            continues: None,
-            flows: 0,
-            rejects: 0,
-            names_joined: 0,
-            sensor: None,
-            files: Vec::new(),
-            ingested_at: 0,
+            ..SourceEntry::default()
         }
     }
 

@@ -6,12 +6,16 @@ use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as StorePath;
 use serde::{Deserialize, Serialize};
 
-use super::location::{Archive, OWN_DIRECTORY};
+use super::{
+    carried,
+    location::{Archive, OWN_DIRECTORY},
+    rejects,
+};
 use crate::error::{Context, Result};
 
 /// What the archive knows of a source, one JSON file a source, `_wardflow/sources/<digest>.json`. It is written last, so
 /// that a source without one is ingested again, over what may be there of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
     /// BLAKE3 of the source's content, decompressed, in hex.
     pub digest: String,
@@ -23,23 +27,51 @@ pub struct SourceEntry {
     /// Absent in entries of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
-    /// Its lines that are no headers.
-    pub lines: u64,
+    /// Its format; absent in entries of an earlier version, which read Zeek's logs alone.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// Its records.
+    #[serde(alias = "lines")]
+    pub records: u64,
     /// How the last of them ended.
     #[serde(default)]
     pub last_line: LastLine,
     /// The source that it goes on from, whose lines were not added again: a log that has grown.
     pub continues: Option<String>,
+    /// The source whose flows its own replace: a capture that has grown. It is deleted after this one is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// The source whose waiting conversations it went on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<String>,
     /// Flows that were added.
     pub flows: u64,
-    /// Lines that could not be read.
+    /// Records that became part of a flow that another one began.
+    #[serde(default)]
+    pub joined: u64,
+    /// Conversations that waited for a source to follow.
+    #[serde(default)]
+    pub waiting: u64,
+    /// Connections that were open.
+    #[serde(default)]
+    pub open: u64,
+    /// Rows of the tables beside the flows, by table.
+    #[serde(default)]
+    pub asides: BTreeMap<String, u64>,
+    /// Records of other kinds, by kind.
+    #[serde(default)]
+    pub others: BTreeMap<String, u64>,
+    /// Records that could not be read.
     pub rejects: u64,
     /// Flows with a name from a log beside it.
     pub names_joined: u64,
     /// Name of the sensor, if the user gave one.
     pub sensor: Option<String>,
-    /// Its files, by their paths in the archive.
+    /// Its flow files, by their paths in the archive.
     pub files: Vec<String>,
+    /// Its files of tables beside the flows.
+    #[serde(default)]
+    pub tables: Vec<String>,
     /// When it was ingested, microseconds UTC.
     pub ingested_at: i64,
 }
@@ -59,12 +91,23 @@ pub enum LastLine {
 }
 
 impl SourceEntry {
-    /// Its lines that a longer source need not read again.
-    pub(super) fn lines_that_stay(&self) -> u64 {
+    /// Its records that a longer source need not read again.
+    pub(super) fn records_that_stay(&self) -> u64 {
         match self.last_line {
-            LastLine::Whole => self.lines,
-            LastLine::Open | LastLine::Broken => self.lines.saturating_sub(1),
+            LastLine::Whole => self.records,
+            LastLine::Open | LastLine::Broken => self.records.saturating_sub(1),
         }
+    }
+
+    /// Paths of its rows in tables beside the flows, and of its rejects.
+    pub(super) fn tables_and_rejects(&self) -> impl Iterator<Item = String> {
+        let rejects = (self.rejects > 0).then(|| rejects::path(Self::short(&self.digest)));
+        self.tables.iter().cloned().chain(rejects)
+    }
+
+    /// Paths of all its rows, as they were when it was ingested.
+    pub(super) fn paths(&self) -> impl Iterator<Item = String> {
+        self.files.iter().cloned().chain(self.tables_and_rejects())
     }
 
     /// What the names of a source's files begin with.
@@ -101,10 +144,24 @@ impl Archive {
         self.put(&path(&entry.digest), json).await
     }
 
+    /// Deletes a source and all that was added of it. What was compacted cannot be deleted so.
+    pub(super) async fn forget(&self, entry: &SourceEntry) -> Result<()> {
+        self.refuse_compacted(entry).await?;
+        let short = SourceEntry::short(&entry.digest);
+        let own = [rejects::path(short), carried::path(short)];
+        for file in entry.files.iter().chain(&entry.tables).chain(&own) {
+            self.delete(&self.place(file)).await?;
+        }
+        self.delete(&self.place(&path(&entry.digest))).await
+    }
+
     /// Flow files by what their names begin with, to find those that a killed ingest left.
     pub(super) async fn files_by_source(&self) -> Result<BTreeMap<String, Vec<StorePath>>> {
         let mut files: BTreeMap<String, Vec<StorePath>> = BTreeMap::new();
         for object in self.objects(None).await? {
+            if self.file(&object.location).starts_with(OWN_DIRECTORY) {
+                continue;
+            }
             let name = object.location.filename().unwrap_or_default();
             if let Some((source, _)) = name.rsplit_once('-') {
                 files.entry(source.to_owned()).or_default().push(object.location);
@@ -118,7 +175,7 @@ fn directory() -> String {
     format!("{OWN_DIRECTORY}/sources")
 }
 
-fn path(digest: &str) -> String {
+pub(super) fn path(digest: &str) -> String {
     format!("{}/{digest}.json", directory())
 }
 

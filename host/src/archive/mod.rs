@@ -3,53 +3,94 @@
 //! ```text
 //! <archive>/date=2024-05-01/<source>-0.parquet    flows that end on that date, UTC
 //! <archive>/_wardflow/sources/<digest>.json       what was ingested, so that nothing is twice
-//! <archive>/_wardflow/rejects/<source>.parquet    lines that could not be read
+//! <archive>/_wardflow/rejects/<source>.parquet    records that could not be read
+//! <archive>/_wardflow/open_flows/<source>-….parquet   connections that had not ended
+//! <archive>/_wardflow/{leases,ids_events,…}/<source>.parquet   what sources tell beside flows
+//! <archive>/_wardflow/carried/<source>            conversations that wait for the source that follows
+//! <archive>/date=2024-05-01/compact-….parquet     flows of many sources, in place of files of their own
+//! <archive>/_wardflow/expired/date=….json         what was deleted since it is old, so that it is not read in again
+//! <archive>/_wardflow/damaged/…                   what is no longer what was written
 //! ```
 //!
 //! An archive is one directory or one prefix of an object store. [`ArchiveWriter`] takes flows and lays them out;
-//! [`ingest_zeek`] feeds it; [`Archive::list`] and [`slices`] tell what there is, from footers alone. The archive knows
-//! neither devices nor detectors nor SQL, and reads no flows back: DataFusion does.
+//! [`ingest`](ingest()) feeds it; [`Archive::list`] and [`slices`] tell what there is, from footers alone. The archive knows
+//! neither devices nor detectors nor SQL, and reads no flows back but to look after them: DataFusion does.
 
+mod argus;
+mod aside;
+mod asides;
 mod begun;
 mod buffer;
+mod carried;
 mod column;
 mod content;
 mod digest;
+mod discover;
 mod encoder;
+mod eve;
 mod files;
+mod find;
 mod footer;
+mod format;
+mod health;
 mod hours;
 mod ingest;
 mod input;
 mod inventory;
+mod join;
 mod known;
 mod layout;
 mod ledger;
 mod lines;
+mod local_time;
 mod location;
 mod lock;
+mod maintain;
+mod netflow;
+mod nfdump;
 mod options;
+mod pcap;
+mod program;
+mod reader;
+mod reading;
 mod record;
 pub mod rejects;
+mod sensor_hours;
 mod slices;
-mod source;
+mod tcp;
+mod told;
+mod values;
 mod writer;
-pub mod zeek;
+mod zeek;
 
+pub use aside::{Aside, AsideTable, HostFact, IdsEvent, Lease, SensorReport};
 pub use digest::FlowsDigest;
 pub use files::{ArchiveFile, BrokenFile, Listing};
+pub use format::Format;
+pub use health::{Health, SensorHealth};
 pub use hours::{Delivered, HOURS_KEY, Hour};
-pub use ingest::{IngestOptions, IngestReport, OnProgress, Progress, SourceReport, SourceStatus, ingest_zeek};
+pub use ingest::{
+    Ingest, IngestOptions, IngestReport, MaxRejects, OnProgress, Progress, SourceReport, SourceStatus, ingest,
+};
 pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, write_inventory_csv};
 pub use layout::ROW_GROUP_ROWS;
 pub use ledger::SourceEntry;
 pub use location::{Archive, OWN_DIRECTORY};
 pub use lock::ArchiveLock;
+pub use maintain::{
+    CheckReport, CompactReport, Compacted, ExpireReport, Expired, IngestAgain, OnStep, Problem, REPLACES_KEY, Refused,
+    Step, check, compact, expire,
+};
+pub use reader::{Place, Reader, Record, Reject};
+pub use reading::Counts;
 pub use record::FlowRecord;
+pub use sensor_hours::{SENSORS_KEY, SensorHour};
 pub use slices::{SliceDelivered, SliceInput, slices};
 pub use writer::{ArchiveWriter, BUFFER_BYTES, Written};
 
 #[cfg(test)]
 mod ingest_tests;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod round_trip;

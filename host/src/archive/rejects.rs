@@ -1,4 +1,4 @@
-//! Lines that could not be read, kept with their reason so that none is lost silently.
+//! Records that could not be read, kept with their reason so that none is lost silently.
 
 use std::{
     fs::File,
@@ -16,16 +16,19 @@ use parquet::{
     file::properties::WriterProperties,
 };
 
-use super::{location::OWN_DIRECTORY, zeek::Reject};
+use super::{
+    location::OWN_DIRECTORY,
+    reader::{Place, Reject},
+};
 use crate::{
     error::{Context, Result},
     flow::time_type,
 };
 
-/// Most bytes of a line that are kept.
+/// Most bytes of a record that are kept.
 pub const MOST_RAW_BYTES: usize = 512;
 
-/// Lines that wait until they are written.
+/// Rows that wait until they are written.
 const BATCH_ROWS: usize = 8_192;
 
 /// The directory in an archive whose Parquet files, one a source, are the table `rejects`.
@@ -38,12 +41,14 @@ pub(super) fn path(source: &str) -> String {
     format!("{}/{source}.parquet", directory())
 }
 
-/// Columns of the table `rejects`: the source's name, the line's number in it from one, the rule that it breaks with its
-/// value, its first 512 bytes with all but printable ASCII escaped, and when the source was ingested.
+/// Columns of the table `rejects`: the source's name; where it stands in it, decompressed: the line's number from one, or of
+/// binary formats the position of its first byte from zero; the rule that it breaks with its value, its first 512 bytes with
+/// all but printable ASCII escaped, and when the source was ingested.
 pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("source", DataType::Utf8View, false),
-        Field::new("line", DataType::UInt64, false),
+        Field::new("line", DataType::UInt64, true),
+        Field::new("offset", DataType::UInt64, true),
         Field::new("reason", DataType::Utf8View, false),
         Field::new("raw", DataType::Utf8View, false),
         Field::new("ingested_at", time_type(), false),
@@ -57,6 +62,7 @@ pub(super) struct RejectsWriter {
     ingested_at: i64,
     writer: Option<ArrowWriter<File>>,
     line: UInt64Builder,
+    offset: UInt64Builder,
     reason: StringViewBuilder,
     raw: StringViewBuilder,
     waiting: usize,
@@ -70,6 +76,7 @@ impl RejectsWriter {
             ingested_at,
             writer: None,
             line: UInt64Builder::new(),
+            offset: UInt64Builder::new(),
             reason: StringViewBuilder::new(),
             raw: StringViewBuilder::new(),
             waiting: 0,
@@ -77,7 +84,12 @@ impl RejectsWriter {
     }
 
     pub(super) fn push(&mut self, reject: &Reject<'_>) -> Result<()> {
-        self.line.append_value(reject.line);
+        let (line, offset) = match reject.place {
+            Place::Line(line) => (Some(line), None),
+            Place::Offset(offset) => (None, Some(offset)),
+        };
+        self.line.append_option(line);
+        self.offset.append_option(offset);
         self.reason.append_value(&reject.reason);
         self.raw.append_value(reject.raw[..reject.raw.len().min(MOST_RAW_BYTES)].escape_ascii().to_string());
         self.waiting += 1;
@@ -111,6 +123,7 @@ impl RejectsWriter {
             vec![
                 Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(&self.source, self.waiting))),
                 Arc::new(self.line.finish()),
+                Arc::new(self.offset.finish()),
                 Arc::new(self.reason.finish()),
                 Arc::new(self.raw.finish()),
                 Arc::new(TimestampMicrosecondArray::from(vec![self.ingested_at; self.waiting]).with_timezone("UTC")),

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, mem};
 
 use jiff::{Span, civil};
+use parquet::file::metadata::KeyValue;
 
 use super::{
     buffer::RowBuffer,
@@ -71,15 +72,23 @@ impl ArchiveWriter {
         budget: usize,
         row_group_rows: usize,
     ) -> Result<Self> {
-        Ok(Self {
-            space,
-            days: BTreeMap::new(),
-            bytes: 0,
-            budget,
-            row_group_rows,
-            encoder: Encoder::start(lock.archive())?,
-            scratch: Vec::new(),
-        })
+        Self::with_footer(lock, space, budget, row_group_rows, Vec::new())
+    }
+
+    /// A writer whose files say in their footers what they replace.
+    pub(super) fn replacing(lock: &ArchiveLock, space: AddressSpace, footer: Vec<KeyValue>) -> Result<Self> {
+        Self::with_footer(lock, space, BUFFER_BYTES, ROW_GROUP_ROWS, footer)
+    }
+
+    fn with_footer(
+        lock: &ArchiveLock,
+        space: AddressSpace,
+        budget: usize,
+        row_group_rows: usize,
+        footer: Vec<KeyValue>,
+    ) -> Result<Self> {
+        let encoder = Encoder::start(lock.archive(), footer)?;
+        Ok(Self { space, days: BTreeMap::new(), bytes: 0, budget, row_group_rows, encoder, scratch: Vec::new() })
     }
 
     /// Adds a flow.
@@ -116,7 +125,7 @@ impl ArchiveWriter {
     /// Something could not be written. No file is visible then, or, where the last step itself failed, some are; writing
     /// the same source again puts that right.
     pub async fn finish(self, source: &str) -> Result<Written> {
-        self.stage()?.publish(source).await
+        self.stage()?.publish(None, source).await
     }
 
     /// Writes what is left, without making anything visible. Blocks.

@@ -1,9 +1,11 @@
 //! The catalog: what SQL sees of a workspace.
 //!
-//! `flows`, `device_flows`, `devices`, `address_bindings`, `rejects` are of the archive and the inventory; `findings`,
+//! `flows`, `device_flows`, `open_flows`, `devices`, `address_bindings`, `rejects` and what sources tell beside flows (`leases`,
+//! `sensor_reports`, `ids_events`, `host_facts`) are of the archive and the inventory; `findings`,
 //! `observations`, `coverage`, `runs`, `learning` of the lake, only what counts; `plugins` of the plugin directory. The lake's raw
 //! tables are in the schema `lake`.
 
+mod doubles;
 mod evidence;
 mod files;
 mod functions;
@@ -11,21 +13,25 @@ mod inventory;
 mod learning;
 mod plugins;
 mod replay;
+mod sensors;
 mod views;
 
 use std::{path::PathBuf, sync::Arc};
 
+use arrow::datatypes::SchemaRef;
 use datafusion::{
     catalog::{MemorySchemaProvider, SchemaProvider, TableProvider},
-    datasource::MemTable,
     prelude::{SessionConfig, SessionContext},
 };
+use object_store::ObjectMeta;
 
+pub use doubles::{Doubles, MarkedFlows, SensorDoubles, SingleFlows, SliceDoubles};
 pub use files::FlowFiles;
 
 use crate::{
-    archive,
+    archive::{self, AsideTable},
     error::{Context, Result},
+    flow,
     workspace::Workspace,
 };
 
@@ -49,8 +55,15 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     };
     context.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
     functions::register(context, workspace);
-    add("flows", Arc::new(FlowFiles::new(&workspace.archive, workspace.listing.files.clone())?))?;
-    add("rejects", rejects(workspace).await?)?;
+    let files = Arc::new(FlowFiles::new(&workspace.archive, workspace.listing.files.clone())?);
+    let doubles = Arc::new(Doubles::of(workspace));
+    add("flows", Arc::new(MarkedFlows::new(files, Arc::clone(&doubles))))?;
+    add("sensor_health", Arc::new(sensors::SensorHealthTable::new(workspace, &doubles)))?;
+    add("rejects", beside(workspace, archive::rejects::schema(), workspace.archive.reject_files().await?)?)?;
+    for table in AsideTable::ALL {
+        let files = workspace.archive.aside_files(table).await?;
+        add(table.name(), beside(workspace, table.file_schema(), files)?)?;
+    }
     add("devices", inventory::devices(workspace)?)?;
     add("address_bindings", inventory::address_bindings(workspace)?)?;
     add("plugins", plugins::table(workspace)?)?;
@@ -60,21 +73,23 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
         lake.register_table(table.name().to_owned(), provider)
             .context(|| format!("registering the table lake.{}", table.name()))?;
     }
+    let open = Arc::new(MemorySchemaProvider::new());
+    open.register_table(
+        "records".to_owned(),
+        beside(workspace, flow::schema(), workspace.archive.open_flow_files().await?)?,
+    )
+    .context(|| "registering the table open.records".to_owned())?;
     let catalog = context.catalog("datafusion").context_none("the session has no catalog")?;
     catalog.register_schema("lake", lake).context(|| "registering the schema lake".to_owned())?;
+    catalog.register_schema("open", open).context(|| "registering the schema open".to_owned())?;
     views::register(context).await?;
     evidence::register(context).await?;
     replay::register(context, workspace, cache);
     Ok(())
 }
 
-async fn rejects(workspace: &Workspace) -> Result<Arc<dyn TableProvider>> {
-    let schema = archive::rejects::schema();
-    let files = workspace.archive.reject_files().await?;
-    if files.is_empty() {
-        let empty = MemTable::try_new(schema, vec![vec![]]).context(|| "the table rejects".to_owned())?;
-        return Ok(Arc::new(empty));
-    }
+/// A table of the archive beside the flows; empty where it has no files.
+fn beside(workspace: &Workspace, schema: SchemaRef, files: Vec<ObjectMeta>) -> Result<Arc<dyn TableProvider>> {
     Ok(Arc::new(FlowFiles::of(&workspace.archive, schema, files)?))
 }
 

@@ -25,10 +25,9 @@ use datafusion::{
 };
 use wardflow_manifest::Column;
 
-use super::{FlowFiles, evidence::text_argument};
+use super::{Doubles, FlowFiles, SingleFlows, evidence::text_argument};
 use crate::{
     analyze::{Stage, Traveller, stages, step},
-    archive,
     detect::{Directory, Only, project},
     detector::Stop,
     finding,
@@ -108,7 +107,7 @@ impl TableProvider for Replay {
             session: inner,
             workspace: Arc::clone(workspace),
             plugin: self.plugin.clone(),
-            stages: stages(archive::slices(&workspace.listing.files, workspace.config.slice_hours)),
+            stages: stages(workspace.slices(workspace.config.slice_hours)),
             only: wanted(filters),
             properties: Arc::new(PlanProperties::new(
                 EquivalenceProperties::new(finding::schema()),
@@ -233,6 +232,7 @@ impl ExecutionPlan for ReplayExec {
             let failed = |error: crate::error::Error| DataFusionError::External(Box::new(error));
             let mut traveller = Traveller::new(plugin, None, start).map_err(failed)?;
             let stop = Stop::default();
+            let doubles = Arc::new(Doubles::of(&workspace));
             for stage in stages {
                 if stage.is_skipped {
                     traveller.skip_to(stage.slice.end);
@@ -241,6 +241,7 @@ impl ExecutionPlan for ReplayExec {
                 let files: Vec<_> = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
                 let is_canonical = files.iter().all(|file| !file.foreign);
                 let flows = Arc::new(FlowFiles::new(&workspace.archive, files).map_err(failed)?);
+                let flows = Arc::new(SingleFlows::new(flows, Arc::clone(&doubles)));
                 let mut here = [&mut traveller];
                 let only = only.clone().map(|devices| Only { devices, observed: stage.observed(), is_canonical });
                 let outcome = step(&session, flows, &directory, stage.slice, &mut here, only, &stop).await;

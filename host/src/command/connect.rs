@@ -15,7 +15,7 @@ use datafusion::{
 use jiff::Timestamp;
 use wardflow::{
     analyze as analysis,
-    archive::{Archive, IngestOptions, SourceStatus, ingest_zeek as ingest_logs},
+    archive::{Archive, IngestOptions},
     catalog,
     config::Config,
     coverage::Status,
@@ -25,9 +25,9 @@ use wardflow::{
     workspace::{self, Offered, PINS, PinStatus, Refusal, Workspace},
 };
 
-use super::{analyze, ingest, plugin, status};
+use super::{analyze, plugin, status};
 use crate::{
-    args::{Analyze, IngestZeek},
+    args::{Analyze, Ingest},
     print::{Printer, Progress},
 };
 
@@ -89,36 +89,24 @@ pub(super) async fn context(config: &Config, printer: &Printer) -> Result<Sessio
     catalog::context(&workspace, code_cache(), session_config(None)).await
 }
 
-/// Brings Zeek's logs into the archive.
-pub(super) async fn ingest_zeek(config: &Config, args: &IngestZeek, progress: Arc<Progress>) -> Result<ingest::Report> {
-    let archive = Archive::open_with(&config.archive, &config.root, store_options())?;
-    let lock = archive.lock()?;
-    let options = IngestOptions {
+/// What an ingest goes by.
+pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progress>) -> IngestOptions {
+    IngestOptions {
+        format: args.source.format(),
         sensor: args.sensor.clone(),
         space: config.space.clone(),
+        timezone: args.timezone.clone().unwrap_or_else(|| config.timezone.clone()),
+        start: args.start.map(Timestamp::as_microsecond),
+        max_rejects: args.max_rejects,
         progress: Some(Arc::new(move |now: &wardflow::archive::Progress| {
             progress.at(now.bytes_read, now.bytes, now.flows);
         })),
-    };
-    let inputs: Vec<_> = args.inputs.iter().map(|input| input.to_string_lossy().into_owned()).collect();
-    let is_piped = inputs.iter().any(|input| input == "-");
-    let stdin = is_piped.then(|| Box::new(std::io::stdin()) as Box<dyn std::io::Read + Send>);
-    let report = ingest_logs(&lock, &inputs, stdin, &options).await?;
-    let sources = report.sources.into_iter().map(|source| ingest::Source {
-        name: source.name,
-        status: match source.status {
-            SourceStatus::Added => ingest::Status::Added,
-            SourceStatus::AlreadyThere => ingest::Status::AlreadyThere,
-            SourceStatus::Refused(error) => {
-                ingest::Status::Refused { remedy: error.remedy_text().map(ToOwned::to_owned), reason: error.reason() }
-            }
-        },
-        flows: source.flows,
-        rejects: source.rejects,
-        names_joined: source.names_joined,
-        notes: source.notes,
-    });
-    Ok(ingest::Report { sources: sources.collect() })
+    }
+}
+
+/// The archive that is to be written into.
+pub(super) fn archive(config: &Config) -> Result<Archive> {
+    Archive::open_with(&config.archive, &config.root, store_options())
 }
 
 /// Runs the plugins until nothing is left or a stop is asked for.
@@ -321,7 +309,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
     let whole = || coverage.iter().filter(|row| row.device_id.is_none());
     let unwatched = || whole().filter(|row| row.plugin.is_none());
     let time = |at: i64| Timestamp::from_microsecond(at).ok();
-    let slices = wardflow::archive::slices(&workspace.listing.files, config.slice_hours);
+    let slices = workspace.slices(config.slice_hours);
     let filled = || slices.iter().filter(|slice| slice.rows > 0);
     let mut statuses: Vec<(String, u64)> = Vec::new();
     for row in whole().filter(|row| row.plugin.is_some()) {

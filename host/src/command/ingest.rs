@@ -1,49 +1,75 @@
-//! `wardflow ingest`: flow logs into the archive.
+//! `wardflow ingest`: flow records into the archive.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Serialize;
 use wardflow::{
+    archive::{self, IngestReport, SourceReport, SourceStatus},
     config::Config,
     error::{Error, Result},
 };
 
-use super::{Outcome, connect};
+use super::{Outcome, connect, interrupt::interrupted};
 use crate::{
-    args::IngestZeek,
+    args::Ingest,
     print::{BYTES, Look, Printer, Progress, Task, count, counted},
 };
 
+/// Sources that are named each for itself among those that were passed over.
+const NAMED: usize = 3;
+
 /// What became of every source.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) sources: Vec<Source>,
+struct Report {
+    sources: Vec<Source>,
+    /// Flows that waited for a source to follow, and were written when none did.
+    settled: u64,
 }
 
 /// What became of a source.
 #[derive(Debug, Serialize)]
-pub(super) struct Source {
+struct Source {
     /// Its path, or `-`.
-    pub(super) name: String,
+    name: String,
+    format: Option<&'static str>,
     #[serde(flatten)]
-    pub(super) status: Status,
+    status: Status,
+    /// Its records. They are its flows, those that were joined to other flows or wait to be, open connections, what went into
+    /// tables beside the flows, records of other kinds, and rejects.
+    records: u64,
     /// Flows of it in the archive.
-    pub(super) flows: u64,
-    /// Lines that could not be read; they are in the table `rejects`.
-    pub(super) rejects: u64,
-    /// Flows with a name from a log beside it.
-    pub(super) names_joined: u64,
+    flows: u64,
+    joined: u64,
+    waiting: u64,
+    open: u64,
+    /// Rows by table.
+    beside: BTreeMap<String, u64>,
+    /// Records by kind.
+    others: BTreeMap<String, u64>,
+    /// Records that could not be read; they are in the table `rejects`.
+    rejects: u64,
+    /// Flows with a name.
+    named: u64,
     /// What a person should know of it all the same.
-    pub(super) notes: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// Whether a source is in the archive.
 #[derive(Debug, Serialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
-pub(super) enum Status {
+enum Status {
     Added,
     /// It was before, and nothing was done.
     AlreadyThere,
+    /// It lay in a directory and is no flow records.
+    PassedOver {
+        reason: String,
+    },
     Refused {
         reason: String,
         remedy: Option<String>,
@@ -54,10 +80,24 @@ pub(super) enum Status {
 ///
 /// # Errors
 /// The archive cannot be written, or the only source was refused.
-pub(super) async fn run(config: &Config, args: IngestZeek, printer: &Printer) -> Result<Outcome> {
+pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Result<Outcome> {
+    let archive = connect::archive(config)?;
+    let lock = archive.lock()?;
+    let inputs: Vec<_> = args.inputs.iter().map(|input| input.to_string_lossy().into_owned()).collect();
+    let is_piped = inputs.iter().any(|input| input == "-");
+    let progress = || Arc::new(Progress::new(printer, Task { name: "ingest", unit: BYTES }));
+    if args.follow {
+        if is_piped {
+            let rule = "--follow looks at files again, and standard input comes once";
+            return Err(Error::usage(rule).remedy("name a file or a directory, or leave --follow out"));
+        }
+        let options = connect::ingest_options(config, &args, progress());
+        return follow(&lock, &inputs, &options, Duration::from_secs(args.every.get()), printer).await;
+    }
     let report = {
-        let progress = Arc::new(Progress::new(printer, Task { name: "ingest", unit: BYTES }));
-        connect::ingest_zeek(config, &args, progress).await?
+        let stdin = is_piped.then(|| Box::new(io::stdin()) as Box<dyn Read + Send>);
+        let options = connect::ingest_options(config, &args, progress());
+        Report::of(archive::ingest(&lock, &inputs, stdin, &options).await?)
     };
     if let [Source { name, status: Status::Refused { reason, remedy }, .. }] = report.sources.as_slice() {
         let error = Error::usage(format!("cannot ingest {name}: {reason}"));
@@ -66,29 +106,116 @@ pub(super) async fn run(config: &Config, args: IngestZeek, printer: &Printer) ->
             None => error,
         });
     }
-    if printer.json { printer.object(&report) } else { show(&report, printer) }?;
+    report.show(printer)?;
     Ok(report.outcome())
 }
 
+/// Ingests what is new again and again. What was refused is tried again when it has changed, and said once.
+async fn follow(
+    lock: &archive::ArchiveLock,
+    inputs: &[String],
+    options: &archive::IngestOptions,
+    every: Duration,
+    printer: &Printer,
+) -> Result<Outcome> {
+    let mut ingest = archive::Ingest::begin(lock, options).await?;
+    let mut told: BTreeMap<String, String> = BTreeMap::new();
+    loop {
+        let mut report = Report::of(ingest.add_all(inputs, None).await?);
+        report.sources.retain(|source| match &source.status {
+            Status::Added => true,
+            Status::AlreadyThere => false,
+            Status::PassedOver { reason } | Status::Refused { reason, .. } => {
+                told.insert(source.name.clone(), reason.clone()).as_ref() != Some(reason)
+            }
+        });
+        if !report.sources.is_empty() {
+            report.show(printer)?;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(every) => {}
+            () = interrupted() => {
+                let settled = ingest.end().await?;
+                if settled > 0 {
+                    printer.note(&format!("{} that waited for more are written as they are", counted(settled, "flow")));
+                }
+                return Ok(Outcome::Interrupted);
+            }
+        }
+    }
+}
+
 impl Report {
+    fn of(report: IngestReport) -> Self {
+        Self { sources: report.sources.into_iter().map(Source::of).collect(), settled: report.settled }
+    }
+
     fn outcome(&self) -> Outcome {
         let is_refused = |source: &Source| matches!(source.status, Status::Refused { .. });
         if self.sources.iter().any(is_refused) { Outcome::Incomplete } else { Outcome::Done }
     }
+
+    fn show(&self, printer: &Printer) -> Result<()> {
+        if printer.json { printer.object(self) } else { show(self, printer) }
+    }
+}
+
+impl Source {
+    fn of(source: SourceReport) -> Self {
+        let counts = source.counts;
+        Self {
+            name: source.name,
+            format: source.format.map(archive::Format::name),
+            status: match source.status {
+                SourceStatus::Added => Status::Added,
+                SourceStatus::AlreadyThere => Status::AlreadyThere,
+                SourceStatus::PassedOver(error) => Status::PassedOver { reason: error.reason() },
+                SourceStatus::Refused(error) => {
+                    Status::Refused { remedy: error.remedy_text().map(ToOwned::to_owned), reason: error.reason() }
+                }
+            },
+            records: counts.records,
+            flows: counts.flows,
+            joined: counts.joined,
+            waiting: counts.waiting,
+            open: counts.open,
+            beside: counts.asides,
+            others: counts.others,
+            rejects: counts.rejects,
+            named: counts.named,
+            notes: source.notes,
+        }
+    }
+
+    /// Records that are neither flows nor rejects, in words.
+    fn besides(&self) -> String {
+        let numbers = [(self.joined, "joined to other flows"), (self.waiting, "waiting"), (self.open, "still open")];
+        let numbers = numbers.into_iter().map(|(number, what)| (number, what.to_owned()));
+        let tables = self.beside.iter().map(|(table, rows)| (*rows, format!("in {table}")));
+        let others = self.others.iter().map(|(kind, records)| (*records, kind.clone()));
+        let words = numbers.chain(tables).chain(others).filter(|(number, _)| *number > 0);
+        words.map(|(number, what)| format!("{} {what}", count(number))).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn show(report: &Report, printer: &Printer) -> Result<()> {
+    let is_passed_over = |source: &&Source| matches!(source.status, Status::PassedOver { .. });
     let row = |source: &Source| {
         let status = match &source.status {
             Status::Added => "added",
             Status::AlreadyThere => "already there",
+            Status::PassedOver { .. } => "passed over",
             Status::Refused { .. } => "refused",
         };
-        let counts = [source.flows, source.rejects, source.names_joined].map(count);
-        [source.name.clone(), status.to_owned()].into_iter().chain(counts).collect()
+        let counts = [source.records, source.flows, source.rejects].map(count);
+        [source.name.clone(), source.format.unwrap_or_default().to_owned(), status.to_owned()]
+            .into_iter()
+            .chain(counts)
+            .chain([source.besides()])
+            .collect()
     };
-    let rows: Vec<Vec<String>> = report.sources.iter().map(row).collect();
-    printer.grid(&["source", "status", "flows", "rejects", "named"], &rows)?;
+    let rows: Vec<Vec<String>> = report.sources.iter().filter(|source| !is_passed_over(source)).map(row).collect();
+    printer.grid(&["source", "format", "status", "records", "flows", "rejects", "the rest"], &rows)?;
     for source in &report.sources {
         if let Status::Refused { reason, .. } = &source.status {
             printer.line(Look::Bad, &format!("{}: {reason}", source.name))?;
@@ -97,8 +224,15 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
             printer.line(Look::Plain, &format!("{}: {note}", source.name))?;
         }
     }
+    let passed_over: Vec<&Source> = report.sources.iter().filter(is_passed_over).collect();
+    if !passed_over.is_empty() {
+        let names: Vec<_> = passed_over.iter().take(NAMED).map(|source| source.name.as_str()).collect();
+        let more = if passed_over.len() > NAMED { " and others" } else { "" };
+        let files = counted(passed_over.len() as u64, "file");
+        printer.line(Look::Plain, &format!("{files} passed over, of no known format: {}{more}", names.join(", ")))?;
+    }
     let added = || report.sources.iter().filter(|source| matches!(source.status, Status::Added));
-    let flows: u64 = added().map(|source| source.flows).sum();
+    let flows: u64 = added().map(|source| source.flows).sum::<u64>() + report.settled;
     let rejects: u64 = added().map(|source| source.rejects).sum();
     let sources = counted(added().count() as u64, "source");
     printer.line(Look::Heading, &format!("{} added from {sources}", counted(flows, "flow")))?;
@@ -108,7 +242,8 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         printer.line(Look::Bad, &format!("{} {is} not in the archive: see above", counted(refused, "source")))?;
     }
     if rejects > 0 {
-        printer.note(&format!("{} could not be read: wardflow sql 'SELECT * FROM rejects'", counted(rejects, "line")));
+        printer
+            .note(&format!("{} could not be read: wardflow sql 'SELECT * FROM rejects'", counted(rejects, "record")));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each: what is asked of the library, and how its answer is shown.
 
 mod analyze;
+mod archive;
 mod bundled;
 mod connect;
 mod demo;
@@ -16,7 +17,7 @@ use std::path::Path;
 use wardflow::{config::Config, error::Result};
 
 use crate::{
-    args::{Args, Command, Ingest},
+    args::{Args, Command},
     print::Printer,
 };
 
@@ -43,10 +44,11 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Outcome> {
     match args.command {
         Command::Demo(demo) => demo::run(&inside(&demo.dir), demo, printer).await,
         Command::Init(init) => init::run(&inside(&init.dir), printer),
-        Command::Ingest(Ingest::Zeek(zeek)) => ingest::run(&Config::read(&dir)?, zeek, printer).await,
+        Command::Ingest(ingest) => ingest::run(&Config::read(&dir)?, ingest, printer).await,
         Command::Analyze(analyze) => analyze::run(&Config::read(&dir)?, analyze, printer).await,
         Command::Sql(sql) => sql::run(&Config::read(&dir)?, sql, printer).await,
         Command::Plugin(plugin) => plugin::run(&dir, plugin, printer).await,
         Command::Status => status::run(&Config::read(&dir)?, printer).await,
+        Command::Archive(archive) => archive::run(&Config::read(&dir)?, archive, printer).await,
     }
 }

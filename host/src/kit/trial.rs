@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     analyze::{Traveller, stages, step},
-    archive,
     catalog::FlowFiles,
     coverage::Status,
     detect::{Directory, Only},
@@ -120,7 +119,7 @@ pub async fn run(workspace: &Workspace, detector: Arc<dyn Detector>, asked: &Ask
     let plugin = workspace.settle(detector)?;
     let id = plugin.id().to_string();
     let hours = asked.slice_hours.unwrap_or(workspace.config.slice_hours);
-    let mut stages = stages(archive::slices(&workspace.listing.files, hours));
+    let mut stages = stages(workspace.slices(hours));
     if let Some((from, to)) = asked.span {
         stages.retain(|stage| stage.slice.end > from && stage.slice.start < to);
     }

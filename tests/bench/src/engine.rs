@@ -10,7 +10,7 @@ use datafusion::{
 };
 use futures::StreamExt;
 use wardflow::{
-    archive::{Archive, ArchiveFile, IngestOptions, SliceInput, ingest_zeek, slices},
+    archive::{Archive, ArchiveFile, IngestOptions, SliceInput, ingest as ingest_sources, slices},
     catalog::FlowFiles,
     detect::{Budget, DetectTable, Directory, Groups, Observed, Only, Output, PluginRun, Prevalence, Slice, World},
     detector::{Detector, Stop},
@@ -187,8 +187,8 @@ pub(crate) async fn ingest(directory: &Path) -> Result<Ran> {
     }
     let lock = archive.lock()?;
     let log = directory.join("conn.log").display().to_string();
-    let report = ingest_zeek(&lock, &[log], None, &IngestOptions::default()).await?;
-    Ok(Ran { flows: report.sources.iter().map(|source| source.flows).sum(), ..Ran::default() })
+    let report = ingest_sources(&lock, &[log], None, &IngestOptions::default()).await?;
+    Ok(Ran { flows: report.sources.iter().map(|source| source.counts.flows).sum(), ..Ran::default() })
 }
 
 /// A plugin's component in the sandbox, under `ids` one after the other.

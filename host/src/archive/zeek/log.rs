@@ -11,12 +11,20 @@ use crate::{
 /// A kind of log, by its name and the fields that are wanted of it.
 #[derive(Debug)]
 pub(super) struct Kind<const N: usize> {
-    /// What follows `#path`, and begins the file's name.
+    /// What begins the file's name, and follows `#path`.
     pub(super) path: &'static str,
     /// The fields by name.
     pub(super) fields: [&'static str; N],
     /// How many of them, from the first on, no record can lack.
     pub(super) required: usize,
+}
+
+impl<const N: usize> Kind<N> {
+    /// Whether a log or record that says its name is of this kind. Packages that write connections while they are open leave
+    /// the name of the log in which they end.
+    pub(super) fn is_named(&self, path: &[u8]) -> bool {
+        path == self.path.as_bytes() || (path == b"conn" && ["open_conn", "conn_long"].contains(&self.path))
+    }
 }
 
 /// Reads records of one kind.
@@ -93,6 +101,49 @@ impl<R: Read, const N: usize> Log<R, N> {
     #[inline]
     pub(super) fn get(&self, field: usize) -> Option<&[u8]> {
         self.slots.get(self.lines.text(), field)
+    }
+
+    // Left to itself the compiler calls these for each field, with results that go through memory.
+    /// A field that no record lacks; on failure the reason.
+    #[inline(always)]
+    pub(super) fn required<T>(
+        &self,
+        field: usize,
+        parse: impl Fn(&[u8]) -> Option<T>,
+        rule: &str,
+    ) -> Result<T, String> {
+        let value = self.optional(field, parse, rule)?;
+        value.ok_or_else(|| unset(self.kind.fields[field], rule))
+    }
+
+    /// A field that may be absent; on failure the reason.
+    #[inline(always)]
+    pub(super) fn optional<T>(
+        &self,
+        field: usize,
+        parse: impl Fn(&[u8]) -> Option<T>,
+        rule: &str,
+    ) -> Result<Option<T>, String> {
+        let Some(text) = self.get(field) else {
+            return Ok(None);
+        };
+        match parse(text) {
+            Some(value) => Ok(Some(value)),
+            None => Err(wrong(self.kind.fields[field], text, rule)),
+        }
+    }
+
+    /// A field that is text.
+    #[inline(always)]
+    pub(super) fn text_of(&self, field: usize) -> Result<Option<&str>, String> {
+        let text = self.get(field);
+        text.map(|text| std::str::from_utf8(text).map_err(|_| wrong(self.kind.fields[field], text, "text in UTF-8")))
+            .transpose()
+    }
+
+    /// The kind of log that is read.
+    pub(super) const fn kind(&self) -> &'static Kind<N> {
+        self.kind
     }
 
     /// Whether the records are JSON objects, which no header announces.
@@ -174,7 +225,7 @@ fn check<const N: usize>(header: &Header<N>, kind: &Kind<N>) -> Result<()> {
     if !header.has_columns() {
         return Err(remedy(Error::usage("it is no whole Zeek log: no #fields line comes before its first record")));
     }
-    if let Some(path) = header.path().filter(|path| *path != kind.path) {
+    if let Some(path) = header.path().filter(|path| !kind.is_named(path.as_bytes())) {
         return Err(remedy(Error::usage(format!("it is Zeek's {path}.log, not {}.log", kind.path))));
     }
     match (0..kind.required).find(|&field| !header.has(field)) {
@@ -184,4 +235,15 @@ fn check<const N: usize>(header: &Header<N>, kind: &Kind<N>) -> Result<()> {
             Err(remedy(Error::usage(format!("it is no {}.log: its #fields line lacks {name}", kind.path))))
         }
     }
+}
+
+#[cold]
+fn unset(field: &str, rule: &str) -> String {
+    format!("{field} is not set; it must be {rule}")
+}
+
+#[cold]
+fn wrong(field: &str, text: &[u8], rule: &str) -> String {
+    let shown = &text[..text.len().min(80)];
+    format!("{field} is \"{}\"; it must be {rule}", shown.escape_ascii())
 }

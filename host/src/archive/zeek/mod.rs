@@ -1,4 +1,5 @@
-//! Zeek's logs: `conn.log` into flows, with names from `ssl.log` and `dns.log` beside it.
+//! Zeek's logs: `conn.log` into flows, with names from `ssl.log`, `http.log` and `dns.log` beside it, and other logs into
+//! tables of their own.
 //!
 //! | Zeek | column |
 //! |---|---|
@@ -16,23 +17,57 @@
 //! | `vlan` (policy `vlan-logging`) | `vlan` |
 //! | `uid` | `flow_uid` |
 //! | `community_id` (policy `community-id-logging`) | `community_id` |
-//! | `ssl.log`'s `server_name`, else `dns.log`'s `query`, of the same `uid` | `dst_name` |
+//! | `ssl.log`'s `server_name`, else `http.log`'s `host`, else `dns.log`'s `query`, of the same `uid` | `dst_name` |
 //! | what the user calls the sensor, else `_system_name` | `sensor` |
 //! | none: Zeek sees every packet, and says nothing of the sides it sees | `sampling_interval`, `observed_sides` |
 //!
 //! Other fields, labels among them, are passed over. A field that is unset (`-`), empty or absent is null. Reading does not
 //! know the archive: it gives flows and rejects, line by line.
+//!
+//! | log | table |
+//! |---|---|
+//! | `conn` | `flows` |
+//! | `open_conn`, `conn_long`: connections that are open, with their counts so far | `open_flows`: the latest of each |
+//! | `dhcp` with an address that was given | `leases` |
+//! | `capture_loss` (`percent_lost`), `stats` (`pkts_proc`, `pkts_dropped`) | `sensor_reports` |
+//! | `notice` | `ids_events` |
+//! | `known_hosts`, `known_services`, `known_devices`, `software` | `host_facts` |
 
+mod aside;
 mod conn;
-mod discover;
 mod json;
 mod log;
+mod logs;
 mod names;
 mod places;
 mod slots;
 mod tsv;
-mod values;
 
-pub use conn::{ConnLine, ConnLog, Reject};
-pub use discover::{Found, beside, conn_logs, is_of_open_connections};
-pub use names::{NameLog, Names};
+use std::io::Read;
+
+pub(super) use logs::{ZeekLog, beside};
+pub(super) use names::{NameLog, Names};
+
+use self::{
+    aside::AsideLog,
+    conn::{ConnLog, Connections},
+};
+use super::reader::Reader;
+
+/// A reader of a log.
+pub(super) fn open<'a>(
+    input: impl Read + 'a,
+    log: ZeekLog,
+    names: Names,
+    sensor: Option<String>,
+) -> Box<dyn Reader + 'a> {
+    let connections = match log {
+        ZeekLog::OpenConn => Connections::Open,
+        ZeekLog::ConnLong => Connections::Long,
+        _ => Connections::Ended,
+    };
+    if connections == Connections::Ended && log != ZeekLog::Conn {
+        return Box::new(AsideLog::new(input, log, sensor));
+    }
+    Box::new(ConnLog::new(input, connections, names, sensor))
+}

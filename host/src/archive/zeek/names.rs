@@ -1,4 +1,4 @@
-//! Names of responders, from `ssl.log` and `dns.log`, by the `uid` that they share with `conn.log`.
+//! Names of responders, from `ssl.log`, `http.log` and `dns.log`, by the `uid` that they share with `conn.log`.
 
 use std::{
     collections::HashMap,
@@ -21,28 +21,32 @@ const NAME: usize = 1;
 
 /// A log that names responders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NameLog {
+pub(in crate::archive) enum NameLog {
     /// `ssl.log`: the name that the client asked for in the TLS handshake (SNI).
     Ssl,
+    /// `http.log`: the host that the client asked for.
+    Http,
     /// `dns.log`: the query, which names not the resolver but what was asked of it. The first of a connection counts.
     Dns,
 }
 
 static SSL: Kind<2> = Kind { path: "ssl", fields: ["uid", "server_name"], required: 1 };
+static HTTP: Kind<2> = Kind { path: "http", fields: ["uid", "host"], required: 1 };
 static DNS: Kind<2> = Kind { path: "dns", fields: ["uid", "query"], required: 1 };
 
 impl NameLog {
-    /// Both, the one that counts first.
-    pub const ALL: [Self; 2] = [Self::Ssl, Self::Dns];
+    /// All of them, the one that counts first.
+    pub(in crate::archive) const ALL: [Self; 3] = [Self::Ssl, Self::Http, Self::Dns];
 
     /// The log's name, which begins its files' names.
-    pub const fn path(self) -> &'static str {
+    pub(in crate::archive) const fn path(self) -> &'static str {
         self.kind().path
     }
 
     const fn kind(self) -> &'static Kind<2> {
         match self {
             Self::Ssl => &SSL,
+            Self::Http => &HTTP,
             Self::Dns => &DNS,
         }
     }
@@ -51,7 +55,7 @@ impl NameLog {
 /// Names by connection. A connection is kept as a keyed 64-bit hash of its `uid`, so that a name costs some 32 bytes;
 /// that two of four million share one has a chance of one in two million.
 #[derive(Debug, Default)]
-pub struct Names {
+pub(in crate::archive) struct Names {
     keys: RandomState,
     by_uid: HashMap<u64, u32>,
     numbers: HashMap<Box<str>, u32>,
@@ -65,7 +69,8 @@ impl Names {
     ///
     /// # Errors
     /// The log cannot be read, or is another one. What was read of it stays.
-    pub fn read(&mut self, input: impl Read, log: NameLog) -> Result<()> {
+    pub(in crate::archive) fn read(&mut self, input: impl Read, log: NameLog) -> Result<()> {
+        let is_http = log == NameLog::Http;
         let mut log = Log::new(input, log.kind());
         loop {
             match log.advance()? {
@@ -73,6 +78,8 @@ impl Names {
                 Step::Malformed(_) => {}
                 Step::Record => {
                     let name = log.get(NAME).and_then(|name| std::str::from_utf8(name).ok());
+                    // A host that was asked for by its address has no name.
+                    let name = name.filter(|name| !is_http || name.parse::<std::net::IpAddr>().is_err());
                     if let (Some(uid), Some(name)) = (log.get(UID), name) {
                         self.add(uid, name);
                     }
@@ -82,7 +89,7 @@ impl Names {
     }
 
     /// The name of a connection.
-    pub fn get(&self, uid: &[u8]) -> Option<&str> {
+    pub(in crate::archive) fn get(&self, uid: &[u8]) -> Option<&str> {
         if self.by_uid.is_empty() {
             return None;
         }
@@ -91,7 +98,7 @@ impl Names {
     }
 
     /// Names that were not kept, since there were too many.
-    pub const fn dropped(&self) -> u64 {
+    pub(in crate::archive) const fn dropped(&self) -> u64 {
         self.dropped
     }
 

@@ -176,7 +176,7 @@ async fn flows(context: &SessionContext, device: &str, from: i64, to: i64) -> Re
     let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
     let device = device.replace('\'', "''");
     let query = format!(
-        "SELECT * FROM flows WHERE end_time BETWEEN TIMESTAMP '{}' AND TIMESTAMP '{}' AND \
+        "SELECT * EXCEPT (is_double) FROM flows WHERE NOT is_double AND end_time BETWEEN TIMESTAMP '{}' AND TIMESTAMP '{}' AND \
          (device_of(src_ip, src_mac, end_time) = '{device}' OR device_of(dst_ip, dst_mac, end_time) = '{device}') \
          ORDER BY end_time, start_time, src_ip, dst_ip, src_port, dst_port",
         stamp(from),

@@ -48,8 +48,11 @@ fn scientific(text: &[u8]) -> Option<i64> {
     (micros.abs() < 9e18).then_some(micros as i64)
 }
 
-/// Seconds since 1970 from which on a number is taken for milliseconds, as `JSON::TS_MILLIS` has them: the year 5138.
-const FIRST_MILLIS: i64 = 100_000_000_000;
+/// From which number on one is taken for milliseconds since 1970, as `JSON::TS_MILLIS` has them, microseconds and nanoseconds:
+/// as seconds the first is in the year 5138, and as the unit before it each of the others.
+const FIRST_MILLIS: u64 = 100_000_000_000;
+const FIRST_MICROS: u64 = 1_000 * FIRST_MILLIS;
+const FIRST_NANOS: u64 = 1_000 * FIRST_MICROS;
 
 /// End of the year 9999 in microseconds: the times that SQL and Parquet readers agree on are before.
 pub(super) const LAST_TIME: i64 = 253_402_300_800_000_000;
@@ -57,14 +60,30 @@ pub(super) const LAST_TIME: i64 = 253_402_300_800_000_000;
 /// Times from the year 1 on.
 const TIMES: std::ops::Range<i64> = -62_135_596_800_000_000..LAST_TIME;
 
-/// A time: seconds, milliseconds or ISO 8601.
+/// A time: seconds, milliseconds, microseconds or nanoseconds since 1970, or RFC 3339.
 pub(super) fn time(text: &[u8]) -> Option<i64> {
-    let micros = match micros(text) {
-        Some(micros) if micros / 1_000_000 >= FIRST_MILLIS => micros / 1_000,
+    let micros = match whole_units(text) {
         Some(micros) => micros,
-        None => std::str::from_utf8(text).ok()?.parse::<jiff::Timestamp>().ok()?.as_microsecond(),
+        None => match micros(text) {
+            Some(micros) if micros / 1_000_000 >= FIRST_MILLIS.cast_signed() => micros / 1_000,
+            Some(micros) => micros,
+            None => std::str::from_utf8(text).ok()?.parse::<jiff::Timestamp>().ok()?.as_microsecond(),
+        },
     };
     TIMES.contains(&micros).then_some(micros)
+}
+
+/// Microseconds of a whole number that is too large for seconds.
+fn whole_units(text: &[u8]) -> Option<i64> {
+    const FEWEST_DIGITS: usize = 12;
+    if text.len() < FEWEST_DIGITS || text.contains(&b'.') {
+        return None;
+    }
+    match number::<u64>(text)? {
+        nanos @ FIRST_NANOS.. => i64::try_from(nanos / 1_000).ok(),
+        micros @ FIRST_MICROS.. => i64::try_from(micros).ok(),
+        millis => i64::try_from(millis).ok()?.checked_mul(1_000),
+    }
 }
 
 /// Digits that no number of 64 bits is too small for.
@@ -194,6 +213,9 @@ mod tests {
             ("1.5e-05", Some(15)),
             ("-1.5", Some(-1_500_000)),
             ("1704738946055", Some(1_704_738_946_055_000)),
+            ("1704738946055.25", Some(1_704_738_946_055_250)),
+            ("1704738946055436", Some(1_704_738_946_055_436)),
+            ("1704738946055436999", Some(1_704_738_946_055_436)),
             ("2024-01-09T12:15:46.055436Z", Some(1_704_802_546_055_436)),
             ("2024-01-09T13:15:46.055436+01:00", Some(1_704_802_546_055_436)),
             ("", None),

@@ -1,0 +1,121 @@
+//! Reads a Parquet file of the archive, row group by row group, and tells damage from a store that cannot be reached.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+};
+
+use arrow::array::RecordBatch;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as StorePath};
+use parquet::{DecodeResult, arrow::push_decoder::ParquetPushDecoderBuilder, errors::ParquetError};
+
+use super::flow_rows::FlowRows;
+use crate::{
+    archive::{
+        files::metadata,
+        hours::{Hour, Hours},
+        layout::PAGE_ROWS,
+        reading::Failure,
+    },
+    error::{Context, Error, Result},
+};
+
+/// Why a file could not be read back.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It is not what was written.
+    Damaged(String),
+    /// The disk or the object store did not give it. It may be whole.
+    Unreachable(object_store::Error),
+}
+
+impl From<ParquetError> for Fault {
+    fn from(error: ParquetError) -> Self {
+        match error {
+            ParquetError::External(source) => match source.downcast::<object_store::Error>() {
+                Ok(error) => Self::Unreachable(*error),
+                Err(source) => Self::Damaged(source.to_string()),
+            },
+            error => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Damaged(reason) => Self::failed(reason),
+            Fault::Unreachable(error) => Self::failed("it cannot be read").because(error),
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Source(fault.into())
+    }
+}
+
+/// Gives every row of a file to `each`, batch by batch.
+pub(super) async fn batches<E: From<Fault>>(
+    store: &dyn ObjectStore,
+    object: &ObjectMeta,
+    mut each: impl FnMut(&RecordBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    let footer = metadata(store, object).await.map_err(Fault::from)?;
+    if footer.file_metadata().num_rows() == 0 {
+        return Ok(());
+    }
+    let mut decoder =
+        guarded(|| ParquetPushDecoderBuilder::try_new_decoder(Arc::new(footer))?.with_batch_size(PAGE_ROWS).build())?;
+    loop {
+        match guarded(|| decoder.try_decode())? {
+            DecodeResult::NeedsData(ranges) => {
+                if ranges.iter().any(|range| range.start > range.end || range.end > object.size) {
+                    return Err(Fault::Damaged("its footer names bytes that it does not have".into()).into());
+                }
+                let bytes = store.get_ranges(&object.location, &ranges).await.map_err(Fault::Unreachable)?;
+                decoder.push_ranges(ranges, bytes).map_err(Fault::from)?;
+            }
+            DecodeResult::Data(batch) => each(&batch)?,
+            DecodeResult::Finished => return Ok(()),
+        }
+    }
+}
+
+/// What the flows of a file give for each hour, whatever its footer says.
+pub(super) async fn hours(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<Vec<Hour>, Fault> {
+    let (mut rows, mut hours, mut scratch) = (FlowRows::default(), Hours::default(), Vec::new());
+    batches::<Fault>(store, object, |batch| {
+        rows.each(batch, |flow| {
+            hours.add(flow, flow.digest(&mut scratch));
+            Ok(())
+        })
+    })
+    .await?;
+    Ok(hours.list())
+}
+
+/// A file that is not in the archive yet.
+pub(super) async fn staged(path: &Path) -> Result<(LocalFileSystem, ObjectMeta)> {
+    let doing = || format!("reading {}", path.display());
+    let store = LocalFileSystem::new();
+    let place = StorePath::from_absolute_path(path).context(doing)?;
+    let object = store.head(&place).await.context(doing)?;
+    Ok((store, object))
+}
+
+/// Whether both are the same flows, hour by hour. Earlier versions did not note how flows were seen.
+pub(super) fn is_same(a: &[Hour], b: &[Hour]) -> bool {
+    let key = |hour: &Hour| (hour.hour, hour.rows, hour.digest);
+    a.iter().map(key).eq(b.iter().map(key))
+}
+
+/// Decodes what may be anything: the decoder may stumble over it.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Fault> {
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(decoded) => decoded.map_err(Fault::from),
+        Err(_) => Err(Fault::Damaged("it cannot be decoded".into())),
+    }
+}

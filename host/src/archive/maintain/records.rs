@@ -1,0 +1,81 @@
+//! What the archive has noted of itself, those notes too that cannot be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, TryStreamExt, stream};
+use postcard::from_bytes;
+
+use super::expired;
+use crate::{
+    archive::{Archive, OWN_DIRECTORY, SourceEntry, carried::Carried, join::Joiner},
+    error::Result,
+};
+
+/// Notes that are read at once.
+const AT_ONCE: usize = 16;
+
+/// The archive's notes.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) entries: Vec<SourceEntry>,
+    /// Conversations that wait.
+    pub(super) carried: Vec<Carried>,
+    /// Files that have expired, with their rows.
+    pub(super) expired: BTreeMap<String, u64>,
+    /// Notes that cannot be read, and why.
+    pub(super) unreadable: Vec<(String, String)>,
+}
+
+impl Records {
+    pub(super) async fn read(archive: &Archive) -> Result<Self> {
+        let mut unreadable = Vec::new();
+        let [sources, carried] = ["sources", "carried"].map(|name| format!("{OWN_DIRECTORY}/{name}"));
+        let entry = |json: &[u8]| serde_json::from_slice(json).map_err(|error| error.to_string());
+        let entries: Vec<SourceEntry> = notes(archive, &sources, &mut unreadable, entry).await?;
+        let carried = notes(archive, &carried, &mut unreadable, conversations).await?;
+        let files = |json: &[u8]| expired::parse(json).map_err(|error| error.to_string());
+        let expired = notes(archive, &expired::directory(), &mut unreadable, files).await?;
+        let expired = expired.into_iter().flatten().collect();
+        Ok(Self { entries, carried, expired, unreadable })
+    }
+
+    /// Digests of sources whose flows another one's have replaced.
+    pub(super) fn replaced(&self) -> BTreeSet<&str> {
+        self.entries.iter().filter_map(|entry| entry.replaces.as_deref()).collect()
+    }
+
+    /// Digests of sources whose waiting conversations another one went on with.
+    pub(super) fn followed(&self) -> BTreeSet<&str> {
+        self.entries.iter().filter_map(|entry| entry.follows.as_deref()).collect()
+    }
+}
+
+fn conversations(bytes: &[u8]) -> Result<Carried, String> {
+    let carried: Carried = from_bytes(bytes).map_err(|error| error.to_string())?;
+    Joiner::restore(&carried.conversations).map_err(|error| error.to_string())?;
+    Ok(carried)
+}
+
+async fn notes<T>(
+    archive: &Archive,
+    directory: &str,
+    unreadable: &mut Vec<(String, String)>,
+    parse: impl Fn(&[u8]) -> Result<T, String>,
+) -> Result<Vec<T>> {
+    let objects = archive.objects(Some(directory)).await?;
+    let read = stream::iter(objects).map(|object| async move {
+        let file = archive.file(&object.location).to_owned();
+        let bytes = archive.get(&file).await?;
+        Ok::<_, crate::error::Error>((file, bytes))
+    });
+    let read: Vec<_> = read.buffered(AT_ONCE).try_collect().await?;
+    let mut notes = Vec::new();
+    for (file, bytes) in read {
+        match bytes.map(|bytes| parse(&bytes)) {
+            Some(Ok(note)) => notes.push(note),
+            Some(Err(reason)) => unreadable.push((file, reason)),
+            None => {}
+        }
+    }
+    Ok(notes)
+}

@@ -1,0 +1,141 @@
+//! A program of another project that reads what this one does not, and whose output is read as it is written.
+
+use std::{
+    ffi::OsStr,
+    io::{self, Read},
+    process::{Child, ChildStderr, ChildStdout, Command, Stdio},
+    thread::JoinHandle,
+};
+
+use crate::error::{Context, Error, Result};
+
+/// What a program says of errors is kept up to here. A warning a record would otherwise fill the memory.
+const MOST_SAID: u64 = 1 << 20;
+
+/// A running program. It is killed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Program {
+    name: &'static str,
+    child: Child,
+    said: Option<JoinHandle<String>>,
+}
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ending {
+    /// Whether its exit code is 0. Not every program has another when something fails.
+    pub(super) succeeded: bool,
+    /// What it wrote as errors.
+    pub(super) said: String,
+}
+
+impl Program {
+    /// Starts a program of the package `package`, and gives its output. Its times are UTC and its words English.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be started.
+    pub(super) fn start<A: AsRef<OsStr>>(
+        name: &'static str,
+        package: &str,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Result<(Self, ChildStdout)> {
+        let mut command = Command::new(name);
+        command.args(arguments).env("TZ", "UTC").env("LC_ALL", "C");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Error::failed(format!("it is read by the program {name}, and there is none on the PATH"))
+                    .remedy(format!("install it: apt-get install {package}"))
+            }
+            _ => Error::failed(format!("the program {name} does not start")).because(error),
+        })?;
+        let pipes = child.stdout.take().zip(child.stderr.take());
+        let mut program = Self { name, child, said: None };
+        let (output, errors) = pipes.ok_or_else(|| Error::failed(format!("{name} has no output")))?;
+        program.said = Some(std::thread::spawn(|| read_said(errors)));
+        Ok((program, output))
+    }
+
+    /// Waits for its end, once its output is read.
+    ///
+    /// # Errors
+    /// The system does not tell how it ended.
+    pub(super) fn finish(&mut self) -> Result<Ending> {
+        let status = self.child.wait().context(|| format!("waiting for {}", self.name))?;
+        let said = self.said.take().map(|said| said.join().unwrap_or_default()).unwrap_or_default();
+        Ok(Ending { succeeded: status.success(), said })
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Either fails if it has ended and was waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ending {
+    /// The first line of what it said; none if it ended well.
+    pub(super) fn complaint(&self) -> Option<&str> {
+        const LONGEST: usize = 300;
+        let line = self.said.lines().map(str::trim).find(|line| !line.is_empty());
+        let line = line.map(|line| &line[..line.floor_char_boundary(LONGEST)]);
+        line.or((!self.succeeded).then_some("it does not say why"))
+    }
+}
+
+/// Reads all of it, so that the program does not wait, and keeps the beginning.
+fn read_said(mut errors: ChildStderr) -> String {
+    let mut said = Vec::new();
+    // What cannot be read of the errors is no error of the reading.
+    let _ = errors.by_ref().take(MOST_SAID).read_to_end(&mut said);
+    let _ = io::copy(&mut errors, &mut io::sink());
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, time::Instant};
+
+    use super::{Ending, MOST_SAID, Program};
+
+    fn run(script: &str) -> (String, Ending) {
+        let (mut program, mut output) = Program::start("sh", "dash", ["-c", script]).unwrap();
+        let mut text = String::new();
+        output.read_to_string(&mut text).unwrap();
+        (text, program.finish().unwrap())
+    }
+
+    #[test]
+    fn output_and_ending() {
+        let (text, ending) = run("echo $TZ $LC_ALL; echo; echo ' no good ' >&2; exit 3");
+        assert_eq!(text, "UTC C\n\n");
+        assert_eq!(ending, Ending { succeeded: false, said: " no good \n".into() });
+        assert_eq!(ending.complaint(), Some("no good"));
+        assert_eq!(run("true").1.complaint(), None);
+        assert_eq!(run("exit 1").1.complaint(), Some("it does not say why"));
+        assert_eq!(run("echo; echo short read >&2").1.complaint(), Some("short read"), "though its exit code is 0");
+    }
+
+    #[test]
+    fn much_is_said_and_little_kept() {
+        let (text, ending) = run("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo end");
+        assert_eq!((text.as_str(), ending.said.len() as u64), ("end\n", MOST_SAID));
+        assert_eq!(ending.complaint().map(str::len), Some(300));
+    }
+
+    #[test]
+    fn one_that_is_not_there() {
+        let error = Program::start("no-such-program", "no-package", [""; 0]).unwrap_err();
+        assert_eq!(error.reason(), "it is read by the program no-such-program, and there is none on the PATH");
+        assert_eq!(error.remedy_text(), Some("install it: apt-get install no-package"));
+    }
+
+    #[test]
+    fn one_that_is_dropped_is_killed() {
+        let begun = Instant::now();
+        drop(Program::start("sleep", "coreutils", ["60"]).unwrap());
+        assert!(begun.elapsed().as_secs() < 30);
+    }
+}

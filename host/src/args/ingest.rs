@@ -1,0 +1,97 @@
+//! What can be asked of `wardflow ingest`.
+
+use std::{num::NonZeroU64, path::PathBuf};
+
+use clap::{Args as Group, ValueEnum};
+use jiff::{Timestamp, tz::TimeZone};
+use wardflow::archive::{Format, MaxRejects};
+
+/// Bring flow records into the archive
+///
+/// Files, directories of them, or `-` for stdin; plain, .gz, .zst, .bz2 or .xz. What was ingested before adds nothing, whatever
+/// it is called by now, and of a file that has grown only what is new is added. A record that cannot be read goes with its
+/// reason into the table `rejects`.
+#[derive(Clone, Debug, Group)]
+#[command(after_long_help = "\
+Examples:
+  wardflow ingest zeek /opt/zeek/logs
+  wardflow ingest zeek conn.2026-03-*.log.gz --sensor north
+  wardflow ingest eve /var/log/suricata/eve.json --max-rejects 1%
+  wardflow ingest nfdump /var/cache/nfdump --follow
+  wardflow ingest argus ward.binetflow --timezone Europe/Prague
+  wardflow ingest csv flows.csv --mapping mapping.toml
+  zcat conn.log.gz | wardflow ingest zeek -
+
+Zeek's dns.log, http.log and ssl.log are read for the names of the flows in the conn.log beside them; dhcp.log, notice.log,
+capture_loss.log, stats.log, software.log and known_*.log into tables of their own. nfdump and pcap need the programs of
+Debian's package nfdump.")]
+pub(crate) struct Ingest {
+    /// What they are; `auto` tells by their content
+    #[arg(value_name = "SOURCE", hide_possible_values = false)]
+    pub(crate) source: Source,
+    /// Files, directories, or `-` for stdin
+    #[arg(required = true, value_name = "FILE|DIR|-")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Name of the sensor that recorded them, in place of what they say
+    #[arg(long, value_name = "NAME")]
+    pub(crate) sensor: Option<String>,
+    /// Which column is what, for csv: a file, or one of the mappings that are built in
+    #[arg(long, value_name = "FILE|NAME")]
+    pub(crate) mapping: Option<String>,
+    /// Time zone of times without an offset, as Argus writes them [default: the workspace's]
+    #[arg(long, value_name = "ZONE", value_parser = timezone)]
+    pub(crate) timezone: Option<TimeZone>,
+    /// When a capture began whose times count from its beginning
+    #[arg(long, value_name = "T", value_parser = super::time)]
+    pub(crate) start: Option<Timestamp>,
+    /// Refuse a file of which more records cannot be read, as a number or a share such as 1%
+    #[arg(long, value_name = "N|P%")]
+    pub(crate) max_rejects: Option<MaxRejects>,
+    /// Go on: look again for what is new, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// With --follow: seconds from one look to the next
+    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "follow")]
+    pub(crate) every: NonZeroU64,
+}
+
+/// What sources are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Source {
+    /// Whatever their content says
+    Auto,
+    /// Zeek's conn.log and the logs beside it, as text or JSON
+    Zeek,
+    /// Suricata's eve.json
+    Eve,
+    /// NetFlow 5 and 9, IPFIX: captured datagrams, or IPFIX files
+    Netflow,
+    /// Files of nfcapd
+    Nfdump,
+    /// Argus flows as text (binetflow)
+    Argus,
+    /// Packet captures
+    Pcap,
+    /// Text in columns, by a mapping
+    Csv,
+}
+
+impl Source {
+    /// The format; none to tell it by content.
+    pub(crate) const fn format(self) -> Option<Format> {
+        match self {
+            Self::Auto => None,
+            Self::Zeek => Some(Format::Zeek),
+            Self::Eve => Some(Format::Eve),
+            Self::Netflow => Some(Format::Netflow),
+            Self::Nfdump => Some(Format::Nfdump),
+            Self::Argus => Some(Format::Argus),
+            Self::Pcap => Some(Format::Pcap),
+            Self::Csv => Some(Format::Csv),
+        }
+    }
+}
+
+fn timezone(text: &str) -> Result<TimeZone, String> {
+    TimeZone::get(text).map_err(|_| "no time zone such as Europe/Berlin or UTC".to_owned())
+}

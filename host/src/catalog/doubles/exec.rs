@@ -1,0 +1,143 @@
+//! `DoublesExec`: leaves doubles out of flows, or marks them.
+
+use std::{fmt, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, BooleanArray, RecordBatch},
+    compute::filter_record_batch,
+    datatypes::SchemaRef,
+};
+use datafusion::{
+    common::{Result, internal_err},
+    execution::{SendableRecordBatchStream, TaskContext},
+    physical_expr::EquivalenceProperties,
+    physical_plan::{
+        DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+        execution_plan::{Boundedness, EmissionType},
+        stream::RecordBatchStreamAdapter,
+    },
+};
+use futures::TryStreamExt;
+
+use super::{Doubles, records::Records};
+
+/// Flows with the compared columns in; those of `kept` out, with a mark or without doubles.
+#[derive(Debug)]
+pub(super) struct DoublesExec {
+    input: Arc<dyn ExecutionPlan>,
+    doubles: Arc<Doubles>,
+    /// Columns of the input that go out.
+    kept: Vec<usize>,
+    /// What goes out: with a column more than `kept` has, doubles are marked in it, else left out.
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+}
+
+impl DoublesExec {
+    pub(super) fn new(
+        input: Arc<dyn ExecutionPlan>,
+        doubles: Arc<Doubles>,
+        kept: Vec<usize>,
+        schema: SchemaRef,
+    ) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            input.output_partitioning().clone(),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Self { input, doubles, kept, schema, properties: Arc::new(properties) }
+    }
+
+    fn marks(&self) -> bool {
+        self.schema.fields().len() > self.kept.len()
+    }
+}
+
+impl DisplayAs for DoublesExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DoublesExec: {}", if self.marks() { "marked" } else { "left out" })
+    }
+}
+
+impl ExecutionPlan for DoublesExec {
+    fn name(&self) -> &'static str {
+        "DoublesExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(
+            &Arc<dyn datafusion::physical_expr::PhysicalExpr>,
+        ) -> Result<datafusion::common::tree_node::TreeNodeRecursion>,
+    ) -> Result<datafusion::common::tree_node::TreeNodeRecursion> {
+        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+        _: datafusion::physical_plan::ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match children.pop() {
+            Some(input) if children.is_empty() => {
+                let (doubles, kept) = (Arc::clone(&self.doubles), self.kept.clone());
+                Ok(Arc::new(Self::new(input, doubles, kept, Arc::clone(&self.schema))))
+            }
+            _ => internal_err!("DoublesExec has one input"),
+        }
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let mode = datafusion::physical_plan::ChildrenPropertiesMode::Recompute;
+        self.replace_children(children, datafusion::physical_plan::ReplaceChildrenOptions::new(mode))
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, context)?;
+        let (doubles, kept, schema) = (Arc::clone(&self.doubles), self.kept.clone(), Arc::clone(&self.schema));
+        let marks = self.marks();
+        let batches = input.and_then(move |batch| {
+            let (doubles, kept, schema) = (Arc::clone(&doubles), kept.clone(), Arc::clone(&schema));
+            async move {
+                let is_double = is_double(&doubles, &batch).await?;
+                let mut columns: Vec<ArrayRef> = kept.iter().map(|column| Arc::clone(batch.column(*column))).collect();
+                if marks {
+                    columns.push(Arc::new(is_double));
+                    return Ok(RecordBatch::try_new(schema, columns)?);
+                }
+                let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+                let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
+                Ok(filter_record_batch(&batch, &arrow::compute::not(&is_double)?)?)
+            }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches)))
+    }
+}
+
+async fn is_double(doubles: &Doubles, batch: &RecordBatch) -> Result<BooleanArray> {
+    let slices: Vec<i64> = Records::of(batch)?.end.iter().map(|end| doubles.slice(*end)).collect();
+    let mut distinct = slices.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let mut found = Vec::new();
+    for slice in distinct {
+        if let Some(of_slice) = doubles.of_slice(slice).await?.filter(|of_slice| !of_slice.records.is_empty()) {
+            found.push((slice, of_slice));
+        }
+    }
+    let records = Records::of(batch)?;
+    let is_double = |(row, slice): (usize, &i64)| {
+        let of_slice = found.iter().find(|(found, _)| found == slice);
+        of_slice.is_some_and(|(_, doubles)| doubles.records.contains(&records.record(row, records.key(row))))
+    };
+    Ok(slices.iter().enumerate().map(|row| Some(is_double(row))).collect())
+}

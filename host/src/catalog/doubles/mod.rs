@@ -1,0 +1,194 @@
+//! Doubles: flows that several sensors saw. SQL's `flows` marks them, `device_flows` and the operator leave them out.
+//!
+//! They are found slice by slice, as slices are asked for, and only in slices of which the footers say that several sensors
+//! delivered flows. Flows just outside of a slice are looked at too, so that no clock parts what belongs together.
+
+mod exec;
+mod find;
+mod records;
+mod table;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use datafusion::{
+    common::Result,
+    logical_expr::{col, lit},
+    prelude::{SessionConfig, SessionContext},
+    scalar::ScalarValue,
+};
+use foldhash::fast::FixedState;
+use futures::TryStreamExt;
+use tokio::sync::OnceCell;
+
+pub use self::table::{MarkedFlows, SingleFlows};
+use self::{
+    find::{Found, Seen},
+    records::{COLUMNS, Records},
+};
+use super::FlowFiles;
+use crate::{
+    archive::{Archive, ArchiveFile},
+    error::{Context, Result as HostResult},
+    workspace::Workspace,
+};
+
+const HOUR: i64 = 3_600_000_000;
+
+/// How far outside of a slice flows are looked at: more than clocks may differ and exporters be late.
+const MARGIN: i64 = 600_000_000;
+
+/// Flows that are compared at a time, 48 bytes each.
+const MOST_AT_ONCE: u64 = 4_000_000;
+
+/// Slices whose doubles are kept: those that a scan is in the midst of.
+const KEPT: usize = 16;
+
+/// The doubles of an archive.
+#[derive(Debug)]
+pub struct Doubles {
+    archive: Archive,
+    files: Vec<ArchiveFile>,
+    slice_length: i64,
+    /// Sensors, in order of name, and flows of each slice of which there are several, by the slice's number.
+    slices: BTreeMap<i64, (Vec<String>, u64)>,
+    known: Mutex<BTreeMap<i64, Arc<OnceCell<Arc<SliceDoubles>>>>>,
+}
+
+/// The doubles of a slice.
+#[derive(Debug, Default)]
+pub struct SliceDoubles {
+    records: HashSet<u64, FixedState>,
+    /// What each sensor saw twice, in order of name.
+    pub sensors: Vec<SensorDoubles>,
+}
+
+/// What a sensor saw that another saw more fully.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SensorDoubles {
+    /// Its name; empty where the source named none.
+    pub sensor: String,
+    /// Number of its flows that do not count.
+    pub flows: u64,
+    /// How far its clock is ahead of the first sensor's, microseconds.
+    pub clock_offset: i64,
+}
+
+impl Doubles {
+    /// Of a workspace's archive.
+    pub fn of(workspace: &Workspace) -> Self {
+        Self::new(&workspace.archive, &workspace.listing.files, workspace.config.slice_hours)
+    }
+
+    /// Of flow files, in slices of so many hours.
+    pub fn new(archive: &Archive, files: &[ArchiveFile], slice_hours: u32) -> Self {
+        let hours = i64::from(slice_hours.max(1));
+        let mut slices: BTreeMap<i64, (BTreeSet<&str>, u64)> = BTreeMap::new();
+        for hour in files.iter().flat_map(|file| &file.sensors) {
+            let (sensors, rows) = slices.entry(hour.hour.div_euclid(hours)).or_default();
+            sensors.insert(hour.sensor.as_deref().unwrap_or_default());
+            *rows += hour.rows;
+        }
+        let several = slices.into_iter().filter(|(_, (sensors, _))| sensors.len() > 1);
+        let owned = |sensors: BTreeSet<&str>| sensors.into_iter().map(str::to_owned).collect();
+        Self {
+            archive: archive.clone(),
+            files: files.to_vec(),
+            slice_length: hours * HOUR,
+            slices: several.map(|(slice, (sensors, rows))| (slice, (owned(sensors), rows))).collect(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Whether there may be any.
+    pub fn may_be(&self) -> bool {
+        !self.slices.is_empty()
+    }
+
+    /// Those of the slice that holds a time, microseconds UTC; none where one sensor alone delivered flows.
+    ///
+    /// # Errors
+    /// Flows cannot be read.
+    pub async fn at(&self, time: i64) -> HostResult<Option<Arc<SliceDoubles>>> {
+        self.of_slice(self.slice(time)).await.context(|| "comparing what several sensors saw".to_owned())
+    }
+
+    fn slice(&self, time: i64) -> i64 {
+        time.div_euclid(self.slice_length)
+    }
+
+    async fn of_slice(&self, slice: i64) -> Result<Option<Arc<SliceDoubles>>> {
+        let Some((sensors, rows)) = self.slices.get(&slice) else { return Ok(None) };
+        let cell = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let cell = Arc::clone(known.entry(slice).or_default());
+            while known.len() > KEPT {
+                let far = if known.first_key_value().is_some_and(|(first, _)| *first < slice) {
+                    known.pop_first()
+                } else {
+                    known.pop_last()
+                };
+                drop(far);
+            }
+            cell
+        };
+        cell.get_or_try_init(|| self.find(slice, sensors, *rows)).await.cloned().map(Some)
+    }
+
+    async fn find(&self, slice: i64, sensors: &[String], rows: u64) -> Result<Arc<SliceDoubles>> {
+        let [start, end] = [slice, slice + 1].map(|number| number * self.slice_length);
+        let parts = rows.div_ceil(MOST_AT_ONCE).max(1);
+        let mut offsets = None;
+        let mut found = Found { records: HashSet::default(), counts: vec![0; sensors.len()], counted: start..end };
+        for part in 0..parts {
+            let mut seen = self.read(start - MARGIN, end + MARGIN, sensors, |key| key % parts == part).await?;
+            let offsets = offsets.get_or_insert_with(|| find::offsets(&mut seen, sensors.len()));
+            find::find(&mut seen, offsets, &mut found);
+        }
+        let of_sensor = |(place, sensor): (usize, &String)| SensorDoubles {
+            sensor: sensor.clone(),
+            flows: found.counts[place],
+            clock_offset: offsets.as_ref().map_or(0, |offsets| offsets[place]),
+        };
+        let sensors = sensors.iter().enumerate().map(of_sensor).collect();
+        Ok(Arc::new(SliceDoubles { records: found.records, sensors }))
+    }
+
+    /// Flows that end in a time, of the keys that are wanted.
+    async fn read(&self, from: i64, to: i64, sensors: &[String], wanted: impl Fn(u64) -> bool) -> Result<Vec<Seen>> {
+        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+        context.register_object_store(self.archive.store_url(), Arc::clone(self.archive.store()));
+        let is_near = |file: &&ArchiveFile| file.span().is_some_and(|(first, last)| first < to && last > from);
+        let files = self.files.iter().filter(is_near).cloned().collect();
+        let flows = FlowFiles::new(&self.archive, files).map_err(|error| error.reason());
+        let flows = flows.map_err(|error| datafusion::common::exec_datafusion_err!("{error}"))?;
+        let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
+        let ends = col("end_time").gt_eq(time(from)).and(col("end_time").lt(time(to)));
+        let mut batches =
+            context.read_table(Arc::new(flows))?.filter(ends)?.select_columns(&COLUMNS)?.execute_stream().await?;
+        let mut seen = Vec::new();
+        while let Some(batch) = batches.try_next().await? {
+            let records = Records::of(&batch)?;
+            for row in 0..records.len() {
+                let key = records.key(row);
+                // A sensor of the margin alone has nothing in the slice.
+                let Ok(sensor) = sensors.binary_search_by(|sensor| sensor.as_str().cmp(records.sensor(row))) else {
+                    continue;
+                };
+                if wanted(key) {
+                    seen.push(Seen {
+                        key,
+                        record: records.record(row, key),
+                        start: records.start(row),
+                        end: records.end[row],
+                        packets: records.packets(row),
+                        sensor: u16::try_from(sensor).unwrap_or(u16::MAX),
+                    });
+                }
+            }
+        }
+        Ok(seen)
+    }
+}

@@ -1,0 +1,170 @@
+//! `wardflow archive`: looks after the archive.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use wardflow::{
+    archive::{self, CheckReport, CompactReport, ExpireReport, Expired, IngestAgain, Step},
+    config::Config,
+    error::Result,
+};
+
+use super::{Outcome, connect};
+use crate::{
+    args::{Archive, Expire},
+    print::{BYTES, Look, Printer, Progress, Task, count, counted, size},
+};
+
+/// Does what is asked for.
+///
+/// # Errors
+/// The archive is being written by another process, or cannot be read or written.
+pub(super) async fn run(config: &Config, args: Archive, printer: &Printer) -> Result<Outcome> {
+    let archive = connect::archive(config)?;
+    let lock = archive.lock()?;
+    let told = |name| {
+        let progress = Progress::new(printer, Task { name, unit: BYTES });
+        move |step: Step| progress.at(step.bytes_read, step.bytes, step.flows)
+    };
+    match args {
+        Archive::Compact => {
+            let report = archive::compact(&lock, &config.space, &told("compact")).await?;
+            report_of(&report, compacted, printer)?;
+            Ok(if report.refused.is_empty() { Outcome::Done } else { Outcome::Incomplete })
+        }
+        Archive::Check(check) => {
+            let report = archive::check(&lock, check.repair, &told("check")).await?;
+            report_of(&report, checked, printer)?;
+            Ok(if report.is_well() { Outcome::Done } else { Outcome::Incomplete })
+        }
+        Archive::Expire(Expire { before, dry_run }) => {
+            let report = archive::expire(&lock, before, dry_run).await?;
+            let show = |report: &ExpireReport, printer: &Printer| expired(report, dry_run, printer);
+            report_of(&report, show, printer)?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+fn report_of<R: Serialize>(report: &R, show: impl FnOnce(&R, &Printer) -> Result<()>, printer: &Printer) -> Result<()> {
+    if printer.json { printer.object(report) } else { show(report, printer) }
+}
+
+fn compacted(report: &CompactReport, printer: &Printer) -> Result<()> {
+    let row = |new: &archive::Compacted| {
+        let sizes = [new.bytes_before, new.bytes].map(size);
+        [new.file.clone(), count(new.replaces), count(new.rows)].into_iter().chain(sizes).collect()
+    };
+    let rows: Vec<Vec<String>> = report.compacted.iter().map(row).collect();
+    if !rows.is_empty() {
+        printer.grid(&["file", "replaces", "rows", "before", "after"], &rows)?;
+    }
+    for refused in &report.refused {
+        printer.line(Look::Bad, &format!("{} stays as it is: {}", refused.place, refused.reason))?;
+        remedy(refused.remedy.as_deref(), printer)?;
+    }
+    if report.growing > 0 {
+        let captures = counted(report.growing, "capture");
+        printer
+            .line(Look::Plain, &format!("in files of their own, since they may grow: {captures} of the last week"))?;
+    }
+    if report.incomplete > 0 {
+        let sources = counted(report.incomplete, "source");
+        printer.line(Look::Bad, &format!("in files of their own, since flows are missing: {sources}"))?;
+        remedy(Some("wardflow archive check"), printer)?;
+    }
+    let before = counted(report.compacted.iter().map(|new| new.replaces).sum(), "file");
+    let after = counted(report.compacted.len() as u64, "file");
+    printer.line(Look::Heading, &format!("{after} in place of {before}"))
+}
+
+fn checked(report: &CheckReport, printer: &Printer) -> Result<()> {
+    for problem in &report.problems {
+        let look = if problem.mended { Look::Plain } else { Look::Bad };
+        let state = if problem.mended { " (put right)" } else { "" };
+        printer.line(look, &format!("{}: {}{state}", problem.file, problem.what))?;
+        remedy(Some(&problem.remedy), printer)?;
+    }
+    if !report.ingest_again.is_empty() {
+        printer.line(Look::Heading, "To be ingested again")?;
+        for source in &report.ingest_again {
+            printer.line(Look::Plain, &format!("  {}", again(source)))?;
+        }
+    }
+    let sound = format!("{} in {} are sound", counted(report.flows, "flow"), counted(report.files, "file"));
+    let open = report.problems.iter().filter(|problem| !problem.mended).count() as u64;
+    if report.is_well() {
+        printer.line(Look::Good, &sound)
+    } else {
+        printer.line(Look::Bad, &format!("{sound}; {} to be seen to", counted(open, "problem")))
+    }
+}
+
+/// The command that ingests a source again.
+fn again(IngestAgain { name, format, sensor, bytes }: &IngestAgain) -> String {
+    let format = format.as_deref().unwrap_or("auto");
+    let sensor = sensor.as_deref().map(|sensor| format!(" --sensor {sensor}")).unwrap_or_default();
+    let part = bytes.map(|bytes| format!(", of which just the first {} bytes, decompressed", count(bytes)));
+    format!("wardflow ingest {format} {name}{sensor}{}", part.unwrap_or_default())
+}
+
+/// Places that are shown of each end of a long list.
+const SHOWN: usize = 8;
+
+fn expired(report: &ExpireReport, is_dry_run: bool, printer: &Printer) -> Result<()> {
+    let mut places: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
+    for Expired { file, flows, bytes } in report.files.iter().chain(&report.tables) {
+        let place = places.entry(file.rsplit_once('/').map_or("", |(place, _)| place)).or_default();
+        *place = (place.0 + 1, place.1 + flows, place.2 + bytes);
+    }
+    let row = |(place, (files, flows, bytes)): (&&str, &(u64, u64, u64))| {
+        vec![(*place).to_owned(), count(*files), count(*flows), size(*bytes)]
+    };
+    let mut rows: Vec<Vec<String>> = places.iter().map(row).collect();
+    if rows.len() > 2 * SHOWN {
+        let left_out = [["...", "", "", ""].map(str::to_owned).to_vec()];
+        rows.splice(SHOWN..rows.len() - SHOWN, left_out);
+    }
+    if !rows.is_empty() {
+        printer.grid(&["place", "files", "flows", "size"], &rows)?;
+    }
+    if report.reaching > 0 {
+        let (files, flows) = (counted(report.reaching, "file"), counted(report.flows_reaching, "old flow"));
+        printer.line(Look::Plain, &format!("{flows} stay, in {files} that reach over that time"))?;
+    }
+    if !report.foreign.is_empty() {
+        let files = counted(report.foreign.len() as u64, "file");
+        printer.line(
+            Look::Plain,
+            &format!("{files} of other programs are as old and stay: {}", report.foreign.join(", ")),
+        )?;
+    }
+    let flows = counted(report.files.iter().map(|file| file.flows).sum(), "flow");
+    let files = counted((report.files.len() + report.tables.len()) as u64, "file");
+    let done = if is_dry_run { "would be deleted" } else { "deleted" };
+    printer.line(Look::Heading, &format!("{flows} {done}, in {files}"))
+}
+
+fn remedy(remedy: Option<&str>, printer: &Printer) -> Result<()> {
+    remedy.map_or(Ok(()), |remedy| printer.line(Look::Plain, &format!("  {remedy}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use wardflow::archive::IngestAgain;
+
+    use super::again;
+
+    #[test]
+    fn says_what_to_type() {
+        let source = |sensor: Option<&str>, bytes| IngestAgain {
+            name: "conn.log".to_owned(),
+            format: Some("zeek".to_owned()),
+            sensor: sensor.map(str::to_owned),
+            bytes,
+        };
+        assert_eq!(again(&source(Some("north"), None)), "wardflow ingest zeek conn.log --sensor north");
+        let part = "wardflow ingest zeek conn.log, of which just the first 12,345 bytes, decompressed";
+        assert_eq!(again(&source(None, Some(12_345))), part);
+    }
+}

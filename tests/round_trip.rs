@@ -1,0 +1,392 @@
+//! What sensors and exporters write of the synthetic hospital comes back as it went out, column by column, but for what the
+//! format has no place for; and what two sensors saw is found as what one saw.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs::File, io::BufWriter};
+
+use wardflow::synthetic;
+use wardflow_datasets::{
+    Flow, Hospital, Incident, Options, View, ViewKind,
+    export::{self, Eve, Format, Ipfix, Log, Records, Vpc, Zeek},
+};
+
+use crate::support::Scratch;
+
+fn hospital() -> Hospital {
+    let options = Options { devices: 40, days: 1, flows: Some(20_000), ..Options::default() };
+    Hospital::new(options).unwrap()
+}
+
+/// Columns as text, in their order.
+type Row = Vec<String>;
+
+const COLUMNS: &str = "CAST(start_time AS BIGINT) AS start_us, CAST(end_time AS BIGINT) AS end_us, src_ip, dst_ip, src_port, dst_port, protocol, \
+                       src_packets, dst_packets, src_bytes, dst_bytes, conn_state, tcp_flags, src_mac, dst_mac, vlan, \
+                       service, dst_name, sensor, community_id";
+
+/// What is known of a flow everywhere: times, ends, protocol and packets; then what the format carries.
+struct Expected {
+    times: (i64, i64),
+    bytes: (u64, u64),
+    state: Option<String>,
+    flags: Option<u8>,
+    has_link: bool,
+    service: Option<String>,
+    name: Option<String>,
+    sensor: Option<String>,
+    community_id: Option<String>,
+}
+
+fn row(flow: &Flow, expected: Expected) -> Row {
+    let text = |value: Option<String>| value.unwrap_or_default();
+    let mac = |mac: Option<[u8; 6]>| {
+        let mac = mac.filter(|_| expected.has_link)?;
+        Some(mac.map(|byte| format!("{byte:02x}")).join(":"))
+    };
+    vec![
+        expected.times.0.to_string(),
+        expected.times.1.to_string(),
+        flow.src_ip.to_string(),
+        flow.dst_ip.to_string(),
+        flow.src_port.to_string(),
+        flow.dst_port.to_string(),
+        flow.protocol.to_string(),
+        flow.src_packets.to_string(),
+        flow.dst_packets.to_string(),
+        expected.bytes.0.to_string(),
+        expected.bytes.1.to_string(),
+        text(expected.state),
+        text(expected.flags.map(|flags| flags.to_string())),
+        text(mac(flow.src_mac)),
+        text(mac(flow.dst_mac)),
+        text(flow.vlan.filter(|_| expected.has_link).map(|vlan| vlan.to_string())),
+        text(expected.service),
+        text(expected.name),
+        text(expected.sensor),
+        text(expected.community_id),
+    ]
+}
+
+/// What the archive holds after a file was ingested.
+fn ingested(scratch: &Scratch, source: &str) -> Vec<Row> {
+    scratch.done(&format!("wardflow init w && wardflow -C w -q ingest {source}"));
+    let rows = scratch.done(&format!("wardflow -C w sql 'SELECT {COLUMNS} FROM flows' --format json"));
+    let mut rows: Vec<Row> = rows
+        .lines()
+        .map(|line| {
+            // In the order of the query, which a map of serde_json need not keep.
+            let values: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            let value = |value: &serde_json::Value| match value {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            columns().map(|column| values.get(column).map(value).unwrap_or_default()).collect()
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+/// The names of the query's columns.
+fn columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.split(", ").map(|column| column.rsplit(" AS ").next().unwrap_or(column).trim())
+}
+
+#[track_caller]
+fn check(seen: &[Row], mut expected: Vec<Row>) {
+    expected.sort();
+    let first = seen.iter().zip(&expected).find(|(seen, expected)| seen != expected);
+    assert!(first.is_none(), "came back, went out: {first:#?}");
+    assert_eq!(seen.len(), expected.len());
+}
+
+fn with_header(flow: &Flow) -> (u64, u64) {
+    export::ip_bytes(flow)
+}
+
+fn state(flow: &Flow) -> Option<String> {
+    Some(flow.conn_state.as_str().to_owned())
+}
+
+fn tcp_flags(flow: &Flow) -> Option<u8> {
+    (flow.protocol == 6 && flow.tcp_flags != 0).then_some(flow.tcp_flags)
+}
+
+#[test]
+fn zeek_as_text_and_as_json() {
+    for (format, ending) in [(Format::Tsv, "log"), (Format::Json, "json")] {
+        let hospital = hospital();
+        let scratch = Scratch::new();
+        std::fs::create_dir(scratch.path().join("logs")).unwrap();
+        let opened = hospital.flows().next().unwrap().start_us;
+        let mut logs = [Log::Conn, Log::Ssl, Log::Dns].map(|log| {
+            let name = match log {
+                Log::Conn => "conn",
+                Log::Ssl => "ssl",
+                Log::Dns => "dns",
+            };
+            let file = File::create(scratch.path().join(format!("logs/{name}.{ending}"))).unwrap();
+            Zeek::new(BufWriter::new(file), log, format, opened).unwrap()
+        });
+        for flow in hospital.flows() {
+            logs.iter_mut().for_each(|log| log.write(&flow).unwrap());
+        }
+        logs.into_iter().for_each(|log| drop(log.finish().unwrap()));
+        let expected = hospital.flows().map(|flow| {
+            let is_told = ["ssl", "quic", "dns"].contains(&flow.service);
+            let expected = Expected {
+                times: (flow.start_us, flow.end_us),
+                bytes: (flow.src_bytes, flow.dst_bytes),
+                state: state(&flow),
+                // A history tells of no PSH, and of the ACK of a refusal neither.
+                flags: None,
+                has_link: true,
+                service: Some(flow.service.to_owned()),
+                name: flow.dst_name.as_deref().filter(|_| is_told).map(str::to_owned),
+                sensor: (ending == "json").then(|| flow.sensor.to_owned()),
+                community_id: Some(export::community_id(&flow)),
+            };
+            row(&flow, expected)
+        });
+        let expected: Vec<Row> = expected.map(without_flags).collect();
+        let seen: Vec<Row> = ingested(&scratch, "zeek logs").into_iter().map(without_flags).collect();
+        check(&seen, expected);
+    }
+}
+
+fn without_flags(mut row: Row) -> Row {
+    row[12].clear();
+    row
+}
+
+fn write_eve(scratch: &Scratch, flows: impl Iterator<Item = Flow>, file: &str) {
+    let mut eve = Eve::new(BufWriter::new(File::create(scratch.path().join(file)).unwrap()));
+    flows.for_each(|flow| eve.write(&flow).unwrap());
+    eve.finish().unwrap();
+}
+
+#[test]
+fn eve() {
+    let hospital = hospital();
+    let scratch = Scratch::new();
+    write_eve(&scratch, hospital.flows(), "eve.json");
+    let expected = hospital.flows().map(|flow| {
+        let (src, dst) = with_header(&flow);
+        let is_told = ["ssl", "quic", "http", "dns"].contains(&flow.service);
+        let expected = Expected {
+            times: (flow.start_us, flow.end_us),
+            bytes: (src + 14 * flow.src_packets, dst + 14 * flow.dst_packets),
+            state: state(&flow),
+            flags: tcp_flags(&flow),
+            has_link: true,
+            service: None,
+            name: flow.dst_name.as_deref().filter(|_| is_told).map(str::to_owned),
+            sensor: Some(flow.sensor.to_owned()),
+            community_id: Some(export::community_id(&flow)),
+        };
+        row(&flow, expected)
+    });
+    // Suricata has names of its own for services.
+    let without_service = |mut row: Row| {
+        row[16].clear();
+        row
+    };
+    let expected: Vec<Row> = expected.map(without_service).collect();
+    let seen: Vec<Row> = ingested(&scratch, "eve eve.json").into_iter().map(without_service).collect();
+    check(&seen, expected);
+}
+
+fn write_ipfix(scratch: &Scratch, flows: impl Iterator<Item = Flow>, records: Records, file: &str) {
+    let out = BufWriter::new(File::create(scratch.path().join(file)).unwrap());
+    let mut ipfix = Ipfix::new(out, records, 7, 20);
+    flows.for_each(|flow| ipfix.write(&flow).unwrap());
+    ipfix.finish().unwrap();
+}
+
+fn of_ipfix(flow: &Flow) -> Row {
+    let expected = Expected {
+        times: (flow.start_us, flow.end_us),
+        bytes: with_header(flow),
+        state: state(flow),
+        flags: tcp_flags(flow),
+        has_link: true,
+        service: None,
+        name: None,
+        sensor: None,
+        community_id: None,
+    };
+    row(flow, expected)
+}
+
+#[test]
+fn ipfix_of_both_directions() {
+    let hospital = hospital();
+    let scratch = Scratch::new();
+    write_ipfix(&scratch, hospital.flows(), Records::Biflows, "x.ipfix");
+    let expected: Vec<Row> = hospital.flows().map(|flow| of_ipfix(&flow)).collect();
+    let sensor = |mut row: Row| {
+        row[18].clear();
+        row
+    };
+    let seen: Vec<Row> = ingested(&scratch, "netflow x.ipfix").into_iter().map(sensor).collect();
+    check(&seen, expected);
+}
+
+/// One direction a record, cut each minute: counts and ends come back, and as many flows as there were conversations.
+#[test]
+fn ipfix_of_one_direction_cut_by_time() {
+    let hospital = hospital();
+    let scratch = Scratch::new();
+    write_ipfix(&scratch, hospital.flows(), Records::Halves { active_timeout_s: 60 }, "x.ipfix");
+    let seen = ingested(&scratch, "netflow x.ipfix");
+    let sum = |rows: &[Row], column: usize| rows.iter().map(|row| row[column].parse().unwrap_or(0)).sum::<u64>();
+    let expected: Vec<Row> = hospital.flows().map(|flow| of_ipfix(&flow)).collect();
+    for column in 7..11 {
+        let both = |rows: &[Row]| sum(rows, column) + sum(rows, if column % 2 == 1 { column + 1 } else { column - 1 });
+        assert_eq!(both(&seen), both(&expected), "{column}");
+    }
+    // Of each pair of ends: who speaks with whom, how much in all, from when to when.
+    let by_ends = |rows: &[Row]| {
+        let mut ends: BTreeMap<[String; 5], (u64, i64, i64)> = BTreeMap::new();
+        for row in rows {
+            let mut sides = [[row[2].clone(), row[4].clone()], [row[3].clone(), row[5].clone()]];
+            if !["1", "58"].contains(&row[6].as_str()) {
+                sides.sort();
+            }
+            let [[a, b], [c, d]] = sides;
+            let (start, end): (i64, i64) = (row[0].parse().unwrap(), row[1].parse().unwrap());
+            let entry = ends.entry([a, b, c, d, row[6].clone()]).or_insert((0, i64::MAX, i64::MIN));
+            *entry = (
+                entry.0 + (7..11).map(|column| row[column].parse::<u64>().unwrap_or(0)).sum::<u64>(),
+                entry.1.min(start),
+                entry.2.max(end),
+            );
+        }
+        ends
+    };
+    let (seen_ends, expected_ends) = (by_ends(&seen), by_ends(&expected));
+    let wrong = expected_ends.iter().filter(|(ends, totals)| seen_ends.get(*ends).map(|seen| seen.0) != Some(totals.0));
+    assert_eq!(wrong.count(), 0);
+    assert_eq!(seen_ends.len(), expected_ends.len());
+    // Conversations of the same ends that follow each other closely are one, as they are for Zeek.
+    let (flows, conversations) = (seen.len() as f64, expected.len() as f64);
+    assert!((0.9 * conversations..=conversations).contains(&flows), "{flows} of {conversations}");
+}
+
+#[test]
+fn vpc_flow_logs() {
+    let hospital = hospital();
+    let scratch = Scratch::new();
+    let mut vpc = Vpc::new(BufWriter::new(File::create(scratch.path().join("vpc.txt")).unwrap())).unwrap();
+    hospital.flows().for_each(|flow| vpc.write(&flow).unwrap());
+    vpc.finish().unwrap();
+    let seen = ingested(&scratch, "csv vpc.txt --mapping aws-vpc");
+    let sum = |rows: &[Row]| {
+        let number = |row: &Row, column: usize| row[column].parse::<u64>().unwrap_or(0);
+        rows.iter().fold((0, 0), |(packets, bytes), row| {
+            (packets + number(row, 7) + number(row, 8), bytes + number(row, 9) + number(row, 10))
+        })
+    };
+    let expected: Vec<Row> = hospital.flows().map(|flow| of_ipfix(&flow)).collect();
+    assert_eq!(sum(&seen), sum(&expected));
+}
+
+/// Findings by device, kind, peer, port and protocol, with how often and how surely.
+fn findings(scratch: &Scratch) -> String {
+    scratch.done("wardflow -C w -q analyze");
+    scratch.done(
+        "wardflow -C w sql 'SELECT plugin, kind, device_id, peer_ip, peer_port, protocol, severity, round(score, 6), flow_count, \
+         first_seen, last_seen FROM findings ORDER BY 1, 2, 3, 4, 5, 6, 10' --format csv",
+    )
+}
+
+fn write_zeek(scratch: &Scratch, flows: impl Iterator<Item = Flow>, directory: &str, opened: i64) {
+    std::fs::create_dir_all(scratch.path().join(directory)).unwrap();
+    let file = File::create(scratch.path().join(directory).join("conn.json")).unwrap();
+    let mut log = Zeek::new(BufWriter::new(file), Log::Conn, Format::Json, opened).unwrap();
+    flows.for_each(|flow| log.write(&flow).unwrap());
+    log.finish().unwrap();
+}
+
+fn workspace(scratch: &Scratch, hospital: &Hospital) {
+    scratch.done("wardflow init w");
+    scratch.write("w/wardflow.toml", synthetic::config(hospital));
+    synthetic::write_inventory(hospital, &scratch.path().join("w/inventory.csv")).unwrap();
+}
+
+/// Two sensors that both see a third of the traffic find what one finds that sees all; so they do where one's clock is seven
+/// seconds ahead.
+#[test]
+fn two_sensors_find_what_one_finds() {
+    let options = Options {
+        devices: 60,
+        days: 4,
+        flows: Some(60_000),
+        incidents: vec![Incident::Beacon, Incident::Scan],
+        ..Options::default()
+    };
+    let hospital = Hospital::new(options).unwrap();
+    let opened = hospital.flows().next().unwrap().start_us;
+    let one = Scratch::new();
+    workspace(&one, &hospital);
+    write_zeek(&one, View::new(ViewKind::Everything { sensor: "all" }).of(hospital.flows()), "logs", opened);
+    one.done("wardflow -C w -q ingest zeek logs");
+    let expected = findings(&one);
+    assert!(expected.lines().count() > 2, "{expected}");
+
+    let two = Scratch::new();
+    workspace(&two, &hospital);
+    let overlap = 0.33;
+    let [north, south] = [ViewKind::North { overlap }, ViewKind::South { overlap }].map(View::new);
+    write_zeek(&two, north.of(hospital.flows()), "north", opened);
+    write_zeek(&two, south.of(hospital.flows()), "south", opened);
+    two.done("wardflow -C w -q ingest zeek north south");
+    let doubles = two.done("wardflow -C w sql 'SELECT sum(CAST(is_double AS INT)), count(*) FROM flows' --format csv");
+    let numbers: Vec<u64> = doubles.lines().nth(1).unwrap().split(',').map(|n| n.parse().unwrap()).collect();
+    let flows = hospital.flows().count() as u64;
+    assert_eq!(numbers[1] - numbers[0], flows, "{doubles}");
+    assert_eq!(findings(&two), expected);
+
+    let skewed = Scratch::new();
+    workspace(&skewed, &hospital);
+    write_zeek(&skewed, north.of(hospital.flows()), "north", opened);
+    let south = View::new(ViewKind::Skewed { by_us: 7_000_000 }).of(south.of(hospital.flows()));
+    write_zeek(&skewed, south, "south", opened);
+    skewed.done("wardflow -C w -q ingest zeek north south");
+    let health = skewed.done(
+        "wardflow -C w sql 'SELECT DISTINCT sensor, clock_offset FROM sensor_health ORDER BY sensor' --format csv",
+    );
+    assert!(health.contains("north,0") && health.contains("south,7000000"), "{health}");
+    let doubles = skewed.done("wardflow -C w sql 'SELECT sum(CAST(is_double AS INT)) FROM flows' --format csv");
+    let seen: u64 = doubles.lines().nth(1).unwrap().parse().unwrap();
+    assert_eq!(seen, numbers[0], "doubles beside {}", numbers[0]);
+    let causes = |findings: &str| -> Vec<String> {
+        let cause = |line: &str| line.split(',').take(6).collect::<Vec<_>>().join(",");
+        findings.lines().map(cause).collect()
+    };
+    assert_eq!(causes(&findings(&skewed)), causes(&expected));
+}
+
+/// A lossy and a sampled sensor are not taken for whole ones.
+#[test]
+fn what_is_sampled_or_lossy_is_told() {
+    let hospital = hospital();
+    let scratch = Scratch::new();
+    scratch.done("wardflow init w");
+    let opened = hospital.flows().next().unwrap().start_us;
+    write_zeek(&scratch, View::new(ViewKind::Lossy { ratio: 0.2 }).of(hospital.flows()), "logs", opened);
+    let hours = (opened / 1_000_000)..(opened / 1_000_000 + 86_400);
+    let mut loss =
+        String::from("#separator \\x09\n#path\tcapture_loss\n#fields\tts\tts_delta\tpeer\tgaps\tacks\tpercent_lost\n");
+    for at in hours.step_by(900) {
+        let _ = writeln!(loss, "{}.000000\t900.000000\tzeek\t20\t100\t20.0", at + 900);
+    }
+    scratch.write("logs/capture_loss.log", loss);
+    scratch.done("sed -i 's/,\"_system_name\":\"[a-z-]*\"//' logs/conn.json && wardflow -C w -q ingest zeek logs");
+    scratch.done("wardflow -C w -q analyze");
+    let coverage = scratch.done(
+        "wardflow -C w sql 'SELECT DISTINCT status, fault FROM coverage WHERE plugin IS NOT NULL AND flows > 0' --format csv",
+    );
+    assert!(coverage.contains("blind,the sensor missed up to 20 %"), "{coverage}");
+    assert!(!coverage.contains("complete"), "{coverage}");
+}

@@ -64,7 +64,8 @@ impl Wrong {
 impl Header {
     pub(super) fn of(names: &StringRecord) -> Result<Self, Wrong> {
         let mut places = [None; COLUMNS.len()];
-        for (place, name) in names.iter().enumerate() {
+        // SQL's mark of what another sensor saw more fully is no part of a flow.
+        for (place, name) in names.iter().enumerate().filter(|(_, name)| *name != "is_double") {
             let known = COLUMNS.iter().position(|column| column.name == name);
             let Some(column) = known else {
                 let near = nearest(name, COLUMNS.iter().map(|column| column.name));

@@ -10,5 +10,6 @@ mod native;
 mod readme;
 mod real_data;
 mod round_trip;
+mod s3;
 mod slt;
 mod support;

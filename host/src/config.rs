@@ -1,6 +1,6 @@
 //! The configuration of a workspace, `wardflow.toml`.
 
-mod document;
+pub(crate) mod document;
 mod key_file;
 mod settings;
 
@@ -8,6 +8,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use ipnet::IpNet;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::{
     error::{Context, Error, Result},
     limits::Limits,
+    mapping::Mapping,
     zone::{AddressSpace, Infrastructure},
 };
 
@@ -29,8 +31,10 @@ pub const FILE: &str = "wardflow.toml";
 pub struct Config {
     /// The workspace's directory.
     pub root: PathBuf,
-    /// Path or object-store URL of the archive.
+    /// Path or object-store URL of the archive, perhaps with a pattern of its files behind it.
     pub archive: String,
+    /// How the archive's files become flows, if they are another program's.
+    pub mapping: Option<Arc<Mapping>>,
     /// The inventory, CSV or Parquet; absent before there is one.
     pub inventory: Option<PathBuf>,
     /// The directory of plugins.

@@ -9,7 +9,7 @@
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
-//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`nearest`], [`pseudonym`], [`zone`] |
+//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`mapping`], [`nearest`], [`pseudonym`], [`zone`] |
 //! | 1 | the contract, `wit/` |
 
 pub mod analyze;
@@ -27,7 +27,9 @@ pub mod flow;
 pub mod kit;
 pub mod lake;
 pub mod limits;
+pub mod mapping;
 pub mod nearest;
+mod object_stores;
 pub mod parameters;
 mod path;
 pub mod pseudonym;

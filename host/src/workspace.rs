@@ -123,7 +123,7 @@ impl Workspace {
     /// # Errors
     /// The archive cannot be listed, the inventory or the key is wrong, or the plugin directory cannot be read.
     pub async fn open(config: Config, options: &[(String, String)]) -> Result<Self> {
-        let archive = Archive::open_with(&config.archive, &config.root, options.iter().cloned())?;
+        let archive = open_archive(&config, options)?;
         if let Some(directory) = archive.directory().filter(|directory| !directory.is_dir()) {
             let remedy = "correct `archive` in wardflow.toml, mount what should be there, or make the directory";
             return Err(Error::usage(format!("the archive {} is not there", directory.display())).remedy(remedy));
@@ -232,6 +232,15 @@ impl Workspace {
         }
         if pins == self.plugins.pins { Ok(()) } else { pins.write(&self.config.root.join(PINS)) }
     }
+}
+
+/// The archive of a configuration. `options` are those of object stores.
+///
+/// # Errors
+/// Its location is none.
+pub fn open_archive(config: &Config, options: &[(String, String)]) -> Result<Archive> {
+    let archive = Archive::open_with(&config.archive, &config.root, options.iter().cloned())?;
+    Ok(archive.mapped(config.mapping.clone()))
 }
 
 impl ReadyPlugin {

@@ -24,7 +24,7 @@ pub(crate) use self::{
     step::{Traveller, step},
 };
 use crate::{
-    catalog::{Doubles, FlowFiles, SingleFlows},
+    catalog::{self, Doubles, SingleFlows},
     coverage::{Row, Status},
     detect::Directory,
     detector::Stop,
@@ -270,7 +270,7 @@ impl<'a> AnalysisRun<'a> {
             }
         } else {
             let files = stage.files.iter().map(|file| self.workspace.listing.files[*file].clone()).collect();
-            let flows = Arc::new(FlowFiles::new(&self.workspace.archive, files)?);
+            let flows = catalog::flows(&self.workspace.archive, files)?;
             let flows = Arc::new(SingleFlows::new(flows, Arc::clone(&self.doubles)));
             let is_counted = stage.files.iter().all(|file| !self.workspace.listing.files[*file].foreign);
             outcome = step(self.session, flows, &self.directory, stage.slice, &mut here, None, stop).await?;

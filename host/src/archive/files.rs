@@ -1,6 +1,9 @@
 //! What an archive holds: its flow files, by their footers alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use futures::{StreamExt, stream};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
@@ -18,12 +21,16 @@ use super::{
     ingest::OPEN_FLOWS,
     location::Archive,
     maintain::{Replaces, is_compacted},
+    mapped,
     sensor_hours::SensorHour,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    mapping::Fit,
+};
 
 /// Footers that are read at once: enough to hide an object store's latency, and few enough for its limits.
-const FOOTERS_AT_ONCE: usize = 16;
+pub(super) const FOOTERS_AT_ONCE: usize = 16;
 
 /// Bytes read from a file's end at first. A footer that is longer takes a second read.
 const FOOTER_HINT: u64 = 64 << 10;
@@ -56,6 +63,8 @@ pub struct ArchiveFile {
     pub sensors: Vec<SensorHour>,
     /// Whether another program wrote it.
     pub foreign: bool,
+    /// How its columns become those of flows; absent if they are.
+    pub fit: Option<Arc<Fit>>,
 }
 
 /// A Parquet file in an archive that cannot be used.
@@ -99,15 +108,19 @@ impl Archive {
     /// not end in `.parquet`, are none. A file that cannot be used is among [`Listing::broken`], and the rest goes on.
     ///
     /// # Errors
-    /// The archive itself cannot be listed.
+    /// The archive itself cannot be listed, or its mapping fits none of its files.
     pub async fn list(&self) -> Result<Listing> {
+        if let Some(mapping) = self.mapping() {
+            let files = self.at_rest(None, |path| self.is_flow_file(path)).await?;
+            return mapped::list(self, mapping, files).await;
+        }
         Ok(self.survey().await?.listing)
     }
 
     /// Does that, and tells which files take the place of which.
     pub(super) async fn survey(&self) -> Result<Survey> {
         for _ in 0..LOOKS {
-            let objects = self.at_rest(None, is_flow_file).await?;
+            let objects = self.at_rest(None, |path| self.is_flow_file(path)).await?;
             let read = stream::iter(objects).map(|object| read(self, object)).buffered(FOOTERS_AT_ONCE);
             let read = read.collect::<Vec<_>>().await;
             if !read.iter().any(|file| matches!(file, Err(Unread::Gone))) {
@@ -261,10 +274,6 @@ impl Archive {
     }
 }
 
-fn is_flow_file(path: &str) -> bool {
-    path.ends_with(".parquet") && !path.split('/').any(|part| part.starts_with(['_', '.']))
-}
-
 /// A file, and what it replaces.
 struct Read {
     file: ArchiveFile,
@@ -309,7 +318,7 @@ async fn read(archive: &Archive, object: ObjectMeta) -> Result<Read, Unread> {
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default();
     let sensors = footer::own_sensors(&metadata).map_err(broken)?;
     let replaces = Replaces::of(&metadata).map_err(broken)?;
-    Ok(Read { file: ArchiveFile { object, path, rows, hours, sensors, foreign }, replaces })
+    Ok(Read { file: ArchiveFile { object, path, rows, hours, sensors, foreign, fit: None }, replaces })
 }
 
 pub(super) async fn metadata(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<ParquetMetaData, ParquetError> {
@@ -331,20 +340,34 @@ pub(super) async fn metadata(store: &dyn ObjectStore, object: &ObjectMeta) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::is_flow_file;
+    use std::path::Path;
+
+    use super::Archive;
+
+    fn check(location: &str, files: &[(&str, bool)]) {
+        let archive = Archive::open(location, Path::new("/hospital")).unwrap();
+        for (path, is) in files {
+            assert_eq!(archive.is_flow_file(path), *is, "{location} {path}");
+        }
+    }
 
     #[test]
     fn tells_flow_files() {
-        for (path, is) in [
-            ("date=2024-01-01/a-0.parquet", true),
-            ("a.parquet", true),
-            ("_wardflow/rejects/a.parquet", false),
-            ("date=2024-01-01/.a.parquet", false),
-            ("_tmp.parquet", false),
-            ("date=2024-01-01/_delta/a.parquet", false),
-            ("readme.txt", false),
-        ] {
-            assert_eq!(is_flow_file(path), is, "{path}");
-        }
+        check(
+            "archive",
+            &[
+                ("date=2024-01-01/a-0.parquet", true),
+                ("a.parquet", true),
+                ("_wardflow/rejects/a.parquet", false),
+                ("date=2024-01-01/.a.parquet", false),
+                ("_tmp.parquet", false),
+                ("date=2024-01-01/_delta/a.parquet", false),
+                ("readme.txt", false),
+            ],
+        );
+        let files = [("1/us-east-1/a.parquet", true), ("1/a.parquet", false), ("1/us-east-1/a.gz", false)];
+        check("s3://logs/AWSLogs/*/us-*/*.parquet", &files);
+        check("s3://logs/**/*.parquet", &[("a.parquet", true), ("x/y/a.parquet", true), ("x/y/a.gz", false)]);
+        check("/logs/*.pq", &[("a.pq", true), ("x/a.pq", false)]);
     }
 }

@@ -8,7 +8,7 @@ use arrow::{
 use object_store::ObjectMeta;
 use parquet::{
     arrow::{arrow_reader::statistics::StatisticsConverter, parquet_to_arrow_schema},
-    file::metadata::ParquetMetaData,
+    file::metadata::{ParquetMetaData, RowGroupMetaData},
 };
 
 use super::{
@@ -52,14 +52,24 @@ const MOST_HOURS: i64 = 10 * 8_766;
 /// path, size and version. On failure the reason.
 pub(super) fn foreign_hours(metadata: &ParquetMetaData, object: &ObjectMeta) -> Result<Vec<Hour>, String> {
     let [first, last] = end_times(metadata)?;
+    let times: Vec<_> = first.into_iter().zip(last).map(|(first, last)| Some((first?, last?))).collect();
+    let lacks = |(times, group): (&Option<_>, &RowGroupMetaData)| times.is_none() && group.num_rows() > 0;
+    if times.iter().zip(metadata.row_groups()).any(lacks) {
+        return Err("a row group has no statistics of end_time; write the file again with statistics".into());
+    }
+    hours_of(metadata, &times, |row_group, hour| identity(object, row_group, hour, ""))
+}
+
+/// Hours from the first and last end time of each row group, microseconds UTC; one without has no flows. On failure the
+/// reason.
+pub(super) fn hours_of(
+    metadata: &ParquetMetaData,
+    times: &[Option<(i64, i64)>],
+    identity: impl Fn(usize, i64) -> FlowsDigest,
+) -> Result<Vec<Hour>, String> {
     let mut hours = Hours::default();
-    for (index, row_group) in metadata.row_groups().iter().enumerate() {
-        if row_group.num_rows() == 0 {
-            continue;
-        }
-        let [Some(first), Some(last)] = [first[index], last[index]] else {
-            return Err("a row group has no statistics of end_time; write the file again with statistics".into());
-        };
+    for (index, (row_group, times)) in metadata.row_groups().iter().zip(times).enumerate() {
+        let Some((first, last)) = times else { continue };
         let rows = u64::try_from(row_group.num_rows()).unwrap_or_default();
         let [first, last] = [first, last].map(|time| time.div_euclid(HOUR));
         if last.saturating_sub(first) > MOST_HOURS {
@@ -67,7 +77,7 @@ pub(super) fn foreign_hours(metadata: &ParquetMetaData, object: &ObjectMeta) -> 
         }
         for hour in first..=last {
             let rows = if hour == first { rows } else { 0 };
-            hours.add_hour(Hour { hour, rows, digest: identity(object, index, hour), delivered: None });
+            hours.add_hour(Hour { hour, rows, digest: identity(index, hour), delivered: None });
         }
     }
     Ok(hours.list())
@@ -94,11 +104,17 @@ fn end_times(metadata: &ParquetMetaData) -> Result<[Vec<Option<i64>>; 2], String
     Ok(times)
 }
 
-fn identity(object: &ObjectMeta, row_group: usize, hour: i64) -> FlowsDigest {
+/// What tells an hour of a row group of this version of a file from any other; `more` is what else it depends on.
+pub(super) fn identity(object: &ObjectMeta, row_group: usize, hour: i64, more: &str) -> FlowsDigest {
+    FlowsDigest::of(format!("{}\n{row_group}\n{hour}{more}", version(object)).as_bytes())
+}
+
+/// A file's path, size and version in its store.
+pub(super) fn version(object: &ObjectMeta) -> String {
     let version = match &object.e_tag {
         Some(tag) => tag.clone(),
         None => object.last_modified.to_rfc3339(),
     };
     let ObjectMeta { location, size, .. } = object;
-    FlowsDigest::of(format!("{location}\n{size}\n{version}\n{row_group}\n{hour}").as_bytes())
+    format!("{location}\n{size}\n{version}")
 }

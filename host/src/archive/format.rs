@@ -6,12 +6,14 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
 };
 
 use jiff::tz::TimeZone;
 
 use super::{
     argus::{ArgusLog, is_argus},
+    delimited::Delimited,
     eve::EveLog,
     netflow::Netflow,
     nfdump::{Nfdump, is_nfcapd},
@@ -19,7 +21,10 @@ use super::{
     reader::{Reader, Record},
     zeek::{self, Names, ZeekLog},
 };
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    mapping::Mapping,
+};
 
 /// A format that can be ingested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +55,8 @@ pub(super) struct Opening<'a> {
     pub(super) scratch: &'a Path,
     /// In place of the sensor's name in the source.
     pub(super) sensor: Option<String>,
+    /// Which column is what, for delimited text.
+    pub(super) mapping: Option<Arc<Mapping>>,
     /// For times without an offset.
     pub(super) zone: TimeZone,
     /// Names by Zeek's `uid`.
@@ -73,13 +80,15 @@ impl Format {
         }
     }
 
-    /// The format of a content by its first bytes, decompressed, and its file's name.
+    /// The format of a content by its first bytes, decompressed, and its file's name. Text of no other format is what a
+    /// mapping was given for.
     ///
     /// # Errors
     /// It is of none, or may be of several.
-    pub fn of(head: &[u8], name: &str) -> Result<Self> {
+    pub fn of(head: &[u8], name: &str, has_mapping: bool) -> Result<Self> {
         match Self::candidates(head, name).as_slice() {
             [one] => Ok(*one),
+            [] if has_mapping && !head.contains(&0) => Ok(Self::Csv),
             [] => {
                 let known: Vec<_> = Self::ALL.iter().map(|format| format.name()).collect();
                 let shown = head[..head.len().min(40)].escape_ascii();
@@ -152,7 +161,11 @@ impl Opening<'_> {
             Format::Nfdump => Ok(Box::new(Nfdump::new(&self.copy(input)?, self.sensor)?)),
             Format::Argus => Ok(Box::new(ArgusLog::new(input, self.sensor, self.zone))),
             Format::Pcap => Ok(Box::new(Pcap::new(&self.copy(input)?, self.scratch, self.sensor)?)),
-            Format::Csv => Err(Error::usage(format!("{} cannot be read yet", format.name()))),
+            Format::Csv => match self.mapping {
+                Some(mapping) => Ok(Box::new(Delimited::new(input, mapping, self.sensor))),
+                None => Err(Error::usage("which of its columns is what is not known")
+                    .remedy("give a mapping: --mapping FILE, or the name of one that is built in")),
+            },
         }
     }
 

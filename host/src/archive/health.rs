@@ -133,7 +133,7 @@ mod tests {
         let sensors =
             hours.map(|(hour, sensor)| SensorHour { sensor: Some(sensor.to_owned()), hour, rows: 9, minutes: 7 });
         let sensors = sensors.collect();
-        vec![ArchiveFile { object, path: "x".into(), rows: 0, hours: Vec::new(), sensors, foreign: false }]
+        vec![ArchiveFile { object, path: "x".into(), rows: 0, hours: Vec::new(), sensors, foreign: false, fit: None }]
     }
 
     fn trouble(health: &Health, from: i64, to: i64) -> Option<String> {

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     error::{Context, Error, Result},
+    mapping::Mapping,
     zone::AddressSpace,
 };
 
@@ -37,6 +38,8 @@ pub struct IngestOptions {
     pub sensor: Option<String>,
     /// The hospital's own networks, by which row groups are laid out.
     pub space: AddressSpace,
+    /// Which column is what, for delimited text.
+    pub mapping: Option<Arc<Mapping>>,
     /// For times without an offset.
     pub timezone: TimeZone,
     /// When captures began whose times count from their beginning, microseconds UTC.
@@ -53,6 +56,7 @@ impl Default for IngestOptions {
             format: None,
             sensor: None,
             space: AddressSpace::default(),
+            mapping: None,
             timezone: TimeZone::UTC,
             start: None,
             max_rejects: None,
@@ -288,7 +292,7 @@ impl<'a> Ingest<'a> {
             report.notes.push("it was there, but files of it are gone or damaged: it was read again".to_owned());
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let format = match options.format.map_or_else(|| Format::of(&head, &name), Ok) {
+        let format = match options.format.map_or_else(|| Format::of(&head, &name, options.mapping.is_some()), Ok) {
             Ok(format) => format,
             Err(error) if source.is_found => return Ok(SourceStatus::PassedOver(error)),
             Err(error) => return Err(Failure::Source(error)),
@@ -328,6 +332,7 @@ impl<'a> Ingest<'a> {
             skip,
             start: options.start,
             sensor: options.sensor.clone(),
+            mapping: options.mapping.clone(),
             zone: options.timezone.clone(),
             max_rejects: options.max_rejects,
             carried: before.as_ref().map(|before| before.conversations.clone()).unwrap_or_default(),

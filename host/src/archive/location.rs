@@ -8,16 +8,18 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt};
+use glob::{MatchOptions, Pattern};
 use object_store::{
     ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart,
     local::LocalFileSystem,
-    parse_url_opts,
     path::{Path as StorePath, PathPart},
 };
 use url::Url;
 
 use crate::{
     error::{Context, Error, Result},
+    mapping::Mapping,
+    object_stores,
     path::canonical,
 };
 
@@ -35,10 +37,14 @@ pub struct Archive {
     prefix: StorePath,
     directory: Option<PathBuf>,
     root: PathBuf,
+    /// Which files count, if the location names them by a pattern.
+    pattern: Option<Pattern>,
+    mapping: Option<Arc<Mapping>>,
 }
 
 impl Archive {
-    /// The archive at a path, relative to `root`, or at an object-store URL such as `s3://bucket/prefix`.
+    /// The archive at a path, relative to `root`, or at an object-store URL such as `s3://bucket/prefix`. Behind that a
+    /// pattern may say which files count, such as `2026/**/*.parquet`: `*` is anything in a name, `**` any directories.
     ///
     /// # Errors
     /// The URL is none, or of a store that is not supported.
@@ -53,8 +59,9 @@ impl Archive {
     /// See [`Archive::open`].
     pub fn open_with(location: &str, root: &Path, options: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
         let root = std::path::absolute(root).context(|| format!("finding the directory {}", root.display()))?;
+        let (location, pattern) = split_pattern(location)?;
         if location.contains("://") && !location.starts_with("file://") {
-            return Self::remote(location, root, options);
+            return Ok(Self { pattern, ..Self::remote(location, root, options)? });
         }
         let directory = match location.strip_prefix("file://") {
             Some(_) => file_url(location)?,
@@ -65,7 +72,15 @@ impl Archive {
         let prefix = StorePath::from_absolute_path(&directory)
             .context(|| format!("the archive's path {} cannot be used", directory.display()))?;
         let store_url = Url::parse("file:///").context(|| "naming the local file system".into())?;
-        Ok(Self { store: Arc::new(LocalFileSystem::new()), store_url, prefix, directory: Some(directory), root })
+        let store = Arc::new(LocalFileSystem::new());
+        Ok(Self { store, store_url, prefix, directory: Some(directory), root, pattern, mapping: None })
+    }
+
+    /// The same archive, of which the files are another program's, and this is how their columns become those of flows.
+    /// Such an archive is only read.
+    #[must_use]
+    pub fn mapped(self, mapping: Option<Arc<Mapping>>) -> Self {
+        Self { mapping, ..self }
     }
 
     fn remote(location: &str, root: PathBuf, options: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
@@ -76,11 +91,11 @@ impl Archive {
             .remedy("give a directory or a URL such as s3://bucket/prefix")
         };
         let url = Url::parse(location).map_err(|error| wrong().because(error))?;
-        let (store, prefix) = parse_url_opts(&url, options).map_err(|error| wrong().because(error))?;
+        let (store, prefix) = object_stores::open(&url, options).map_err(|error| wrong().because(error))?;
         let mut store_url = url;
         store_url.set_path("/");
         store_url.set_query(None);
-        Ok(Self { store: Arc::from(store), store_url, prefix, directory: None, root })
+        Ok(Self { store, store_url, prefix, directory: None, root, pattern: None, mapping: None })
     }
 
     /// The object store that holds the archive.
@@ -103,6 +118,25 @@ impl Archive {
         self.directory.as_deref()
     }
 
+    /// How its files become flows, if they are another program's.
+    pub const fn mapping(&self) -> Option<&Arc<Mapping>> {
+        self.mapping.as_ref()
+    }
+
+    /// Whether nothing may be written into it.
+    pub(super) const fn is_read_only(&self) -> bool {
+        self.mapping.is_some() || self.pattern.is_some()
+    }
+
+    /// Whether a file, by its path in the archive, is one of flows.
+    pub(super) fn is_flow_file(&self, path: &str) -> bool {
+        let options = MatchOptions { require_literal_separator: true, ..MatchOptions::new() };
+        match &self.pattern {
+            Some(pattern) => pattern.matches_with(path, options),
+            None => path.ends_with(".parquet") && !path.split('/').any(|part| part.starts_with(['_', '.'])),
+        }
+    }
+
     /// The place in the store of a file of the archive, its path parted by `/`.
     pub(super) fn place(&self, file: &str) -> StorePath {
         file.split('/').fold(self.prefix.clone(), |path, part| path.join(PathPart::from(part)))
@@ -116,12 +150,17 @@ impl Archive {
     /// Every object under a directory of the archive, in order of path.
     pub(super) async fn objects(&self, directory: Option<&str>) -> Result<Vec<ObjectMeta>> {
         let place = directory.map_or_else(|| self.prefix.clone(), |directory| self.place(directory));
+        // Of an object store it is the bucket that is not there.
+        let may_be_gone = self.directory.is_some();
         let objects = self.store.list(Some(&place)).filter(|object| {
-            let gone = matches!(object, Err(object_store::Error::NotFound { .. }));
+            let gone = may_be_gone && matches!(object, Err(object_store::Error::NotFound { .. }));
             std::future::ready(!gone)
         });
-        let mut objects: Vec<ObjectMeta> =
-            objects.try_collect().await.context(|| format!("listing the archive {}", self.describe()))?;
+        let objects = objects.try_collect().await.map_err(|error| {
+            let failed = Error::failed(format!("the archive {} cannot be listed", self.describe())).because(error);
+            if may_be_gone { failed } else { failed.remedy(object_stores::REMEDY) }
+        });
+        let mut objects: Vec<ObjectMeta> = objects?;
         objects.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(objects)
     }
@@ -184,16 +223,22 @@ impl Archive {
     pub(super) fn local_directory(&self) -> PathBuf {
         match &self.directory {
             Some(directory) => directory.join(OWN_DIRECTORY),
-            None => self.root.join(".wardflow-archive"),
+            None => self.cache_directory(),
         }
+    }
+
+    /// A directory of the workspace, for what is kept of an archive that is only read.
+    pub(super) fn cache_directory(&self) -> PathBuf {
+        self.root.join(".wardflow-archive")
     }
 
     /// The archive's location, for a message.
     pub fn describe(&self) -> String {
-        match &self.directory {
+        let place = match &self.directory {
             Some(directory) => directory.display().to_string(),
             None => format!("{}{}", self.store_url, self.prefix),
-        }
+        };
+        self.pattern.iter().fold(place, |place, pattern| format!("{}/{pattern}", place.trim_end_matches('/')))
     }
 
     async fn upload(&self, staged: &Path, place: &StorePath) -> Result<(), UploadError> {
@@ -234,6 +279,21 @@ fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
         Some(parent) if parent_is_new => File::open(parent)?.sync_all(),
         _ => Ok(()),
     }
+}
+
+/// The place, and the pattern of the files behind it, which begins where a name has a `*`.
+fn split_pattern(location: &str) -> Result<(&str, Option<Pattern>)> {
+    let Some(star) = location.find('*').filter(|_| !location.contains("://*")) else { return Ok((location, None)) };
+    let (place, pattern) = match location[..star].rfind('/') {
+        Some(slash) => (&location[..slash], &location[slash + 1..]),
+        None => (".", location),
+    };
+    let pattern = Pattern::new(pattern).map_err(|error| {
+        Error::usage(format!("the archive's location {location:?} has a pattern that is none"))
+            .because(error)
+            .remedy("between slashes, write * for anything in a name, and ** for any directories")
+    })?;
+    Ok((place, Some(pattern)))
 }
 
 fn file_url(location: &str) -> Result<PathBuf> {

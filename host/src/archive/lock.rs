@@ -21,8 +21,15 @@ impl Archive {
     /// Takes the right to write, and clears away what a killed writer left unfinished.
     ///
     /// # Errors
-    /// Another process writes into the archive, or it cannot be written at all.
+    /// Another process writes into the archive, or it cannot be written at all, as where its files are another's.
     pub fn lock(&self) -> Result<ArchiveLock> {
+        if self.is_read_only() {
+            let rule = "its files are another program's: it is only read";
+            return Err(Error::usage(format!("nothing can be ingested into the archive {}: {rule}", self.describe()))
+                .remedy(
+                    "`archive` in wardflow.toml has a `mapping` or a pattern: ingest into a workspace that has neither",
+                ));
+        }
         let own = self.local_directory();
         let path = own.join("lock");
         let open = || {

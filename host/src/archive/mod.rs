@@ -12,7 +12,8 @@
 //! <archive>/_wardflow/damaged/…                   what is no longer what was written
 //! ```
 //!
-//! An archive is one directory or one prefix of an object store. [`ArchiveWriter`] takes flows and lays them out;
+//! An archive is one directory or one prefix of an object store. One whose files are another program's has a
+//! [`Mapping`](crate::mapping::Mapping), and is only read. [`ArchiveWriter`] takes flows and lays them out;
 //! [`ingest`](ingest()) feeds it; [`Archive::list`] and [`slices`] tell what there is, from footers alone. The archive knows
 //! neither devices nor detectors nor SQL, and reads no flows back but to look after them: DataFusion does.
 
@@ -24,6 +25,7 @@ mod buffer;
 mod carried;
 mod column;
 mod content;
+mod delimited;
 mod digest;
 mod discover;
 mod encoder;
@@ -46,6 +48,7 @@ mod local_time;
 mod location;
 mod lock;
 mod maintain;
+mod mapped;
 mod netflow;
 mod nfdump;
 mod options;

@@ -3,13 +3,14 @@
 use std::{env, fmt::Write, fs, path::Path};
 
 /// The readers in the order of the command's help, with their code.
-const READERS: [(&str, &str); 6] = [
+const READERS: [(&str, &str); 7] = [
     ("zeek", include_str!("zeek/mod.rs")),
     ("eve", include_str!("eve/mod.rs")),
     ("netflow", include_str!("netflow/mod.rs")),
     ("nfdump", include_str!("nfdump/mod.rs")),
     ("argus", include_str!("argus/mod.rs")),
     ("pcap", include_str!("pcap.rs")),
+    ("csv", include_str!("delimited/mod.rs")),
 ];
 
 const HEAD: &str = "\

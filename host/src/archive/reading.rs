@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,10 @@ use super::{
     writer::ArchiveWriter,
     zeek::{self, NameLog, Names},
 };
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    mapping::Mapping,
+};
 
 /// Times before this are counted from the beginning of a capture, and say nothing of when that was: 1980, before there were
 /// networks of this kind.
@@ -61,6 +64,7 @@ pub(super) struct Reading {
     /// When a capture began whose times count from there, microseconds UTC.
     pub(super) start: Option<i64>,
     pub(super) sensor: Option<String>,
+    pub(super) mapping: Option<Arc<Mapping>>,
     pub(super) zone: jiff::tz::TimeZone,
     pub(super) max_rejects: Option<MaxRejects>,
     /// Conversations that the source before left waiting.
@@ -133,6 +137,7 @@ impl Reading {
             head: &self.head,
             scratch: &self.scratch,
             sensor: self.sensor.clone(),
+            mapping: self.mapping.clone(),
             zone: self.zone.clone(),
             names,
         };

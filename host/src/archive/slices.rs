@@ -112,7 +112,15 @@ mod tests {
             e_tag: None,
             version: None,
         };
-        ArchiveFile { object, path: "x".into(), rows: 0, hours: hours.collect(), sensors: Vec::new(), foreign: false }
+        ArchiveFile {
+            object,
+            path: "x".into(),
+            rows: 0,
+            hours: hours.collect(),
+            sensors: Vec::new(),
+            foreign: false,
+            fit: None,
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod files;
 mod functions;
 mod inventory;
 mod learning;
+mod mapped;
 mod plugins;
 mod replay;
 mod sensors;
@@ -27,6 +28,7 @@ use object_store::ObjectMeta;
 
 pub use doubles::{Doubles, MarkedFlows, SensorDoubles, SingleFlows, SliceDoubles};
 pub use files::FlowFiles;
+pub use mapped::flows;
 
 use crate::{
     archive::{self, AsideTable},
@@ -55,7 +57,7 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     };
     context.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
     functions::register(context, workspace);
-    let files = Arc::new(FlowFiles::new(&workspace.archive, workspace.listing.files.clone())?);
+    let files = flows(&workspace.archive, workspace.listing.files.clone())?;
     let doubles = Arc::new(Doubles::of(workspace));
     add("flows", Arc::new(MarkedFlows::new(files, Arc::clone(&doubles))))?;
     add("sensor_health", Arc::new(sensors::SensorHealthTable::new(workspace, &doubles)))?;

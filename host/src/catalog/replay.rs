@@ -25,7 +25,7 @@ use datafusion::{
 };
 use wardflow_manifest::Column;
 
-use super::{Doubles, FlowFiles, SingleFlows, evidence::text_argument};
+use super::{Doubles, SingleFlows, evidence::text_argument, flows};
 use crate::{
     analyze::{Stage, Traveller, stages, step},
     detect::{Directory, Only, project},
@@ -240,7 +240,7 @@ impl ExecutionPlan for ReplayExec {
                 }
                 let files: Vec<_> = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
                 let is_canonical = files.iter().all(|file| !file.foreign);
-                let flows = Arc::new(FlowFiles::new(&workspace.archive, files).map_err(failed)?);
+                let flows = flows(&workspace.archive, files).map_err(failed)?;
                 let flows = Arc::new(SingleFlows::new(flows, Arc::clone(&doubles)));
                 let mut here = [&mut traveller];
                 let only = only.clone().map(|devices| Only { devices, observed: stage.observed(), is_canonical });

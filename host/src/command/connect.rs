@@ -21,6 +21,7 @@ use wardflow::{
     coverage::Status,
     detector::Stop,
     error::{Context, Error, Result},
+    mapping::Mapping,
     sandbox::{Pins, inspect as inspect_component},
     workspace::{self, Offered, PINS, PinStatus, Refusal, Workspace},
 };
@@ -90,9 +91,10 @@ pub(super) async fn context(config: &Config, printer: &Printer) -> Result<Sessio
 }
 
 /// What an ingest goes by.
-pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progress>) -> IngestOptions {
-    IngestOptions {
+pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progress>) -> Result<IngestOptions> {
+    Ok(IngestOptions {
         format: args.source.format(),
+        mapping: args.mapping.as_deref().map(|name| Mapping::find(name, Path::new("."))).transpose()?.map(Arc::new),
         sensor: args.sensor.clone(),
         space: config.space.clone(),
         timezone: args.timezone.clone().unwrap_or_else(|| config.timezone.clone()),
@@ -101,12 +103,12 @@ pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progr
         progress: Some(Arc::new(move |now: &wardflow::archive::Progress| {
             progress.at(now.bytes_read, now.bytes, now.flows);
         })),
-    }
+    })
 }
 
 /// The archive that is to be written into.
 pub(super) fn archive(config: &Config) -> Result<Archive> {
-    Archive::open_with(&config.archive, &config.root, store_options())
+    workspace::open_archive(config, &store_options())
 }
 
 /// Runs the plugins until nothing is left or a stop is asked for.
@@ -346,6 +348,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
     Ok(status::Report {
         archive: status::Archive {
             place: workspace.archive.describe(),
+            is_mapped: workspace.archive.mapping().is_some(),
             files: workspace.listing.files.len() as u64,
             bytes: workspace.listing.files.iter().map(|file| file.object.size).sum(),
             flows: workspace.listing.files.iter().map(|file| file.rows).sum(),

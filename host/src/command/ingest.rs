@@ -91,12 +91,12 @@ pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Res
             let rule = "--follow looks at files again, and standard input comes once";
             return Err(Error::usage(rule).remedy("name a file or a directory, or leave --follow out"));
         }
-        let options = connect::ingest_options(config, &args, progress());
+        let options = connect::ingest_options(config, &args, progress())?;
         return follow(&lock, &inputs, &options, Duration::from_secs(args.every.get()), printer).await;
     }
     let report = {
         let stdin = is_piped.then(|| Box::new(io::stdin()) as Box<dyn Read + Send>);
-        let options = connect::ingest_options(config, &args, progress());
+        let options = connect::ingest_options(config, &args, progress())?;
         Report::of(archive::ingest(&lock, &inputs, stdin, &options).await?)
     };
     if let [Source { name, status: Status::Refused { reason, remedy }, .. }] = report.sources.as_slice() {

@@ -26,6 +26,8 @@ pub(super) struct Report {
 #[derive(Debug, Serialize)]
 pub(super) struct Archive {
     pub(super) place: String,
+    /// Whether its files are another program's, read through a mapping.
+    pub(super) is_mapped: bool,
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) flows: u64,
@@ -89,7 +91,7 @@ pub(super) async fn run(config: &Config, printer: &Printer) -> Result<Outcome> {
 
 fn show(report: &Report, printer: &Printer) -> Result<()> {
     let plain = |text: String| printer.line(Look::Plain, &text);
-    let Archive { place, files, bytes, flows, first, last, slices, broken } = &report.archive;
+    let Archive { place, is_mapped, files, bytes, flows, first, last, slices, broken } = &report.archive;
     printer.line(Look::Heading, &format!("Archive {place}"))?;
     match (first, last) {
         (Some(first), Some(last)) => plain(format!(
@@ -101,6 +103,7 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
             counted(*files, "file"),
             size(*bytes)
         ))?,
+        _ if *is_mapped => plain("  empty: no Parquet file with flows in it lies there".to_owned())?,
         _ => plain("  empty: `wardflow ingest zeek` brings in flows".to_owned())?,
     }
     for (file, reason) in broken {
@@ -139,7 +142,8 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         plain(format!("  {}", parts.join(", ")))?;
     }
     if report.archive.flows == 0 {
-        return printer.line(Look::Plain, "There is nothing to analyse yet: `wardflow ingest` brings in flows.");
+        let remedy = if report.archive.is_mapped { "." } else { ": `wardflow ingest` brings in flows." };
+        return printer.line(Look::Plain, &format!("There is nothing to analyse yet{remedy}"));
     }
     let open = report.open();
     if open.is_empty() {
@@ -227,6 +231,7 @@ mod tests {
     fn check(plugin: Plugin, coverage: &[(&str, u64)], flows_without_device: u64, expected: &[&str]) {
         let archive = Archive {
             place: "archive".to_owned(),
+            is_mapped: false,
             files: 1,
             bytes: 1,
             flows: 9,

@@ -15,14 +15,14 @@ use crate::{
 
 /// The text of a file, for showing errors in it.
 #[derive(Clone, Copy)]
-pub(super) struct Document<'a> {
-    pub(super) path: &'a Path,
-    pub(super) text: &'a str,
+pub(crate) struct Document<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) text: &'a str,
 }
 
 /// A table in the document.
 #[derive(Clone)]
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     document: Document<'a>,
     /// Its full key, empty for the document's own table.
     key: String,
@@ -31,7 +31,7 @@ pub(super) struct Table<'a> {
 
 /// A value in the document.
 #[derive(Clone)]
-pub(super) struct Value<'a> {
+pub(crate) struct Value<'a> {
     document: Document<'a>,
     /// Its full key, such as `infrastructure[0].hours`.
     key: String,
@@ -40,7 +40,7 @@ pub(super) struct Value<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn parse(self) -> Result<DeTable<'a>> {
+    pub(crate) fn parse(self) -> Result<DeTable<'a>> {
         let table = DeTable::parse(self.text).map_err(|error| {
             let message = error.message().lines().collect::<Vec<_>>().join("; ");
             self.error(&error.span().unwrap_or_default(), &message)
@@ -49,12 +49,12 @@ impl<'a> Document<'a> {
         Ok(table.into_inner())
     }
 
-    pub(super) fn table(self, entries: &'a DeTable<'a>) -> Table<'a> {
+    pub(crate) fn table(self, entries: &'a DeTable<'a>) -> Table<'a> {
         Table { document: self, key: String::new(), entries }
     }
 
     /// An error at a place: the file, line and column, the message, and the line with the place underlined.
-    fn error(self, span: &Range<usize>, message: &str) -> Error {
+    pub(crate) fn error(self, span: &Range<usize>, message: &str) -> Error {
         let start = floor_boundary(self.text, span.start);
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -75,12 +75,12 @@ impl<'a> Document<'a> {
 
 impl<'a> Table<'a> {
     /// The value of a key, if it is there.
-    pub(super) fn get(&self, key: &str) -> Option<Value<'a>> {
+    pub(crate) fn get(&self, key: &str) -> Option<Value<'a>> {
         self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| self.value(name, value))
     }
 
     /// Every key with its value, in the order of the file.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&'a str, Value<'a>)> {
         self.entries.iter().map(|(name, value)| (name.get_ref().as_ref(), self.value(name, value)))
     }
 
@@ -88,7 +88,7 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     /// It names the first unknown key, the nearest known one, and all that are allowed.
-    pub(super) fn allow(&self, known: &[&str]) -> Result<()> {
+    pub(crate) fn allow(&self, known: &[&str]) -> Result<()> {
         let Some((name, _)) = self.entries.iter().find(|(name, _)| !known.contains(&name.get_ref().as_ref())) else {
             return Ok(());
         };
@@ -102,7 +102,7 @@ impl<'a> Table<'a> {
     }
 
     /// An error at a key itself.
-    pub(super) fn key_error(&self, key: &str, rule: &str) -> Error {
+    pub(crate) fn key_error(&self, key: &str, rule: &str) -> Error {
         let span = self.entries.keys().find(|name| name.get_ref() == key).map(Spanned::span).unwrap_or_default();
         self.document.error(&span, &format!("{key:?} is no {rule}"))
     }
@@ -118,15 +118,20 @@ impl<'a> Table<'a> {
 
 impl<'a> Value<'a> {
     /// Text that is not empty.
-    pub(super) fn text(&self) -> Result<&'a str> {
+    pub(crate) fn text(&self) -> Result<&'a str> {
         match self.value {
             DeValue::String(text) if !text.is_empty() => Ok(text.as_ref()),
             _ => Err(self.error("text in quotes, not empty")),
         }
     }
 
+    /// Text, which may be empty.
+    pub(crate) fn any_text(&self) -> Result<&'a str> {
+        self.value.as_str().ok_or_else(|| self.error("text in quotes"))
+    }
+
     /// One of the texts that are known.
-    pub(super) fn one_of<T: Copy>(&self, known: &[(T, &str)]) -> Result<T> {
+    pub(crate) fn one_of<T: Copy>(&self, known: &[(T, &str)]) -> Result<T> {
         let names = known.iter().map(|(_, name)| *name);
         let given = self.value.as_str();
         known.iter().find(|(_, name)| Some(*name) == given).map(|(value, _)| *value).ok_or_else(|| {
@@ -140,19 +145,19 @@ impl<'a> Value<'a> {
     }
 
     /// A whole number of at least one.
-    pub(super) fn positive(&self) -> Result<u64> {
+    pub(crate) fn positive(&self) -> Result<u64> {
         self.integer()
             .and_then(|number| u64::try_from(number).ok())
             .filter(|number| *number > 0)
             .ok_or_else(|| self.error("a whole number of at least 1"))
     }
 
-    pub(super) fn flag(&self) -> Result<bool> {
+    pub(crate) fn flag(&self) -> Result<bool> {
         self.value.as_bool().ok_or_else(|| self.error("true or false"))
     }
 
     /// The items of a list.
-    pub(super) fn list(&self, rule: &str) -> Result<Vec<Value<'a>>> {
+    pub(crate) fn list(&self, rule: &str) -> Result<Vec<Value<'a>>> {
         let items = self.value.as_array().ok_or_else(|| self.error(rule))?;
         let item = |(i, item): (usize, &'a Spanned<DeValue<'a>>)| Value {
             document: self.document,
@@ -163,18 +168,23 @@ impl<'a> Value<'a> {
         Ok(items.iter().enumerate().map(item).collect())
     }
 
-    pub(super) fn is_table(&self) -> bool {
+    /// Where it stands in the text.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    pub(crate) fn is_table(&self) -> bool {
         self.value.is_table()
     }
 
     /// A table with any keys.
-    pub(super) fn table(&self) -> Result<Table<'a>> {
+    pub(crate) fn table(&self) -> Result<Table<'a>> {
         let entries = self.value.as_table().ok_or_else(|| self.error("a table"))?;
         Ok(Table { document: self.document, key: self.key.clone(), entries })
     }
 
     /// The value as JSON; dates become text.
-    pub(super) fn json(&self) -> Result<Json> {
+    pub(crate) fn json(&self) -> Result<Json> {
         Ok(match self.value {
             DeValue::String(text) => text.as_ref().into(),
             DeValue::Boolean(flag) => (*flag).into(),
@@ -194,7 +204,7 @@ impl<'a> Value<'a> {
     }
 
     /// An error that names the key, what it is, and what it must be.
-    pub(super) fn error(&self, rule: &str) -> Error {
+    pub(crate) fn error(&self, rule: &str) -> Error {
         let given = match self.value {
             DeValue::String(text) => format!("{text:?}"),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     net::IpAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use ipnet::IpNet;
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     limits::Limits,
+    mapping::Mapping,
     nearest::nearest,
     zone::{AddressSpace, Hours, Infrastructure},
 };
@@ -52,13 +54,18 @@ pub(super) fn read(path: &Path, text: &str, root: PathBuf) -> Result<Config> {
         Some(value) => absolute(&root, value.text()?),
         None => absolute(&root, default),
     };
-    if place("archive", "archive")? == place("lake", "lake")? {
+    let (archive, mapping) = match top.get("archive") {
+        Some(value) => self::archive(&value, &root)?,
+        None => (absolute(&root, "archive")?, None),
+    };
+    if archive == place("lake", "lake")? {
         let given = top.get("lake").or_else(|| top.get("archive"));
         let rule = "another place than the archive's: each would take the other's files for its own";
         return Err(given.map_or_else(|| Error::usage(rule), |value| value.error(rule)));
     }
     Ok(Config {
-        archive: place("archive", "archive")?,
+        archive,
+        mapping,
         inventory: top.get("inventory").map(|value| Ok::<_, Error>(root.join(value.text()?))).transpose()?,
         plugins: place("plugins", "plugins")?.into(),
         lake: place("lake", "lake")?,
@@ -72,6 +79,32 @@ pub(super) fn read(path: &Path, text: &str, root: PathBuf) -> Result<Config> {
         plugin: top.get("plugin").map_or_else(|| Ok(BTreeMap::new()), |value| plugins(&value))?,
         root,
     })
+}
+
+/// The archive's place, and the mapping of its files: text, or a table of both.
+fn archive(value: &Value<'_>, root: &Path) -> Result<(String, Option<Arc<Mapping>>)> {
+    if !value.is_table() {
+        return Ok((absolute(root, value.text()?)?, None));
+    }
+    let table = value.table()?;
+    table.allow(&["url", "mapping"])?;
+    let url = table.get("url").ok_or_else(|| {
+        value
+            .error("a path or URL, or a table with a `url`")
+            .remedy("write archive = { url = \"...\", mapping = \"...\" }")
+    })?;
+    let mapping = table.get("mapping").map(|name| {
+        let mapping = Mapping::find(name.text()?, root).map_err(|error| match error.remedy_text() {
+            // What is wrong in the file is shown there.
+            Some(remedy) if error.to_string().starts_with("there is no mapping") => {
+                let rule = "the name of a mapping that comes along, or of a file with one";
+                name.error(rule).remedy(remedy)
+            }
+            _ => error,
+        });
+        mapping.map(Arc::new)
+    });
+    Ok((absolute(root, url.text()?)?, mapping.transpose()?))
 }
 
 /// A path made absolute; a URL as it is.

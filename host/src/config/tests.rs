@@ -90,6 +90,26 @@ drug-library-server = { cidrs = ["10.20.0.9"], names = ["library.example.org"] }
 }
 
 #[test]
+fn the_archive_may_have_a_mapping() {
+    let (_dir, config) = read("archive = { url = \"s3://logs/vpc/**/*.parquet\", mapping = \"aws-vpc\" }\n");
+    let config = config.unwrap();
+    assert_eq!(config.archive, "s3://logs/vpc/**/*.parquet");
+    assert!(config.mapping.is_some());
+    check(
+        "archive = { url = \"flows\", mapping = \"aws-vcp\" }\n",
+        "DIR/wardflow.toml:1:38: `archive.mapping` is \"aws-vcp\"; it must be the name of a mapping that comes along, or \
+         of a file with one\n  |\n1 | archive = { url = \"flows\", mapping = \"aws-vcp\" }\n  |                             \
+         \u{20}        ^^^^^^^^^\ndid you mean \"aws-vpc\"? those that come along are aws-vpc, ocsf-network-activity",
+    );
+    check(
+        "archive = { mapping = \"aws-vpc\" }\n",
+        "DIR/wardflow.toml:1:11: `archive` is a table; it must be a path or URL, or a table with a `url`\n  |\n1 | archive \
+         = { mapping = \"aws-vpc\" }\n  |           ^^^^^^^^^^^^^^^^^^^^^^^\nwrite archive = { url = \"...\", mapping = \
+         \"...\" }",
+    );
+}
+
+#[test]
 fn a_directory_without_the_file_is_no_workspace() {
     let dir = tempfile::tempdir().unwrap();
     let error = Config::read(dir.path()).unwrap_err();

@@ -86,7 +86,7 @@ impl Bed {
             return Err(error.remedy("put the devices into devices.csv beside it"));
         }
         let place = |part: &str| root.join(part).display().to_string();
-        (config.archive, config.lake) = (place("archive"), place("lake"));
+        (config.archive, config.mapping, config.lake) = (place("archive"), None, place("lake"));
         (config.plugins, config.key) = (root.join("plugins"), root.join("pseudonym.key"));
         let key = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&config.key);
         key.and_then(|mut key| key.write_all(&KEY)).context(doing)?;

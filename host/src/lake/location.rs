@@ -5,12 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use object_store::{ObjectStore, ObjectStoreScheme, parse_url_opts, path::Path as StorePath};
+use object_store::{ObjectStore, ObjectStoreScheme, path::Path as StorePath};
 use url::Url;
 
 use super::store::DurableStore;
 use crate::{
     error::{Context, Error, Result},
+    object_stores,
     path::canonical,
 };
 
@@ -44,10 +45,9 @@ impl Location {
             "memory" if !cfg!(test) => Err(wrong("begins with memory://, which is not supported")),
             "s3" | "s3a" | "memory" => {
                 url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
-                let options = options.iter().map(|(key, value)| (key.to_ascii_lowercase(), value.clone()));
-                let (store, path) =
-                    parse_url_opts(&url, options).map_err(|error| wrong("cannot be reached").because(error))?;
-                Ok(Self { url, store: store.into(), path, directory: None })
+                let (store, path) = object_stores::open(&url, options.iter().cloned())
+                    .map_err(|error| wrong("cannot be reached").because(error))?;
+                Ok(Self { url, store, path, directory: None })
             }
             _ => Err(wrong(&format!("begins with {scheme}://, which is not supported"))),
         }

@@ -1,0 +1,181 @@
+//! Delimited text, made into flows by a mapping: whatever a firewall, a collector or a cloud exports as lines.
+//!
+//! Records are read in batches of columns of text, over which the mapping's expressions are evaluated. A record that
+//! they fail for is rejected alone, with its line as it stands. Names in a header count in lower case, with `_` for
+//! every character that is no letter and no digit, so that they need no quotes in SQL. A header that comes again, as
+//! where files were put together, is passed over.
+
+mod batch;
+mod flows;
+mod records;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+    sync::Arc,
+};
+
+use arrow::datatypes::{DataType, Field, Schema};
+
+use self::{
+    batch::{Batch, Maker, Row},
+    records::{Records, Step},
+};
+use super::reader::{Place, Reader, Record, Reject};
+use crate::{
+    error::{Error, Result},
+    mapping::Mapping,
+};
+
+/// The name by which records are counted that the mapping's `where` leaves out.
+const UNWANTED: &str = "left out by the mapping";
+
+/// Reads flows from delimited text.
+pub(super) struct Delimited<R> {
+    records: Records<WithoutMark<R>>,
+    mapping: Arc<Mapping>,
+    sensor: Option<String>,
+    /// What makes the flows, once the columns are known.
+    maker: Option<Maker>,
+    header: Option<Vec<u8>>,
+    batch: Batch,
+    /// The next of the batch.
+    next: usize,
+    place: u64,
+}
+
+impl<R: Read> Delimited<R> {
+    /// A reader of decompressed content. `sensor` is the name for the column of that name, in place of what the mapping
+    /// says.
+    pub(super) fn new(input: R, mapping: Arc<Mapping>, sensor: Option<String>) -> Self {
+        let source = &mapping.source;
+        Self {
+            records: Records::new(WithoutMark::new(input), source.delimiter, source.comment),
+            mapping,
+            sensor,
+            maker: None,
+            header: None,
+            batch: Batch::default(),
+            next: 0,
+            place: 0,
+        }
+    }
+
+    /// Finds the columns, and holds the mapping against them; none if there is not even a header.
+    fn begin(&mut self) -> Result<Option<Maker>> {
+        let source = &self.mapping.source;
+        let mut names = source.columns.clone();
+        if source.header {
+            match self.records.advance()? {
+                Step::Record => self.header = Some(self.records.text().to_vec()),
+                Step::End => return Ok(None),
+                Step::Malformed(reason) => {
+                    return Err(Error::usage(format!("its header cannot be read: {reason}")));
+                }
+            }
+            if names.is_empty() {
+                let text = String::from_utf8_lossy(self.records.text()).into_owned();
+                names = self.records.fields().iter().map(|field| plain(&field.unquoted(&text))).collect();
+            }
+        }
+        let fields = unique(names).into_iter().map(|name| Field::new(name, DataType::Utf8View, true));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let fit = self.mapping.fit(schema).map_err(|misfit| self.mapping.error(&misfit, "the columns of the text"))?;
+        Maker::new(&fit, source).map(Some)
+    }
+}
+
+impl<R: Read> Reader for Delimited<R> {
+    fn next(&mut self) -> Result<Option<Record<'_>>> {
+        if self.next >= self.batch.rows() {
+            if self.maker.is_none() {
+                self.maker = self.begin()?;
+            }
+            let Some(maker) = &self.maker else { return Ok(None) };
+            self.batch = maker.read(&mut self.records, self.header.as_deref())?;
+            self.next = 0;
+            if self.batch.rows() == 0 {
+                return Ok(None);
+            }
+        }
+        let row = self.next;
+        self.next += 1;
+        self.place = self.batch.number(row);
+        Ok(Some(match self.batch.row(row, self.sensor.as_deref()) {
+            Row::Flow(flow) if self.mapping.source.parts => Record::Part(flow),
+            Row::Flow(flow) => Record::Flow(flow),
+            Row::Unwanted => Record::Other(UNWANTED),
+            Row::Reject(reason) => {
+                Record::Reject(Reject { place: Place::Line(self.place), reason, raw: self.batch.text(row) })
+            }
+        }))
+    }
+
+    fn place(&self) -> Place {
+        Place::Line(self.place)
+    }
+
+    fn raw(&self) -> &[u8] {
+        self.next.checked_sub(1).map_or(&[], |last| self.batch.text(last))
+    }
+
+    fn is_broken(&self) -> bool {
+        self.records.is_broken()
+    }
+}
+
+/// A name as SQL has it without quotes.
+fn plain(name: &str) -> String {
+    let plain = |letter: char| if letter.is_alphanumeric() { letter.to_ascii_lowercase() } else { '_' };
+    name.trim().chars().map(plain).collect()
+}
+
+/// Names, each once: the second `bytes` becomes `bytes_2`.
+fn unique(names: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let once = |name: String| {
+        let mut numbered = (2..).map(|number| format!("{name}_{number}"));
+        let mut candidate = name.clone();
+        while !seen.insert(candidate.clone()) {
+            candidate = numbered.next().unwrap_or_default();
+        }
+        candidate
+    };
+    names.into_iter().map(once).collect()
+}
+
+/// An input without the mark that some programs put at the beginning of UTF-8.
+struct WithoutMark<R> {
+    input: R,
+    /// What was read to look for it.
+    begun: Option<Vec<u8>>,
+}
+
+impl<R> WithoutMark<R> {
+    const fn new(input: R) -> Self {
+        Self { input, begun: Some(Vec::new()) }
+    }
+}
+
+impl<R: Read> Read for WithoutMark<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+        while let Some(begun) = &mut self.begun {
+            let mut byte = [0];
+            if MARK.starts_with(begun) && begun.len() < MARK.len() && self.input.read(&mut byte)? == 1 {
+                begun.push(byte[0]);
+                continue;
+            }
+            let rest = if begun.starts_with(&MARK) { Vec::new() } else { std::mem::take(begun) };
+            self.begun = None;
+            let length = rest.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&rest[..length]);
+            if length > 0 {
+                return Ok(length);
+            }
+        }
+        self.input.read(buffer)
+    }
+}

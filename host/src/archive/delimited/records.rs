@@ -1,0 +1,300 @@
+//! Records of delimited text (RFC 4180): lines, or several where a quoted field has line ends in it.
+
+use std::{collections::VecDeque, io::Read, ops::Range};
+
+use crate::{
+    archive::lines::{Line, Lines},
+    error::{Error, Result},
+};
+
+/// Most bytes of a record that goes over several lines. A quote that nothing closes would otherwise take in all that
+/// follows it.
+const MOST_BYTES: usize = 64 << 10;
+
+const QUOTE: u8 = b'"';
+
+/// Reads records.
+#[derive(Debug)]
+pub(super) struct Records<R> {
+    lines: Lines<R>,
+    delimiter: u8,
+    comment: Option<u8>,
+    fields: Vec<Field>,
+    /// The record's text, if it is not [`Lines::text`].
+    joined: Option<Vec<u8>>,
+    /// Lines that were read for a record that they turned out not to belong to, with their numbers.
+    waiting: VecDeque<(u64, Vec<u8>)>,
+    number: u64,
+    is_broken: bool,
+}
+
+/// A field's place in the record's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Field {
+    place: Range<usize>,
+    /// Whether it has quotes in it, each of which stands there twice.
+    has_quotes: bool,
+}
+
+/// What came next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A record, in [`Records::fields`].
+    Record,
+    /// Something that is none, and why.
+    Malformed(String),
+    /// There are no more.
+    End,
+}
+
+impl<R: Read> Records<R> {
+    pub(super) fn new(input: R, delimiter: u8, comment: Option<u8>) -> Self {
+        Self {
+            lines: Lines::new(input),
+            delimiter,
+            comment,
+            fields: Vec::new(),
+            joined: None,
+            waiting: VecDeque::new(),
+            number: 0,
+            is_broken: false,
+        }
+    }
+
+    /// Goes to the next record. Blank lines and comments are none.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub(super) fn advance(&mut self) -> Result<Step> {
+        loop {
+            match self.next_line()? {
+                Step::Record => {}
+                other => return Ok(other),
+            }
+            let text = self.text();
+            if text.trim_ascii().is_empty() || self.comment.is_some_and(|comment| text.first() == Some(&comment)) {
+                continue;
+            }
+            let mut fields = std::mem::take(&mut self.fields);
+            let split = split(self.text(), self.delimiter, &mut fields);
+            self.fields = fields;
+            return match split {
+                Split::Whole => Ok(Step::Record),
+                Split::Wrong(reason) => Ok(Step::Malformed(reason)),
+                Split::Open => self.join(),
+            };
+        }
+    }
+
+    /// The record's bytes, without its end.
+    #[inline]
+    pub(super) fn text(&self) -> &[u8] {
+        self.joined.as_deref().unwrap_or_else(|| self.lines.text())
+    }
+
+    /// The number of the line on which it begins, from one.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Whether the input broke off in the midst.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    fn next_line(&mut self) -> Result<Step> {
+        if let Some((number, text)) = self.waiting.pop_front() {
+            (self.number, self.joined) = (number, Some(text));
+            return Ok(Step::Record);
+        }
+        self.joined = None;
+        if self.is_broken {
+            return Ok(Step::End);
+        }
+        let line = self.lines.advance();
+        if !matches!(line, Ok(Line::End)) {
+            self.number = self.lines.number();
+        }
+        match line {
+            Ok(Line::Whole) => Ok(Step::Record),
+            Ok(Line::TooLong) => Ok(Step::Malformed("the line is longer than 1 MiB".into())),
+            Ok(Line::End) => Ok(Step::End),
+            Err(error) if error.raw_os_error().is_some() => {
+                Err(Error::failed("the file cannot be read").because(error))
+            }
+            Err(error) => {
+                self.is_broken = true;
+                self.lines.take_rest();
+                self.number = self.lines.number();
+                Ok(Step::Malformed(format!("the compressed file breaks off here: {error}")))
+            }
+        }
+    }
+
+    /// Takes in the lines that follow until the quote that is open is closed. Where none closes it, the one line is
+    /// malformed, and the others are read for themselves.
+    fn join(&mut self) -> Result<Step> {
+        let first = self.number;
+        let mut joined = self.text().to_vec();
+        let mut ends = vec![(first, joined.len())];
+        let mut searched = joined.len();
+        let reason = loop {
+            if joined.len() > MOST_BYTES {
+                break "a quote in the line is not closed within 64 KiB".to_owned();
+            }
+            match self.next_line()? {
+                Step::Record => {}
+                Step::End => break "a quote in the line is not closed".to_owned(),
+                Step::Malformed(reason) => break format!("a quote in the line is not closed: {reason}"),
+            }
+            joined.push(b'\n');
+            joined.extend_from_slice(self.text());
+            ends.push((self.number, joined.len()));
+            if memchr::memchr(QUOTE, &joined[searched..]).is_none() {
+                continue;
+            }
+            searched = joined.len();
+            match split(&joined, self.delimiter, &mut self.fields) {
+                Split::Open => {}
+                Split::Wrong(reason) => break reason,
+                Split::Whole => {
+                    (self.number, self.joined) = (first, Some(joined));
+                    return Ok(Step::Record);
+                }
+            }
+        };
+        for pair in ends.windows(2).rev() {
+            let [(_, before), (number, end)] = [pair[0], pair[1]];
+            self.waiting.push_front((number, joined[before + 1..end].to_vec()));
+        }
+        joined.truncate(ends[0].1);
+        (self.number, self.joined) = (first, Some(joined));
+        Ok(Step::Malformed(reason))
+    }
+}
+
+impl Field {
+    /// Its text in that of its record; none if it has to be written anew.
+    #[inline]
+    pub(super) fn plain<'a>(&self, record: &'a str) -> Option<&'a str> {
+        (!self.has_quotes).then(|| &record[self.place.clone()])
+    }
+
+    /// Its text.
+    pub(super) fn unquoted(&self, record: &str) -> String {
+        record[self.place.clone()].replace("\"\"", "\"")
+    }
+}
+
+enum Split {
+    Whole,
+    /// The text ends inside of quotes.
+    Open,
+    Wrong(String),
+}
+
+/// Finds the fields of a record.
+fn split(text: &[u8], delimiter: u8, fields: &mut Vec<Field>) -> Split {
+    fields.clear();
+    if memchr::memchr(QUOTE, text).is_none() {
+        let mut start = 0;
+        for end in memchr::memchr_iter(delimiter, text) {
+            fields.push(Field { place: start..end, has_quotes: false });
+            start = end + 1;
+        }
+        fields.push(Field { place: start..text.len(), has_quotes: false });
+        return Split::Whole;
+    }
+    let mut start = 0;
+    loop {
+        if text.get(start) != Some(&QUOTE) {
+            let end = memchr::memchr(delimiter, &text[start..]).map(|length| start + length);
+            fields.push(Field { place: start..end.unwrap_or(text.len()), has_quotes: false });
+            match end {
+                Some(end) => start = end + 1,
+                None => return Split::Whole,
+            }
+            continue;
+        }
+        let (mut at, mut has_quotes) = (start + 1, false);
+        let end = loop {
+            let Some(length) = memchr::memchr(QUOTE, &text[at..]) else { return Split::Open };
+            let quote = at + length;
+            if text.get(quote + 1) != Some(&QUOTE) {
+                break quote;
+            }
+            has_quotes = true;
+            at = quote + 2;
+        };
+        fields.push(Field { place: start + 1..end, has_quotes });
+        match text.get(end + 1) {
+            None => return Split::Whole,
+            Some(byte) if *byte == delimiter => start = end + 2,
+            Some(_) => {
+                return Split::Wrong(format!(
+                    "field {} goes on behind the quote that closes it; a quote in quotes stands there twice",
+                    fields.len()
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Records, Step};
+
+    fn check(text: &str, expected: &[(u64, Result<&[&str], &str>)]) {
+        let mut records = Records::new(text.as_bytes(), b',', Some(b'#'));
+        let mut seen = Vec::new();
+        loop {
+            let step = records.advance().unwrap();
+            let record = std::str::from_utf8(records.text()).unwrap();
+            let fields = || records.fields().iter().map(|field| field.unquoted(record)).collect::<Vec<_>>();
+            match step {
+                Step::Record => seen.push((records.number(), Ok(fields()))),
+                Step::Malformed(reason) => seen.push((records.number(), Err(format!("{record}: {reason}")))),
+                Step::End => break,
+            }
+        }
+        assert_eq!(seen.len(), expected.len(), "{seen:?}");
+        for ((number, record), (expected_number, expected)) in seen.iter().zip(expected) {
+            assert_eq!(number, expected_number, "{seen:?}");
+            match (record, expected) {
+                (Ok(fields), Ok(expected)) => assert_eq!(fields, expected),
+                (Err(reason), Err(expected)) => assert!(reason.starts_with(expected), "{reason}"),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn fields_as_rfc_4180_has_them() {
+        check("a,,c\r\n\n# no record\n,\n", &[(1, Ok(&["a", "", "c"])), (4, Ok(&["", ""]))]);
+        check("\"a,b\",\"say \"\"x\"\"\",\"\"\n", &[(1, Ok(&["a,b", "say \"x\"", ""]))]);
+        check("\"two\r\nlines\",b\nc,d", &[(1, Ok(&["two\nlines", "b"])), (3, Ok(&["c", "d"]))]);
+        check("5\" pipe,b\n", &[(1, Ok(&["5\" pipe", "b"]))]);
+    }
+
+    #[test]
+    fn a_stray_quote_costs_its_own_line_alone() {
+        check(
+            "\"a,b\nc,d\ne,f",
+            &[(1, Err("\"a,b: a quote in the line is not closed")), (2, Ok(&["c", "d"])), (3, Ok(&["e", "f"]))],
+        );
+        check("\"a\"b,c\nd,e", &[(1, Err("\"a\"b,c: field 1 goes on")), (2, Ok(&["d", "e"]))]);
+        check("\"a,b\nc,\"d\"\n", &[(1, Err("\"a,b: field 1 goes on")), (2, Ok(&["c", "d"]))]);
+        let long = format!("\"a\n{}b,c", "x\n".repeat(40_000));
+        let mut records = Records::new(long.as_bytes(), b',', None);
+        assert!(matches!(records.advance().unwrap(), Step::Malformed(reason) if reason.contains("64 KiB")));
+        let mut read = 0;
+        while records.advance().unwrap() == Step::Record {
+            read += 1;
+        }
+        assert_eq!((read, records.number()), (40_001, 40_002));
+    }
+}

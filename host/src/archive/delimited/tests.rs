@@ -1,0 +1,195 @@
+use std::{path::Path, sync::Arc};
+
+use super::Delimited;
+use crate::{
+    archive::reader::{Place, Reader, Record},
+    mapping::Mapping,
+};
+
+const COLUMNS: &str = "
+[columns]
+start_time = 'to_timestamp_seconds(CAST(start AS BIGINT))'
+end_time = 'to_timestamp_seconds(CAST(start AS BIGINT) + CAST(duration AS BIGINT))'
+src_ip = \"src\"
+dst_ip = \"dst\"
+src_port = \"sport\"
+dst_port = \"dport\"
+protocol = \"CASE proto WHEN 'tcp' THEN 6 WHEN 'udp' THEN 17 END\"
+src_bytes = \"bytes_sent\"
+service = [\"lower(app)\", \"NULL\"]
+src_mac = [\"mac\", \"NULL\"]
+";
+
+const HEADER: &str = "Start,Duration,src,dst,sport,dport,proto,Bytes Sent\n";
+
+fn mapping(source: &str) -> Arc<Mapping> {
+    Arc::new(Mapping::parse(Path::new("map.toml"), &format!("[source]\n{source}\n{COLUMNS}")).unwrap())
+}
+
+/// Every record in a line: its place, and what it is.
+fn read(source: &str, text: &str) -> Vec<String> {
+    let mut reader = Delimited::new(std::io::Cursor::new(text.to_owned().into_bytes()), mapping(source), None);
+    let mut seen = Vec::new();
+    loop {
+        let shown = match reader.next().unwrap() {
+            None => return seen,
+            Some(Record::Flow(flow)) => {
+                let ends = format!("{}:{} {}:{}", flow.src_ip, flow.src_port, flow.dst_ip, flow.dst_port);
+                let times = (flow.start_time / 1_000_000, flow.end_time / 1_000_000);
+                format!("{times:?} {ends} {} {:?} {:?}", flow.protocol, flow.src_bytes, flow.service)
+            }
+            Some(Record::Part(flow)) => format!("part {}", flow.src_ip),
+            Some(Record::Other(kind)) => kind.to_owned(),
+            Some(Record::Reject(reject)) => {
+                assert_eq!(reject.place, Place::Line(line(reject.place)));
+                format!("{} <- {}", reject.reason, String::from_utf8_lossy(reject.raw))
+            }
+            Some(other) => panic!("{other:?}"),
+        };
+        seen.push(format!("{} {shown}", line(reader.place())));
+    }
+}
+
+fn line(place: Place) -> u64 {
+    let Place::Line(line) = place else { panic!("{place:?}") };
+    line
+}
+
+#[track_caller]
+fn check(source: &str, text: &str, expected: &[&str]) {
+    let seen = read(source, text);
+    assert_eq!(seen.len(), expected.len(), "{seen:#?}");
+    for (seen, expected) in seen.iter().zip(expected) {
+        assert!(seen.starts_with(expected), "{seen}\nis not\n{expected}");
+    }
+}
+
+#[test]
+fn records_become_flows() {
+    let text =
+        format!("\u{feff}{HEADER}100,5,10.0.0.1,10.0.0.2,40000,443,tcp,7\n200,0,fe80::1,FE80::2,1,2,udp,\n{HEADER}");
+    check(
+        "",
+        &text,
+        &["2 (100, 105) 10.0.0.1:40000 10.0.0.2:443 6 Some(7) None", "3 (200, 200) fe80::1:1 fe80::2:2 17 None None"],
+    );
+    let flow = |line: &str| format!("{line} (1, 2) 10.0.0.1:3 10.0.0.2:4 6 Some(5) Some(\"https\")");
+    let source = "delimiter = ' '\ncomment = '#'\nnull = ['-']\ncolumns = ['start', 'duration', 'src', 'dst', 'sport', \
+                  'dport', 'proto', 'bytes_sent', 'app']";
+    check(source, "# none\n1 1 10.0.0.1 10.0.0.2 3 4 tcp 5 \"HTTPS\"\n", &[&flow("2")]);
+    check("parts = true", &format!("{HEADER}1,1,10.0.0.1,10.0.0.2,3,4,tcp,5\n"), &["2 part 10.0.0.1"]);
+    check("where = \"proto <> 'x'\"", &format!("{HEADER}1,1,10.0.0.1,10.0.0.2,3,4,x,5\n"), &["2 left out"]);
+    check("", "", &[]);
+    check("", HEADER, &[]);
+}
+
+#[test]
+fn what_is_wrong_is_rejected_alone_with_its_line() {
+    let good = "100,5,10.0.0.1,10.0.0.2,40000,443,tcp,7";
+    let text = format!(
+        "{HEADER}{good}\n\
+         x,5,10.0.0.1,10.0.0.2,40000,443,tcp,7\n\
+         100,5,10.0.0.1,10.0.0.2,70000,443,tcp,7\n\
+         100,5,10.0.0.1,10.0.0.256,40000,443,tcp,7\n\
+         100,5,,10.0.0.2,40000,443,tcp,7\n\
+         100,5,10.0.0.1,10.0.0.2,40000,443,gre,7\n\
+         100,-5,10.0.0.1,10.0.0.2,40000,443,tcp,7\n\
+         100,5,10.0.0.1,10.0.0.2,40000,443,tcp,7,8\n\
+         \"100,5,10.0.0.1,10.0.0.2,40000,443,tcp,7\n\
+         {good}\n"
+    );
+    check(
+        "",
+        &text,
+        &[
+            "2 (100, 105)",
+            "3 `start_time` cannot be computed: ",
+            "4 `src_port` is \"70000\"; it must be a whole number from 0 to 65535 <- 100,5,10.0.0.1,10.0.0.2,70000,",
+            "5 `dst_ip` is \"10.0.0.256\"; it must be an IP address <- ",
+            "6 `src_ip` is not set; it must be an IP address <- ",
+            "7 `protocol` is not set; it must be a whole number from 0 to 255 <- ",
+            "8 `end_time` is -5000000 microseconds after `start_time`; ",
+            "9 the record has 9 fields where there are 8 columns <- ",
+            "10 a quote in the line is not closed <- \"100,5,",
+            "11 (100, 105)",
+        ],
+    );
+}
+
+#[test]
+fn a_batch_ends_nowhere_special() {
+    let lines: String = (0..20_000)
+        .map(|line| format!("{line},1,10.0.0.1,10.0.0.2,3,4,tcp,{}\n", if line % 7_000 == 0 { "x" } else { "5" }))
+        .collect();
+    let seen = read("", &format!("{HEADER}{lines}"));
+    assert_eq!(seen.len(), 20_000);
+    for (number, record) in seen.iter().enumerate() {
+        let line = number + 2;
+        let expected = match number % 7_000 {
+            0 => format!("{line} `src_bytes` is \"x\"; it must be a whole number of 64 bits <- {number},1,"),
+            _ => format!("{line} ({number}, {}) 10.0.0.1:3", number + 1),
+        };
+        assert!(record.starts_with(&expected), "{record}\nis not\n{expected}");
+    }
+}
+
+#[test]
+fn a_mapping_of_other_columns_is_refused() {
+    let text = HEADER.replace("sport", "src_prt");
+    let mut reader = Delimited::new(std::io::Cursor::new(text.into_bytes()), mapping(""), None);
+    let error = reader.next().unwrap_err();
+    assert!(error.to_string().contains("`src_port` needs the column \"sport\", which is not there"), "{error}");
+    assert!(error.remedy_text().unwrap().contains("there are start, duration, src, dst, src_prt"), "{error:?}");
+}
+
+#[test]
+fn vpc_flow_logs_in_text() {
+    let vpc = Arc::new(Mapping::find("aws-vpc", Path::new("/")).unwrap());
+    let text = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end \
+        action log-status\n\
+        2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK\n\
+        2 123456789010 eni-1 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK\n\
+        2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n";
+    let mut reader = Delimited::new(text.as_bytes(), vpc, None);
+    let Some(Record::Part(flow)) = reader.next().unwrap() else { panic!("no part") };
+    assert_eq!((flow.start_time, flow.end_time), (1_418_530_010_000_000, 1_418_530_070_000_000));
+    assert_eq!((flow.src_bytes, flow.src_packets, flow.dst_bytes), (Some(4249), Some(20), None));
+    assert_eq!((flow.sensor, flow.observed_sides, flow.conn_state), (Some("eni-1"), Some(1), None));
+    let Some(Record::Part(flow)) = reader.next().unwrap() else { panic!("no part") };
+    assert_eq!(flow.conn_state, Some("S0"));
+    assert!(matches!(reader.next().unwrap(), Some(Record::Other("left out by the mapping"))));
+    assert!(reader.next().unwrap().is_none());
+}
+
+/// Prints lines a second for a mapping of twelve columns.
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "what it is for")]
+fn speed() {
+    let vpc = Arc::new(Mapping::find("aws-vpc", Path::new("/")).unwrap());
+    let mut text = String::from(
+        "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action \
+         log-status tcp-flags\n",
+    );
+    for line in 0..2_000_000_u32 {
+        use std::fmt::Write;
+        let [_, a, b, c] = line.to_be_bytes();
+        writeln!(
+            text,
+            "2 123456789010 eni-1235b8ca123456789 10.{a}.{b}.{c} 172.31.16.21 {} 443 6 {} {} {} {} ACCEPT OK 19",
+            line % 65_536,
+            line % 1000,
+            line,
+            1_418_530_010 + line / 100,
+            1_418_530_070 + line / 100
+        )
+        .unwrap();
+    }
+    let began = std::time::Instant::now();
+    let mut reader = Delimited::new(std::io::Cursor::new(text.into_bytes()), vpc, None);
+    let mut flows = 0;
+    while let Some(record) = reader.next().unwrap() {
+        flows += u32::from(matches!(record, Record::Part(_)));
+    }
+    println!("{flows} flows, {:.0} lines/s", f64::from(flows) / began.elapsed().as_secs_f64());
+}

@@ -1,0 +1,129 @@
+//! Files of another program, listed: the mapping held against the columns of each, and the hours in which its flows
+//! end.
+//!
+//! The hours come from statistics where `end_time` is one of some columns in a simple way. Where not, or where a file
+//! has no statistics, those columns are read once, and the hours are kept in the workspace until the file changes.
+
+mod end_times;
+mod known;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use futures::{StreamExt, stream};
+use object_store::ObjectMeta;
+use parquet::{arrow::parquet_to_arrow_schema, file::metadata::ParquetMetaData};
+
+use self::known::KnownHours;
+use super::{
+    files::{ArchiveFile, BrokenFile, FOOTERS_AT_ONCE, Listing, metadata},
+    footer,
+    hours::Hour,
+    location::Archive,
+};
+use crate::{
+    error::Result,
+    mapping::{Fit, Mapping, Misfit},
+};
+
+/// Lists files with a mapping.
+///
+/// # Errors
+/// The mapping fits none of the files.
+pub(super) async fn list(archive: &Archive, mapping: &Mapping, objects: Vec<ObjectMeta>) -> Result<Listing> {
+    let lister = Lister { archive, mapping, fits: Mutex::default(), known: KnownHours::read(archive) };
+    let read = stream::iter(objects).map(|object| lister.read(object)).buffered(FOOTERS_AT_ONCE);
+    let mut listing = Listing::default();
+    let mut first = None;
+    for file in read.collect::<Vec<_>>().await {
+        match file {
+            Ok(file) => listing.files.push(file),
+            Err(Failure { file, misfit }) => {
+                first = first.or_else(|| Some((file.path.clone(), misfit?)));
+                listing.broken.push(file);
+            }
+        }
+    }
+    lister.known.write();
+    match first {
+        Some((path, misfit)) if listing.files.is_empty() => Err(mapping.error(&misfit, &path)),
+        _ => Ok(listing),
+    }
+}
+
+struct Lister<'a> {
+    archive: &'a Archive,
+    mapping: &'a Mapping,
+    /// What the mapping comes to for the columns that were met: files of one program have few different ones.
+    fits: Mutex<Vec<(SchemaRef, Result<Arc<Fit>, Misfit>)>>,
+    known: KnownHours,
+}
+
+/// A file that cannot be used, and what of the mapping does not fit it, if that is why.
+struct Failure {
+    file: BrokenFile,
+    misfit: Option<Misfit>,
+}
+
+impl Lister<'_> {
+    async fn read(&self, object: ObjectMeta) -> Result<ArchiveFile, Failure> {
+        let path = self.archive.file(&object.location).to_owned();
+        let broken = |reason: String| Failure { file: BrokenFile { path: path.clone(), reason }, misfit: None };
+        let metadata =
+            metadata(self.archive.store().as_ref(), &object).await.map_err(|error| broken(error.to_string()))?;
+        let metadata = Arc::new(metadata);
+        let schema = columns(&metadata).map_err(|error| broken(error.to_string()))?;
+        let fit = self
+            .fit(schema)
+            .map_err(|misfit| Failure { misfit: Some(misfit.clone()), ..broken(misfit.to_string()) })?;
+        let digest = fit.digest();
+        let hours = match end_times::by_statistics(&metadata, &fit) {
+            Some(times) => {
+                let identity = |row_group, hour| footer::identity(&object, row_group, hour, &digest);
+                footer::hours_of(&metadata, &times, identity).map_err(broken)?
+            }
+            None => {
+                let key = KnownHours::key(&object, &digest);
+                let known = self.known.get(&key);
+                let rows = match known {
+                    Some(rows) => rows,
+                    None => end_times::read_hours(self.archive, &object, &metadata, &fit).await.map_err(broken)?,
+                };
+                let hour = |(&hour, &rows)| Hour {
+                    hour,
+                    rows,
+                    digest: footer::identity(&object, 0, hour, &digest),
+                    delivered: None,
+                };
+                let hours = rows.iter().map(hour).collect();
+                self.known.keep(key, rows);
+                hours
+            }
+        };
+        let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default();
+        Ok(ArchiveFile { object, path, rows, hours, sensors: Vec::new(), foreign: true, fit: Some(fit) })
+    }
+
+    fn fit(&self, schema: SchemaRef) -> Result<Arc<Fit>, Misfit> {
+        let mut fits = self.fits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, fit)) = fits.iter().find(|(known, _)| *known == schema) {
+            return fit.clone();
+        }
+        let fit = self.mapping.fit(Arc::clone(&schema)).map(Arc::new);
+        fits.push((schema, fit.clone()));
+        fit
+    }
+}
+
+/// The columns of a file, with text as it is read fastest.
+fn columns(metadata: &ParquetMetaData) -> Result<SchemaRef, parquet::errors::ParquetError> {
+    let file = metadata.file_metadata();
+    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
+    let viewed = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => {
+            Arc::new(Field::new(field.name(), DataType::Utf8View, field.is_nullable()))
+        }
+        _ => Arc::clone(field),
+    });
+    Ok(Arc::new(Schema::new(viewed.collect::<Vec<_>>())))
+}

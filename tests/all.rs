@@ -5,6 +5,7 @@
 mod cli;
 mod determinism;
 mod faults;
+mod follow;
 mod kit;
 mod native;
 mod readme;

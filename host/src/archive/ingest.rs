@@ -19,6 +19,7 @@ use super::{
     reading::{Counts, Failure, Outcome, Reading},
     rejects::{self, RejectsWriter},
     writer::ArchiveWriter,
+    zeek::ZeekLog,
 };
 use crate::{
     error::{Context, Error, Result},
@@ -149,7 +150,7 @@ pub enum SourceStatus {
     Added,
     /// It was before, and nothing was done. The counts are those of then.
     AlreadyThere,
-    /// It lay in a directory and is nothing that can be ingested, and why.
+    /// It lay in a directory and is nothing that is ingested for itself, and why.
     PassedOver(Error),
     /// It is not, and why.
     Refused(Error),
@@ -297,6 +298,13 @@ impl<'a> Ingest<'a> {
             Err(error) if source.is_found => return Ok(SourceStatus::PassedOver(error)),
             Err(error) => return Err(Failure::Source(error)),
         };
+        // Of the logs that lie about, some are read along with others.
+        if format == Format::Zeek
+            && source.is_found
+            && let Err(error) = ZeekLog::of_content(&head, &name)
+        {
+            return Ok(SourceStatus::PassedOver(error));
+        }
         report.format = Some(format);
 
         let mut skip = 0;

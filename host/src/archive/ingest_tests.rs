@@ -212,7 +212,7 @@ async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
         ("text.log", text.to_owned()),
         ("dns.log", dns.to_owned()),
         ("headless.log", CONN.lines().skip(3).collect::<Vec<_>>().join("\n")),
-        ("open_conn.log", CONN.to_owned()),
+        ("open_conn.log", CONN.replace("C1", "O1")),
         ("query.json", r#"{"ts":1,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":53,"proto":"udp","query":"x"}"#.to_owned()),
         ("poor.log", "#path\tconn\n#fields\tts\tuid\n1\tC1\n".to_owned()),
         ("conn.log", CONN.to_owned()),
@@ -248,16 +248,18 @@ async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
         [
             "it is no Zeek log: its first line, \"Lorem ipsum dolor\", is neither a header (#separator, #fields) nor a \
              JSON object",
-            "it is Zeek's dns.log, not conn.log",
+            "it is Zeek's dns.log",
             "it is no Zeek log: its first line, \"1714521600.5\\tC1\\t10.0.0.1\\t50000\\t203.0.113.9\\t443\\ttcp\\t1.25\\tShAD\", \
              is neither a header (#separator, #fields) nor a JSON object",
-            "it holds connections that are still open, each of which is in conn.log again when it closes",
-            "none of its 1 lines is a flow; the first: the record is none of conn.log: it has neither conn_state nor \
+            "added",
+            "none of its 1 records can be read; the first: the record is none of conn.log: it has neither conn_state nor \
              history nor orig_pkts",
             "it is no conn.log: its #fields line lacks id.orig_h",
             "it cannot be read",
             "the directory holds no conn.log",
             "added",
+            // What lies beside it, and was named before.
+            "there",
         ]
     );
     assert_eq!(archive.list().await.unwrap().files.len(), 1);

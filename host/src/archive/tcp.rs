@@ -38,7 +38,7 @@ pub(super) fn conn_state(protocol: u8, src: Direction, dst: Direction) -> Option
 }
 
 fn tcp_state(src: Direction, dst: Direction) -> Option<&'static str> {
-    let sent = src.flags?;
+    let sent = if src.packets == 0 { 0 } else { src.flags? };
     let has = |flags: u16, flag: u16| flags & flag != 0;
     if dst.packets == 0 {
         return Some(match (has(sent, SYN), has(sent, RST), has(sent, FIN), has(sent, ACK)) {
@@ -90,6 +90,8 @@ mod tests {
         check(SYN | ACK | FIN, Some(SYN | ACK), "S2");
         check(SYN | ACK, Some(SYN | ACK | FIN), "S3");
         check(ACK, Some(SYN | ACK | RST), "RSTRH");
+        let (silent, refuses) = (Direction::default(), Direction { packets: 1, flags: Some(SYN | ACK | RST) });
+        assert_eq!(conn_state(TCP, silent, refuses), Some("RSTRH"));
         check(ACK, Some(SYN | ACK | FIN), "SHR");
         check(ACK, Some(ACK), "OTH");
     }

@@ -22,12 +22,12 @@ Examples:
   wardflow ingest csv flows.csv --mapping mapping.toml
   zcat conn.log.gz | wardflow ingest zeek -
 
-Zeek's dns.log, http.log and ssl.log are read for the names of the flows in the conn.log beside them; dhcp.log, notice.log,
-capture_loss.log, stats.log, software.log and known_*.log into tables of their own. nfdump and pcap need the programs of
-Debian's package nfdump.")]
+Zeek's dns.log, http.log and ssl.log are read for the names of the flows in the conn.log beside
+them; dhcp.log, notice.log, capture_loss.log, stats.log, software.log and known_*.log into tables
+of their own. nfdump and pcap need the programs of Debian's package nfdump.")]
 pub(crate) struct Ingest {
     /// What they are; `auto` tells by their content
-    #[arg(value_name = "SOURCE", hide_possible_values = false)]
+    #[arg(value_name = "SOURCE")]
     pub(crate) source: Source,
     /// Files, directories, or `-` for stdin
     #[arg(required = true, value_name = "FILE|DIR|-")]

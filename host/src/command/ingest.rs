@@ -194,7 +194,11 @@ impl Source {
         let tables = self.beside.iter().map(|(table, rows)| (*rows, format!("in {table}")));
         let others = self.others.iter().map(|(kind, records)| (*records, kind.clone()));
         let words = numbers.chain(tables).chain(others).filter(|(number, _)| *number > 0);
-        words.map(|(number, what)| format!("{} {what}", count(number))).collect::<Vec<_>>().join(", ")
+        let mut words: Vec<_> = words.map(|(number, what)| format!("{} {what}", count(number))).collect();
+        if self.named > 0 {
+            words.push(format!("{} of the flows named", count(self.named)));
+        }
+        words.join(", ")
     }
 }
 
@@ -229,7 +233,10 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         let names: Vec<_> = passed_over.iter().take(NAMED).map(|source| source.name.as_str()).collect();
         let more = if passed_over.len() > NAMED { " and others" } else { "" };
         let files = counted(passed_over.len() as u64, "file");
-        printer.line(Look::Plain, &format!("{files} passed over, of no known format: {}{more}", names.join(", ")))?;
+        printer.line(
+            Look::Plain,
+            &format!("{files} passed over, which are no flow records for themselves: {}{more}", names.join(", ")),
+        )?;
     }
     let added = || report.sources.iter().filter(|source| matches!(source.status, Status::Added));
     let flows: u64 = added().map(|source| source.flows).sum::<u64>() + report.settled;

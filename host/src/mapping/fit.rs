@@ -107,17 +107,16 @@ impl Fit {
         self.columns[position].as_ref()
     }
 
-    /// The columns that have expressions, ready to evaluate over batches with these columns of the source; by position
-    /// in [`flow::COLUMNS`]. Their types are those that the expressions have. Last, which records are flows.
+    /// The expressions, ready to evaluate over batches with these columns of the source.
     ///
     /// # Errors
     /// The batches lack a column.
-    pub fn physical(&self, batches: &SchemaRef) -> QueryResult<(Vec<Planned>, Option<Arc<dyn PhysicalExpr>>)> {
+    pub fn physical(&self, batches: &SchemaRef) -> QueryResult<Planned> {
         let columns = self.columns.iter().enumerate();
-        let planned = columns.filter_map(|(position, expression)| Some((position, expression.clone()?)));
-        let planned = planned.map(|(position, expression)| Ok((position, physical(expression, batches)?)));
+        let columns = columns.filter_map(|(position, expression)| Some((position, expression.clone()?)));
+        let columns = columns.map(|(position, expression)| Ok((position, physical(expression, batches)?)));
         let condition = self.condition.clone().map(|condition| physical(condition, batches)).transpose()?;
-        Ok((planned.collect::<QueryResult<_>>()?, condition))
+        Ok(Planned { columns: columns.collect::<QueryResult<_>>()?, condition })
     }
 
     /// What tells this way of making flows from another: 32 hexadecimal digits.
@@ -131,8 +130,15 @@ impl Fit {
     }
 }
 
-/// The position of a canonical column, and its expression.
-pub type Planned = (usize, Arc<dyn PhysicalExpr>);
+/// Expressions that are ready to evaluate.
+#[derive(Debug)]
+pub struct Planned {
+    /// Of the canonical columns that have one, with their position in [`flow::COLUMNS`]. Their types are those that the
+    /// expressions have.
+    pub columns: Vec<(usize, Arc<dyn PhysicalExpr>)>,
+    /// Which records are flows; absent for all.
+    pub condition: Option<Arc<dyn PhysicalExpr>>,
+}
 
 /// An expression over batches with these columns.
 pub(super) fn physical(expression: Expr, batches: &SchemaRef) -> QueryResult<Arc<dyn PhysicalExpr>> {

@@ -37,8 +37,7 @@ pub(super) struct Maker {
     /// Number of the source's columns.
     columns: usize,
     schema: SchemaRef,
-    planned: Vec<Planned>,
-    condition: Option<Arc<dyn PhysicalExpr>>,
+    planned: Planned,
     null: Vec<String>,
 }
 
@@ -56,6 +55,7 @@ pub(super) struct Batch {
 }
 
 /// What a record is.
+#[allow(clippy::large_enum_variant, reason = "nearly every record is a flow, lent for a moment and never stored")]
 pub(super) enum Row<'a> {
     Flow(FlowRecord<'a>),
     /// One that the mapping's `where` leaves out.
@@ -69,9 +69,9 @@ impl Maker {
     pub(super) fn new(fit: &Fit, source: &Source) -> Result<Self> {
         let used = fit.used();
         let schema = fit.source().project(&used).context(|| "choosing columns".to_owned())?.into();
-        let (planned, condition) = fit.physical(&schema).context(|| "planning the mapping".to_owned())?;
+        let planned = fit.physical(&schema).context(|| "planning the mapping".to_owned())?;
         let columns = fit.source().fields().len();
-        Ok(Self { used, columns, schema, planned, condition, null: source.null.clone() })
+        Ok(Self { used, columns, schema, planned, null: source.null.clone() })
     }
 
     /// Reads the next batch, empty at the end. `repeated` is a line that is none of them, the header.
@@ -121,12 +121,12 @@ impl Maker {
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.ends.len()));
         let texts = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows);
         let texts = texts.context(|| "gathering records".to_owned())?;
-        if let Some(condition) = &self.condition {
+        if let Some(condition) = &self.planned.condition {
             let wanted = evaluate(condition, &texts, 0, "where", &mut batch.rejects)?;
             batch.wanted = wanted.as_boolean_opt().cloned();
         }
         let mut failures = BTreeMap::new();
-        for (position, expression) in &self.planned {
+        for (position, expression) in &self.planned.columns {
             let column = &flow::COLUMNS[*position];
             let values = evaluate(expression, &texts, 0, column.name, &mut failures)?;
             let safe = CastOptions { safe: true, ..CastOptions::default() };

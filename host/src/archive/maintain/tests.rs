@@ -342,12 +342,7 @@ async fn what_is_compacted_is_not_replaced_and_what_may_grow_is_not_compacted() 
     assert_eq!(compacted(&archive).await.compacted.len(), 2);
 
     let before = flows(&archive).await;
-    let digest = "f".repeat(64);
-    let file = "date=2024-05-01/ffffffffffffffff-0.parquet".to_owned();
-    fs::write(archive.directory().unwrap().join(&file), "its flows").unwrap();
-    let replaces = Some(entries[0].digest.clone());
-    let grown = SourceEntry { digest, replaces, files: vec![file], ..SourceEntry::default() };
-    let error = archive.record_source(&grown).await.unwrap_err();
+    let error = archive.refuse_compacted(&entries[0]).await.unwrap_err();
     assert!(error.to_string().contains(&entries[0].name) && error.remedy_text().is_some(), "{error}");
     assert!(archive.forget(&entries[0]).await.is_err());
     assert_eq!((flows(&archive).await, archive.sources().await.unwrap().len()), (before, 4));

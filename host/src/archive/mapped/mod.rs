@@ -55,7 +55,7 @@ struct Lister<'a> {
     archive: &'a Archive,
     mapping: &'a Mapping,
     /// What the mapping comes to for the columns that were met: files of one program have few different ones.
-    fits: Mutex<Vec<(SchemaRef, Result<Arc<Fit>, Misfit>)>>,
+    fits: Mutex<Vec<(SchemaRef, Fitting)>>,
     known: KnownHours,
 }
 
@@ -64,6 +64,9 @@ struct Failure {
     file: BrokenFile,
     misfit: Option<Misfit>,
 }
+
+/// What a mapping comes to for some columns.
+type Fitting = Result<Arc<Fit>, Misfit>;
 
 impl Lister<'_> {
     async fn read(&self, object: ObjectMeta) -> Result<ArchiveFile, Failure> {
@@ -104,7 +107,7 @@ impl Lister<'_> {
         Ok(ArchiveFile { object, path, rows, hours, sensors: Vec::new(), foreign: true, fit: Some(fit) })
     }
 
-    fn fit(&self, schema: SchemaRef) -> Result<Arc<Fit>, Misfit> {
+    fn fit(&self, schema: SchemaRef) -> Fitting {
         let mut fits = self.fits.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, fit)) = fits.iter().find(|(known, _)| *known == schema) {
             return fit.clone();

@@ -7,7 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    ops::Range,
+    ops::{Range, RangeInclusive},
 };
 
 use foldhash::fast::FixedState;
@@ -27,9 +27,9 @@ pub(super) struct Seen {
     pub(super) sensor: u16,
 }
 
-/// How far apart records of one conversation may lie by clocks that are set right: sensors see a packet within
-/// milliseconds of each other, and exporters give times to the second at worst.
-const TOLERANCE: i64 = 1_000_000;
+/// How far apart records of one conversation may lie by clocks that are set right: as far as twice what most pairs do, but no
+/// less than sensors differ in when they see a packet, and no more than exporters that give whole seconds do.
+const TOLERANCE: RangeInclusive<i64> = 10_000..=1_000_000;
 
 /// How far clocks may differ: more is no drift but another time zone.
 const MOST_OFFSET: i64 = 300_000_000;
@@ -37,8 +37,17 @@ const MOST_OFFSET: i64 = 300_000_000;
 /// Pairs from which on a difference is one of the clocks.
 const ENOUGH: usize = 5;
 
-/// How far each sensor's clock is ahead of the first's, microseconds; zero where too few flows tell.
-pub(super) fn offsets(seen: &mut [Seen], sensors: usize) -> Vec<i64> {
+/// How sensors' clocks differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Clocks {
+    /// How far each is ahead of the first sensor's, microseconds; zero where too few flows tell.
+    pub(super) offsets: Vec<i64>,
+    /// How far apart records of one conversation may lie all the same.
+    tolerance: i64,
+}
+
+/// What the flows that two sensors saw tell of their clocks.
+pub(super) fn clocks(seen: &mut [Seen], sensors: usize) -> Clocks {
     seen.sort_unstable_by_key(|one| (one.key, one.sensor));
     let mut differences: BTreeMap<(u16, u16), Vec<i64>> = BTreeMap::new();
     for group in seen.chunk_by(|one, other| one.key == other.key) {
@@ -57,27 +66,36 @@ pub(super) fn offsets(seen: &mut [Seen], sensors: usize) -> Vec<i64> {
         }
     }
     let mut offsets = vec![0; sensors];
+    let mut tolerance = *TOLERANCE.start();
     for sensor in 1..sensors {
         let number = u16::try_from(sensor).unwrap_or(u16::MAX);
         let mut pairs: Vec<_> = differences.range_mut((number, 0)..(number, number)).collect();
         pairs.sort_by_key(|((_, reference), pairs)| (std::cmp::Reverse(pairs.len()), *reference));
         if let Some(((_, reference), pairs)) = pairs.first_mut() {
-            offsets[sensor] = offsets[usize::from(*reference)] + difference(pairs).unwrap_or(0);
+            let (difference, spread) = difference(pairs).unwrap_or((0, *TOLERANCE.end()));
+            offsets[sensor] = offsets[usize::from(*reference)] + difference;
+            tolerance = tolerance.max(spread);
         }
     }
-    offsets
+    Clocks { offsets, tolerance }
 }
 
-/// The middle of differences, if most lie close to it.
-fn difference(pairs: &mut [i64]) -> Option<i64> {
+/// The middle of differences, if most lie close to it, and twice how far from it nine of ten of those lie.
+fn difference(pairs: &mut [i64]) -> Option<(i64, i64)> {
     if pairs.len() < ENOUGH {
         return None;
     }
     let place = pairs.len() / 2;
     let (_, middle, _) = pairs.select_nth_unstable(place);
     let middle = *middle;
-    let near = pairs.iter().filter(|pair| (**pair - middle).abs() <= TOLERANCE).count();
-    (near * 2 > pairs.len()).then_some(middle)
+    let distances = pairs.iter().map(|pair| (pair - middle).abs());
+    let mut near: Vec<i64> = distances.filter(|distance| distance <= TOLERANCE.end()).collect();
+    if near.len() * 2 <= pairs.len() {
+        return None;
+    }
+    near.sort_unstable();
+    let spread = 2 * near[near.len() * 9 / 10];
+    Some((middle, spread.clamp(*TOLERANCE.start(), *TOLERANCE.end())))
 }
 
 /// Doubles in the making.
@@ -90,15 +108,15 @@ pub(super) struct Found {
 }
 
 /// Adds the records that are doubles.
-pub(super) fn find(seen: &mut [Seen], offsets: &[i64], found: &mut Found) {
-    let at = |one: &Seen, time: i64| time - offsets[usize::from(one.sensor)];
+pub(super) fn find(seen: &mut [Seen], clocks: &Clocks, found: &mut Found) {
+    let at = |one: &Seen, time: i64| time - clocks.offsets[usize::from(one.sensor)];
     seen.sort_unstable_by_key(|one| (one.key, at(one, one.start), one.sensor, one.end, one.record));
     for group in seen.chunk_by(|one, other| one.key == other.key) {
         let mut rest = group;
         while let Some(first) = rest.first() {
             let mut end = at(first, first.end);
             let more = rest.iter().take_while(|one| {
-                let is_near = at(one, one.start) <= end.saturating_add(TOLERANCE);
+                let is_near = at(one, one.start) <= end.saturating_add(clocks.tolerance);
                 if is_near {
                     end = end.max(at(one, one.end));
                 }
@@ -132,7 +150,7 @@ fn choose(conversation: &[Seen], found: &mut Found) {
 mod tests {
     use std::collections::{BTreeSet, HashSet};
 
-    use super::{Found, Seen, find, offsets};
+    use super::{Found, Seen, clocks, find};
 
     const SECOND: i64 = 1_000_000;
 
@@ -143,13 +161,13 @@ mod tests {
 
     /// The doubles by sensor and time in seconds.
     fn doubles(mut all: Vec<Seen>, sensors: usize) -> (Vec<i64>, BTreeSet<(u16, i64)>) {
-        let offsets = offsets(&mut all, sensors);
+        let clocks = clocks(&mut all, sensors);
         let counted = i64::MIN..i64::MAX;
         let mut found = Found { records: HashSet::default(), counts: vec![0; sensors], counted };
-        find(&mut all, &offsets, &mut found);
+        find(&mut all, &clocks, &mut found);
         assert_eq!(found.counts.iter().sum::<u64>(), found.records.len() as u64);
         let doubles = all.iter().filter(|one| found.records.contains(&one.record));
-        (offsets.clone(), doubles.map(|one| (one.sensor, one.start / SECOND)).collect())
+        (clocks.offsets, doubles.map(|one| (one.sensor, one.start / SECOND)).collect())
     }
 
     #[test]

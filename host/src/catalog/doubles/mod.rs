@@ -140,17 +140,17 @@ impl Doubles {
     async fn find(&self, slice: i64, sensors: &[String], rows: u64) -> Result<Arc<SliceDoubles>> {
         let [start, end] = [slice, slice + 1].map(|number| number * self.slice_length);
         let parts = rows.div_ceil(MOST_AT_ONCE).max(1);
-        let mut offsets = None;
+        let mut clocks = None;
         let mut found = Found { records: HashSet::default(), counts: vec![0; sensors.len()], counted: start..end };
         for part in 0..parts {
             let mut seen = self.read(start - MARGIN, end + MARGIN, sensors, |key| key % parts == part).await?;
-            let offsets = offsets.get_or_insert_with(|| find::offsets(&mut seen, sensors.len()));
-            find::find(&mut seen, offsets, &mut found);
+            let clocks = clocks.get_or_insert_with(|| find::clocks(&mut seen, sensors.len()));
+            find::find(&mut seen, clocks, &mut found);
         }
         let of_sensor = |(place, sensor): (usize, &String)| SensorDoubles {
             sensor: sensor.clone(),
             flows: found.counts[place],
-            clock_offset: offsets.as_ref().map_or(0, |offsets| offsets[place]),
+            clock_offset: clocks.as_ref().map_or(0, |clocks| clocks.offsets[place]),
         };
         let sensors = sensors.iter().enumerate().map(of_sensor).collect();
         Ok(Arc::new(SliceDoubles { records: found.records, sensors }))

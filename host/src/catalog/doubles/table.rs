@@ -1,6 +1,6 @@
 //! Flows as tables: with doubles marked, and without them.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
@@ -12,7 +12,6 @@ use datafusion::{
 };
 
 use super::{Doubles, exec::DoublesExec, records::COLUMNS};
-use crate::flow;
 
 /// The column that marks doubles: whether another sensor saw the conversation more fully.
 const DOUBLE: &str = "is_double";
@@ -45,18 +44,8 @@ impl SingleFlows {
     }
 }
 
-fn marked_schema() -> SchemaRef {
-    static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-        let flows = flow::schema();
-        let double = Arc::new(Field::new(DOUBLE, DataType::Boolean, false));
-        Arc::new(Schema::new(flows.fields().iter().cloned().chain([double]).collect::<Vec<_>>()))
-    });
-    Arc::clone(&SCHEMA)
-}
-
 /// The columns that are wanted and those that are compared, and the places of the former among them.
-fn with_compared(wanted: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
-    let schema = flow::schema();
+fn with_compared(schema: &Schema, wanted: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
     let mut read = wanted.to_vec();
     for name in COLUMNS {
         let column = schema.index_of(name)?;
@@ -70,7 +59,7 @@ fn with_compared(wanted: &[usize]) -> Result<(Vec<usize>, Vec<usize>)> {
 #[async_trait]
 impl TableProvider for SingleFlows {
     fn schema(&self) -> SchemaRef {
-        flow::schema()
+        self.flows.schema()
     }
 
     fn table_type(&self) -> TableType {
@@ -91,11 +80,12 @@ impl TableProvider for SingleFlows {
         if !self.doubles.may_be() {
             return self.flows.scan(session, projection, filters, limit).await;
         }
-        let all: Vec<usize> = (0..flow::schema().fields().len()).collect();
+        let flows = self.schema();
+        let all: Vec<usize> = (0..flows.fields().len()).collect();
         let wanted = projection.unwrap_or(&all);
-        let (read, kept) = with_compared(wanted)?;
+        let (read, kept) = with_compared(&flows, wanted)?;
         let input = self.flows.scan(session, Some(&read), filters, None).await?;
-        let schema = Arc::new(flow::schema().project(wanted)?);
+        let schema = Arc::new(flows.project(wanted)?);
         Ok(Arc::new(DoublesExec::new(input, Arc::clone(&self.doubles), kept, schema)))
     }
 }
@@ -103,7 +93,8 @@ impl TableProvider for SingleFlows {
 #[async_trait]
 impl TableProvider for MarkedFlows {
     fn schema(&self) -> SchemaRef {
-        marked_schema()
+        let double = Arc::new(Field::new(DOUBLE, DataType::Boolean, false));
+        Arc::new(Schema::new(self.flows.schema().fields().iter().cloned().chain([double]).collect::<Vec<_>>()))
     }
 
     fn table_type(&self) -> TableType {
@@ -125,24 +116,24 @@ impl TableProvider for MarkedFlows {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let all: Vec<usize> = (0..marked_schema().fields().len()).collect();
+        let schema = self.schema();
+        let all: Vec<usize> = (0..schema.fields().len()).collect();
         let wanted = projection.unwrap_or(&all);
-        let mark = flow::schema().fields().len();
+        let mark = schema.fields().len() - 1;
         let Some(place) = wanted.iter().position(|column| *column == mark) else {
             return self.flows.scan(session, Some(wanted), filters, limit).await;
         };
         let unmarked: Vec<usize> = wanted.iter().copied().filter(|column| *column != mark).collect();
         let marked = if self.doubles.may_be() {
-            let (read, kept) = with_compared(&unmarked)?;
+            let (read, kept) = with_compared(&schema, &unmarked)?;
             let input = self.flows.scan(session, Some(&read), filters, None).await?;
             let order: Vec<usize> = unmarked.iter().copied().chain([mark]).collect();
-            let schema = Arc::new(marked_schema().project(&order)?);
-            Arc::new(DoublesExec::new(input, Arc::clone(&self.doubles), kept, schema)) as Arc<dyn ExecutionPlan>
+            let marked = Arc::new(schema.project(&order)?);
+            Arc::new(DoublesExec::new(input, Arc::clone(&self.doubles), kept, marked)) as Arc<dyn ExecutionPlan>
         } else {
             self.flows.scan(session, Some(&unmarked), filters, limit).await?
         };
         // The mark is last, or nowhere yet; it goes to its place.
-        let schema = marked_schema();
         let mut next = 0..unmarked.len();
         let columns = wanted.iter().enumerate().map(|(at, column)| {
             let name = schema.field(*column).name().clone();

@@ -16,7 +16,7 @@ use super::{Doubles, exec::DoublesExec, records::COLUMNS};
 /// The column that marks doubles: whether another sensor saw the conversation more fully.
 const DOUBLE: &str = "is_double";
 
-/// All flows, with the column [`DOUBLE`].
+/// All flows, with the column `is_double`.
 #[derive(Debug)]
 pub struct MarkedFlows {
     flows: Arc<dyn TableProvider>,

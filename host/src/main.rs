@@ -4,7 +4,11 @@ mod args;
 mod command;
 mod print;
 
-use std::{env, panic, process::ExitCode, thread};
+use std::{
+    env, panic,
+    process::{self, ExitCode},
+    thread,
+};
 
 use clap::Parser;
 use wardflow::error::{Context, Error, Result};
@@ -32,6 +36,14 @@ fn main() -> ExitCode {
     let printer = Printer::new(&args.global, no_color);
     let told = printer.clone();
     panic::set_hook(Box::new(move |panic| {
+        // Without threads nothing goes on, and who waits for them waits for ever.
+        if panic.payload_as_str().is_some_and(|message| message.contains("can't spawn worker thread")) {
+            told.failure(
+                &Error::failed("no thread can be started")
+                    .remedy("allow more memory or processes: see ulimit -v and -u"),
+            );
+            process::exit(1);
+        }
         told.failure(&Error::failed(format!("this is a bug: {panic}")).remedy("please report it, with what you did"));
     }));
     let done = thread::scope(|scope| {

@@ -37,12 +37,17 @@ impl<R: Read> Digested<R> {
         Self { input, hasher: blake3::Hasher::new(), head: Vec::new(), last: b'\n' }
     }
 
+    /// Whether the last line that was read has no end.
+    pub(super) const fn is_open(&self) -> bool {
+        self.last != b'\n'
+    }
+
     /// What was read.
     pub(super) fn content(&self) -> Content {
         let bytes = self.hasher.count();
         let head = blake3::hash(&self.head[..head_length(bytes)]).to_hex().to_string();
         let digest = self.hasher.finalize().to_hex().to_string();
-        Content { digest, bytes, head, is_open: self.last != b'\n' }
+        Content { digest, bytes, head, is_open: self.is_open() }
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) const COMPRESSED: [&str; 5] = ["", ".gz", ".zst", ".bz2", ".xz"];
 pub(super) struct Found {
     /// The files, in order of path.
     pub(super) files: Vec<PathBuf>,
+    /// Links in it to directories, in order of path.
+    pub(super) links: Vec<PathBuf>,
     /// Directories in it that cannot be read.
     pub(super) unreadable: Vec<(PathBuf, io::Error)>,
 }
@@ -44,6 +46,8 @@ pub(super) fn files(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> io::R
             }
             if entry.file_type()?.is_dir() {
                 directories.push(entry.path());
+            } else if entry.path().is_dir() {
+                found.links.push(entry.path());
             } else if is_wanted(&name) && entry.path().is_file() {
                 found.files.push(entry.path());
             }
@@ -51,6 +55,7 @@ pub(super) fn files(directory: &Path, is_wanted: impl Fn(&str) -> bool) -> io::R
     }
     found.files.retain(|path| !is_copy(path));
     found.files.sort();
+    found.links.sort();
     Ok(found)
 }
 
@@ -74,8 +79,10 @@ mod tests {
         for name in ["b.log.gz", "b.log", "c.log.xz", ".d.log", "a.txt"] {
             fs::write(day.join(name), "").unwrap();
         }
-        let Found { files, unreadable } = files(directory.path(), |name| !name.ends_with(".txt")).unwrap();
+        std::os::unix::fs::symlink(&day, directory.path().join("current")).unwrap();
+        let Found { files, links, unreadable } = files(directory.path(), |name| !name.ends_with(".txt")).unwrap();
         assert!(unreadable.is_empty());
+        assert_eq!(links, [directory.path().join("current")]);
         let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
         assert_eq!(names, ["b.log", "c.log.xz"]);
     }

@@ -20,6 +20,8 @@ pub(super) struct Source {
     pub(super) path: Result<PathBuf>,
     /// Whether it was found in a directory: what is of no format is passed over then.
     pub(super) is_found: bool,
+    /// Whether it is a link to a directory, which is not followed.
+    pub(super) is_link: bool,
 }
 
 /// The sources that an input stands for: itself, what lies in it, or what lies beside it.
@@ -38,18 +40,23 @@ pub(super) fn find(input: &str, format: Option<Format>, spooled: Option<&Path>) 
 
 impl Source {
     fn named(input: &str, path: Result<PathBuf>) -> Self {
-        Self { name: input.to_owned(), path, is_found: false }
+        Self { name: input.to_owned(), path, is_found: false, is_link: false }
     }
 
     fn found(path: PathBuf) -> Self {
-        Self { name: path.display().to_string(), path: Ok(path), is_found: true }
+        Self { name: path.display().to_string(), path: Ok(path), is_found: true, is_link: false }
     }
 
     fn unreadable((directory, error): (PathBuf, io::Error)) -> Self {
         let error = Error::failed("the directory cannot be read")
             .because(error)
             .remedy("let the user who ingests read it, or name the directories that are to be read");
-        Self { name: directory.display().to_string(), path: Err(error), is_found: true }
+        Self { name: directory.display().to_string(), path: Err(error), is_found: true, is_link: false }
+    }
+
+    fn link(path: PathBuf) -> Self {
+        let error = Error::usage("it is a link to a directory").remedy("name it itself to have what it holds");
+        Self { name: path.display().to_string(), path: Err(error), is_found: true, is_link: true }
     }
 }
 
@@ -58,7 +65,7 @@ fn inside(directory: &Path, format: Option<Format>) -> Result<Vec<Source>> {
         Some(Format::Zeek) => ZeekLog::of_name(name).is_some(),
         _ => !is_unfinished(name),
     };
-    let Found { files, unreadable } =
+    let Found { files, links, unreadable } =
         discover::files(directory, is_wanted).context(|| "the directory cannot be read".into())?;
     if files.is_empty() && unreadable.is_empty() {
         return Err(match format {
@@ -67,7 +74,8 @@ fn inside(directory: &Path, format: Option<Format>) -> Result<Vec<Source>> {
             _ => Error::usage("the directory holds no files").remedy("give a directory with flow records, or a file"),
         });
     }
-    Ok(files.into_iter().map(Source::found).chain(unreadable.into_iter().map(Source::unreadable)).collect())
+    let found = files.into_iter().map(Source::found).chain(links.into_iter().map(Source::link));
+    Ok(found.chain(unreadable.into_iter().map(Source::unreadable)).collect())
 }
 
 /// Logs of the same rotation beside a `conn.log`, that are read for themselves.

@@ -1,6 +1,6 @@
 //! How the sensors fared, hour by hour: what they delivered, and what they say that they missed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{aside::SensorReport, files::ArchiveFile, hours::HOUR};
 
@@ -83,21 +83,23 @@ impl Health {
         (!troubles.is_empty()).then(|| troubles.join(", "))
     }
 
-    /// Adds the hours in which a sensor that is always heard was not, while others were.
+    /// Adds the hours in which a sensor was not heard, up to the last in which one was.
     fn add_silence(&mut self) {
-        let heard: BTreeSet<i64> = self.hours.keys().map(|(hour, _)| *hour).collect();
-        let sensors: BTreeSet<String> = self.hours.keys().map(|(_, sensor)| sensor.clone()).collect();
-        for sensor in sensors {
-            let own: Vec<i64> =
-                heard.iter().copied().filter(|hour| self.hours.contains_key(&(*hour, sensor.clone()))).collect();
-            let Some(&first) = own.first() else { continue };
-            for &hour in heard.range(first..).filter(|hour| own.binary_search(hour).is_err()) {
-                let before = own.partition_point(|own| *own < hour);
-                let since = usize::try_from(own[before - 1] - first + 1).unwrap_or(usize::MAX);
-                let is_always_heard = before >= ALWAYS_HOURS && before * 100 >= since.saturating_mul(ALWAYS_PERCENT);
-                let is_down = is_always_heard && hour - own[before - 1] <= MISSED_FOR;
-                let silent = SensorHealth { silent_minutes: 60, is_down, ..SensorHealth::default() };
-                self.hours.insert((hour, sensor.clone()), silent);
+        let Some(last) = self.hours.keys().map(|(hour, _)| *hour).max() else { return };
+        let mut own: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+        for (hour, sensor) in self.hours.keys() {
+            own.entry(sensor.clone()).or_default().push(*hour);
+        }
+        for (sensor, heard) in own {
+            for (place, &before) in heard.iter().enumerate() {
+                let since = usize::try_from(before - heard[0] + 1).unwrap_or(usize::MAX);
+                let times = place + 1;
+                let is_down = times >= ALWAYS_HOURS && times * 100 >= since.saturating_mul(ALWAYS_PERCENT);
+                let next = heard.get(times).copied().unwrap_or(last + 1);
+                for hour in before + 1..next.min(before + 1 + MISSED_FOR) {
+                    let silent = SensorHealth { silent_minutes: 60, is_down, ..SensorHealth::default() };
+                    self.hours.insert((hour, sensor.clone()), silent);
+                }
             }
         }
     }
@@ -105,6 +107,10 @@ impl Health {
     fn add_report(&mut self, report: &SensorReport) {
         let Some(loss) = report.loss_ratio else { return };
         let sensor = report.sensor.clone().unwrap_or_default();
+        // No sensor reports once a week; an interval of years is a clock that was set meanwhile.
+        if report.interval_end - report.interval_start > MISSED_FOR * HOUR {
+            return;
+        }
         let last = (report.interval_end - 1).max(report.interval_start).div_euclid(HOUR);
         for hour in report.interval_start.div_euclid(HOUR)..=last {
             // A report of an hour from which no flows are kept says nothing of any.
@@ -153,6 +159,9 @@ mod tests {
         let silent = health.hours().find(|(hour, sensor, _)| (*hour, *sensor) == (12, "south")).unwrap().2;
         assert_eq!((silent.flows, silent.silent_minutes, silent.is_down), (0, 60, true));
         assert_eq!(health.hours().next().unwrap().2.silent_minutes, 57);
+        // One alone is missed as well.
+        let alone = Health::new(&files((0..20).filter(|hour| *hour != 14).map(|hour| (hour, "north"))), &[]);
+        assert_eq!(trouble(&alone, 12, 18).unwrap(), "sensor north delivered nothing for 1 h");
     }
 
     #[test]

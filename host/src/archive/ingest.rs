@@ -1,6 +1,13 @@
 //! From foreign formats into the archive, each source once.
 
-use std::{collections::BTreeMap, fmt, io::Read, path::Path, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    io::Read,
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+};
 
 use jiff::tz::TimeZone;
 use object_store::path::Path as StorePath;
@@ -13,7 +20,7 @@ use super::{
     format::Format,
     input::InputFile,
     known::{KnownSources, Recognised},
-    ledger::SourceEntry,
+    ledger::{LastLine, SourceEntry},
     location::{Archive, OWN_DIRECTORY},
     lock::ArchiveLock,
     reading::{Counts, Failure, Outcome, Reading},
@@ -45,6 +52,8 @@ pub struct IngestOptions {
     pub timezone: TimeZone,
     /// When captures began whose times count from their beginning, microseconds UTC.
     pub start: Option<i64>,
+    /// Whether what was ingested before is read anew, and replaces what it gave then.
+    pub again: bool,
     /// Rejects from which on a source is refused; absent for any number.
     pub max_rejects: Option<MaxRejects>,
     /// Called a few times a second while a source is read, and once when it is done.
@@ -60,6 +69,7 @@ impl Default for IngestOptions {
             mapping: None,
             timezone: TimeZone::UTC,
             start: None,
+            again: false,
             max_rejects: None,
             progress: None,
         }
@@ -205,6 +215,8 @@ pub struct Ingest<'a> {
     left_over: BTreeMap<String, Vec<StorePath>>,
     /// What sources left waiting, by line one.
     carried: Vec<Carried>,
+    /// The names of the sources that are given.
+    named: BTreeSet<String>,
     settled: u64,
 }
 
@@ -225,7 +237,7 @@ impl<'a> Ingest<'a> {
         let carried = archive.carried(&entries).await?;
         let mut known = KnownSources::default();
         entries.iter().for_each(|entry| known.add(entry));
-        Ok(Self { lock, options, known: Arc::new(known), left_over, carried, settled: 0 })
+        Ok(Self { lock, options, known: Arc::new(known), left_over, carried, named: BTreeSet::new(), settled: 0 })
     }
 
     /// Adds what the inputs stand for. `spooled` is the file that holds standard input, for `-`.
@@ -234,6 +246,7 @@ impl<'a> Ingest<'a> {
     /// The archive cannot be written.
     pub async fn add_all(&mut self, inputs: &[String], spooled: Option<&Path>) -> Result<IngestReport> {
         let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, self.options.format, spooled)).collect();
+        self.named = sources.iter().map(|source| source.name.clone()).collect();
         let mut report = IngestReport::default();
         let count = sources.len();
         for (index, source) in sources.into_iter().enumerate() {
@@ -269,7 +282,10 @@ impl<'a> Ingest<'a> {
     ) -> Result<SourceStatus, Failure> {
         let (lock, options) = (self.lock, self.options);
         let archive = lock.archive();
-        let path = source.path.map_err(Failure::Source)?;
+        let path = match source.path {
+            Err(error) if source.is_link => return Ok(SourceStatus::PassedOver(error)),
+            path => path.map_err(Failure::Source)?,
+        };
         let opened = path.clone();
         let knowledge = Arc::clone(&self.known);
         let look = move || -> std::io::Result<_> {
@@ -285,12 +301,22 @@ impl<'a> Ingest<'a> {
         if let Some(digest) = &same
             && let Some(entry) = archive.source(digest).await?
         {
-            if archive.holds(&entry).await {
+            if options.again {
+                self.forget_with_joined(&entry).await?;
+            } else if archive.holds(&entry).await {
+                report.notes.extend(options.other_than(&entry).then(|| UNCHANGED.to_owned()));
                 report.notes.extend(lost(archive, entry.continues.as_deref()).await?);
                 report.take_counts(&entry);
                 return Ok(SourceStatus::AlreadyThere);
             }
-            report.notes.push("it was there, but files of it are gone or damaged: it was read again".to_owned());
+            if !options.again && self.is_joined(&entry).await? {
+                let error = Error::failed("files of it are gone or damaged, and its flows went on in other files");
+                return Err(Failure::Source(
+                    error.remedy("run `wardflow archive check --repair`, which says what to ingest again"),
+                ));
+            }
+            let why = if options.again { "as you asked" } else { "since files of it are gone or damaged" };
+            report.notes.push(format!("it was there, and was read again, {why}"));
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let format = match options.format.map_or_else(|| Format::of(&head, &name, options.mapping.is_some()), Ok) {
@@ -309,6 +335,7 @@ impl<'a> Ingest<'a> {
 
         let mut skip = 0;
         let mut replaces = None;
+        let mut read_on = None;
         if let Some(digest) = &begins_with
             && let Some(entry) = archive.source(digest).await?
         {
@@ -316,6 +343,7 @@ impl<'a> Ingest<'a> {
                 skip = entry.records_that_stay();
                 report.notes.push(format!("its first {skip} records were added before, from {}", entry.name));
                 report.notes.extend(lost(archive, Some(digest)).await?);
+                read_on = Some(entry).filter(|entry| entry.last_line == LastLine::Open && entry.rejects > 0);
             } else {
                 archive.refuse_compacted(&entry).await.map_err(Failure::Source)?;
                 report.notes.push(format!("it has grown: its flows replace those that were added from {}", entry.name));
@@ -393,6 +421,8 @@ impl<'a> Ingest<'a> {
             flows: counts.flows,
             joined: counts.joined,
             waiting: counts.waiting,
+            resumed: counts.resumed,
+            skipped: counts.skipped,
             open: counts.open,
             asides: counts.asides,
             others: counts.others,
@@ -405,6 +435,9 @@ impl<'a> Ingest<'a> {
         };
         archive.record_source(&entry).await?;
         archive.complete(&short).await?;
+        if let Some(before) = read_on {
+            archive.drop_last_reject(before).await?;
+        }
         if let Some(old) = replaces {
             archive.forget(&old).await?;
         }
@@ -417,6 +450,50 @@ impl<'a> Ingest<'a> {
         Ok(SourceStatus::Added)
     }
 
+    /// The sources whose conversations went on from one to the next, through this one.
+    async fn joined(&self, entry: &SourceEntry) -> Result<Vec<SourceEntry>> {
+        let entries = self.lock.archive().sources().await?;
+        let mut joined = vec![entry.clone()];
+        let mut next = 0;
+        while let Some(one) = joined.get(next).cloned() {
+            let is_next = |other: &&SourceEntry| {
+                let is_linked =
+                    other.follows.as_ref() == Some(&one.digest) || one.follows.as_ref() == Some(&other.digest);
+                is_linked && !joined.iter().any(|known| known.digest == other.digest)
+            };
+            let more: Vec<_> = entries.iter().filter(is_next).cloned().collect();
+            joined.extend(more);
+            next += 1;
+        }
+        Ok(joined)
+    }
+
+    async fn is_joined(&self, entry: &SourceEntry) -> Result<bool> {
+        Ok(self.joined(entry).await?.len() > 1)
+    }
+
+    /// Forgets a source, and those that it is joined with, which must all be read again in this run.
+    async fn forget_with_joined(&mut self, entry: &SourceEntry) -> Result<(), Failure> {
+        let joined = self.joined(entry).await?;
+        let missing: Vec<_> = joined.iter().filter(|one| !self.named.contains(&one.name)).collect();
+        if let Some(first) = missing.first() {
+            let (number, name) = (missing.len(), &first.name);
+            let error = Error::usage(format!(
+                "its flows went on in {number} other files that are not read again, such as {name}"
+            ));
+            return Err(Failure::Source(error.remedy("give all of them, or the directory that holds them")));
+        }
+        let archive = self.lock.archive();
+        for one in &joined {
+            archive.refuse_compacted(one).await.map_err(Failure::Source)?;
+        }
+        for one in &joined {
+            archive.forget(one).await?;
+            self.carried.retain(|carried| carried.source != one.digest);
+        }
+        Ok(())
+    }
+
     /// Deletes what a killed run, perhaps with other options, left of a source and this one did not write over.
     async fn clear(&self, short: &str, written: &[String]) -> Result<()> {
         let archive = self.lock.archive();
@@ -427,6 +504,21 @@ impl<'a> Ingest<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// What to tell of a source that is there and was to be read with other options.
+const UNCHANGED: &str = "it stays as it was read then; --again reads it anew, with the options that are given now";
+
+impl IngestOptions {
+    /// Whether something is asked for that a source may not have been read with.
+    fn other_than(&self, entry: &SourceEntry) -> bool {
+        let format = self.format.map(Format::name);
+        let is_other_format = format.is_some_and(|format| entry.format.as_deref().is_some_and(|then| then != format));
+        is_other_format
+            || (self.sensor.is_some() && self.sensor != entry.sensor)
+            || self.start.is_some()
+            || self.mapping.is_some()
     }
 }
 
@@ -462,6 +554,8 @@ impl SourceReport {
             flows: entry.flows,
             joined: entry.joined,
             waiting: entry.waiting,
+            resumed: entry.resumed,
+            skipped: entry.skipped,
             open: entry.open,
             asides: entry.asides.clone(),
             others: entry.others.clone(),

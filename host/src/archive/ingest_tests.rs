@@ -8,7 +8,7 @@ use arrow::{
 };
 
 use super::{
-    Archive, Format, Ingest, IngestOptions, SourceStatus, ingest as ingest_sources, rejects,
+    Archive, Format, Ingest, IngestOptions, SourceStatus, check, ingest as ingest_sources, rejects,
     round_trip::{empty_archive, read},
 };
 
@@ -100,6 +100,10 @@ async fn of_a_log_that_grew_only_what_is_new_is_added() {
         assert!(matches!(ingest(&archive, &packed).await.status, SourceStatus::AlreadyThere));
         let held = archive.list().await.unwrap().files.iter().map(|file| file.rows).sum::<u64>();
         assert_eq!((held, rows), (2, 2));
+        // A line that was cut and is whole by now is no reject any more.
+        let files = archive.reject_files().await.unwrap();
+        let told = files.iter().flat_map(|file| read(&archive, archive.file(&file.location)));
+        assert_eq!(told.map(|batch| batch.num_rows()).sum::<usize>(), 1);
     }
 }
 
@@ -252,8 +256,7 @@ async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
             "it is no Zeek log: its first line, \"1714521600.5\\tC1\\t10.0.0.1\\t50000\\t203.0.113.9\\t443\\ttcp\\t1.25\\tShAD\", \
              is neither a header (#separator, #fields) nor a JSON object",
             "added",
-            "none of its 1 records can be read; the first: the record is none of conn.log: it has neither conn_state nor \
-             history nor orig_pkts",
+            "its records are no connections: they have neither conn_state nor history nor orig_pkts",
             "it is no conn.log: its #fields line lacks id.orig_h",
             "it cannot be read",
             "the directory holds no conn.log",
@@ -411,5 +414,64 @@ async fn what_waits_in_vain_is_written_once() {
         assert_eq!(report.settled, settled);
         assert!(matches!(report.sources[0].status, SourceStatus::AlreadyThere), "{report:?}");
         assert_eq!(flows(&archive), [(100, 1, 2), (1_200, 0, 120)]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_wrongly_is_read_again() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("ward.binetflow");
+    let header = "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes\n";
+    let flow = |start: &str| format!("{start},1.0,udp,10.0.0.1,50001,  <->,192.0.2.2,53,CON,0,0,2,200,100\n");
+    let arp = "1970/01/01 00:00:05.0,0.0,arp,10.0.0.1,,  who,10.0.0.2,,INT,,,1,42,42\n";
+    fs::write(&log, format!("{header}{arp}{}", flow("1970/01/01 00:00:10.0"))).unwrap();
+    let inputs = [log.display().to_string()];
+    let lock = archive.lock().unwrap();
+    let run = async |options: IngestOptions| ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+    let start = Some(1_714_521_600_000_000);
+    let refused = run(IngestOptions::default()).await;
+    let SourceStatus::Refused(error) = &refused.sources[0].status else { panic!("{refused:?}") };
+    assert!(error.to_string().contains("no flow of its 2 records") && error.to_string().contains("--start"), "{error}");
+
+    let north = IngestOptions { start, sensor: Some("north".into()), ..IngestOptions::default() };
+    assert!(matches!(run(north.clone()).await.sources[0].status, SourceStatus::Added));
+    let south = IngestOptions { start, sensor: Some("south".into()), ..IngestOptions::default() };
+    let kept = run(south.clone()).await;
+    assert!(matches!(kept.sources[0].status, SourceStatus::AlreadyThere), "{kept:?}");
+    assert!(kept.sources[0].notes.iter().any(|note| note.contains("--again")), "{kept:?}");
+    let again = run(IngestOptions { again: true, ..south }).await;
+    assert!(matches!(again.sources[0].status, SourceStatus::Added), "{again:?}");
+    assert_eq!(flows(&archive), [(100, 10, 11)]);
+    let listing = archive.list().await.unwrap();
+    let sensors: Vec<_> = listing.files.iter().flat_map(|file| &file.sensors).map(|hour| hour.sensor.clone()).collect();
+    assert_eq!(sensors, [Some("south".to_owned())]);
+}
+
+/// Damages the flow files one after the other: what a repair takes out and an ingest adds again is what there was.
+#[tokio::test]
+async fn what_went_on_from_file_to_file_is_repaired_together() {
+    for again in [false, true] {
+        let (directory, archive) = empty_archive();
+        let inputs = pieces(directory.path());
+        let lock = archive.lock().unwrap();
+        let options = IngestOptions { again, ..IngestOptions::default() };
+        ingest_sources(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+        if again {
+            let one = ingest_sources(&lock, &inputs[..1], None, &options).await.unwrap();
+            let SourceStatus::Refused(error) = &one.sources[0].status else { panic!("{one:?}") };
+            assert!(error.remedy_text().unwrap().contains("give all of them"), "{error}");
+        } else {
+            let date = archive.directory().unwrap().join("date=2024-05-01");
+            for file in fs::read_dir(date).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
+            let alone = ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+            assert!(alone.sources.iter().any(|source| matches!(source.status, SourceStatus::Refused(_))), "{alone:?}");
+            let report = check(&lock, true, &|_| {}).await.unwrap();
+            assert_eq!(report.ingest_again.len(), 2, "{report:?}");
+        }
+        ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+        assert_eq!(flows(&archive), JOINED);
+        assert!(check(&lock, false, &|_| {}).await.unwrap().is_well());
     }
 }

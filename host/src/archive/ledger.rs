@@ -52,6 +52,12 @@ pub struct SourceEntry {
     /// Conversations that waited for a source to follow.
     #[serde(default)]
     pub waiting: u64,
+    /// Conversations of the source before that it went on with.
+    #[serde(default)]
+    pub resumed: u64,
+    /// Records at its beginning that another source had added.
+    #[serde(default)]
+    pub skipped: u64,
     /// Connections that were open.
     #[serde(default)]
     pub open: u64,

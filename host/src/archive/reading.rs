@@ -17,9 +17,10 @@ use super::{
     input::InputFile,
     join::Joiner,
     ledger::LastLine,
-    reader::{Record, Reject},
+    reader::{Place, Record, Reject},
     record::FlowRecord,
-    rejects::RejectsWriter,
+    rejects::{MOST_RAW_BYTES, RejectsWriter},
+    values::LAST_TIME,
     writer::ArchiveWriter,
     zeek::{self, NameLog, Names},
 };
@@ -104,6 +105,10 @@ pub struct Counts {
     pub joined: u64,
     /// Conversations that wait for the source that follows.
     pub waiting: u64,
+    /// Conversations of the source before that waited for this one.
+    pub resumed: u64,
+    /// Records at its beginning that were added before.
+    pub skipped: u64,
     /// Connections that were open.
     pub open: u64,
     /// Rows of tables beside the flows, by table.
@@ -114,6 +119,29 @@ pub struct Counts {
     pub rejects: u64,
     /// Flows with a name.
     pub named: u64,
+}
+
+/// The reject that came last, until it is known whether more follows.
+#[derive(Debug, Default)]
+struct LastReject(Option<(Place, String, Vec<u8>)>);
+
+impl LastReject {
+    fn place(&self) -> Option<Place> {
+        self.0.as_ref().map(|(place, ..)| *place)
+    }
+
+    fn replace(&mut self, reject: &Reject<'_>, rejects: &mut RejectsWriter, counts: &mut Counts) -> Result<()> {
+        std::mem::take(self).write(rejects, counts)?;
+        let raw = &reject.raw[..reject.raw.len().min(MOST_RAW_BYTES)];
+        self.0 = Some((reject.place, reject.reason.clone(), raw.to_vec()));
+        Ok(())
+    }
+
+    fn write(self, rejects: &mut RejectsWriter, counts: &mut Counts) -> Result<()> {
+        let Some((place, reason, raw)) = self.0 else { return Ok(()) };
+        counts.rejects += 1;
+        rejects.push(&Reject { place, reason, raw: &raw })
+    }
 }
 
 /// What may be done with a record once it is no longer lent.
@@ -142,15 +170,20 @@ impl Reading {
             names,
         };
         let mut joiner = Joiner::restore(&self.carried).context(|| "reading conversations that wait".into())?;
+        counts.resumed = joiner.waiting();
         let mut first_reason = None;
-        let mut refused = None;
+        let mut last = LastReject::default();
         let mut told = Instant::now();
+        let mut parts = 0;
         let mut reader = opening.open(self.format, &mut content).map_err(Failure::Source)?;
         while let Some(record) = reader.next().map_err(Failure::Source)? {
             counts.records += 1;
             let is_known = counts.records <= self.skip;
             let done = match record {
-                _ if is_known => Done::Kept,
+                _ if is_known => {
+                    counts.skipped += 1;
+                    Done::Kept
+                }
                 Record::Flow(flow) => match dated(flow, self.start) {
                     Ok(flow) => {
                         write(&flow, &mut self.writer, &mut counts)?;
@@ -160,6 +193,7 @@ impl Reading {
                 },
                 Record::Part(part) => match dated(part, self.start) {
                     Ok(part) => {
+                        parts += 1;
                         joiner.push(&part);
                         Done::Kept
                     }
@@ -186,19 +220,15 @@ impl Reading {
                     Done::Kept
                 }
                 Record::Reject(reject) => {
-                    counts.rejects += 1;
-                    refused = Some(reject.place);
-                    self.rejects.push(&reject)?;
-                    first_reason.get_or_insert(reject.reason);
+                    first_reason.get_or_insert_with(|| reject.reason.clone());
+                    last.replace(&reject, &mut self.rejects, &mut counts)?;
                     Done::Kept
                 }
             };
             if let Done::Relative(time) = done {
                 let reject = Reject { place: reader.place(), reason: relative(time), raw: reader.raw() };
-                counts.rejects += 1;
-                refused = Some(reject.place);
-                self.rejects.push(&reject)?;
-                first_reason.get_or_insert(reject.reason);
+                first_reason.get_or_insert_with(|| reject.reason.clone());
+                last.replace(&reject, &mut self.rejects, &mut counts)?;
             }
             if joiner.has_flows() {
                 joiner.drain(|flow| write(flow, &mut self.writer, &mut counts))?;
@@ -211,18 +241,29 @@ impl Reading {
                 tell(&self.on_progress, &mut self.progress, input.bytes_read.load(Ordering::Relaxed), counts.flows);
             }
         }
-        let is_last_refused = refused.is_some() && refused == Some(reader.place());
+        let is_last_refused = last.place().is_some() && last.place() == Some(reader.place());
         let is_broken = reader.is_broken();
         drop(reader);
+        // A line that is being written is one too many for nobody: it is read again when the log goes on.
+        let is_open_line = is_last_refused && !is_broken && content.is_open();
+        if !is_open_line {
+            std::mem::take(&mut last).write(&mut self.rejects, &mut counts)?;
+        }
         if let Some(most) = self.max_rejects {
             most.check(&counts, true, first_reason.as_deref()).map_err(Failure::Source)?;
         }
+        last.write(&mut self.rejects, &mut counts)?;
         joiner.drain(|flow| write(flow, &mut self.writer, &mut counts))?;
         counts.joined = joiner.joined();
         counts.waiting = joiner.waiting();
-        if let (0, true, Some(reason)) = (self.skip, counts.rejects == counts.records, first_reason) {
+        // What tells nothing but rejects is the wrong file, or read with the wrong options.
+        let asides = if self.format == Format::Netflow { 0 } else { counts.asides.values().sum() };
+        let told_of = counts.flows + counts.open + parts + asides;
+        if let (0, 0, Some(reason)) = (self.skip, told_of, first_reason) {
+            let (rejects, records) = (counts.rejects, counts.records);
+            let none = if rejects == records { "none" } else { "no flow" };
             return Err(Failure::Source(
-                Error::usage(format!("none of its {} records can be read; the first: {reason}", counts.rejects))
+                Error::usage(format!("{none} of its {records} records can be read; the first: {reason}"))
                     .remedy(format!("give what {} is, or say what else it is", self.format)),
             ));
         }
@@ -281,9 +322,9 @@ fn dated(mut flow: FlowRecord<'_>, start: Option<i64>) -> Result<FlowRecord<'_>,
 
 fn at(time: i64, start: Option<i64>) -> Result<i64, i64> {
     match start {
-        Some(start) => start.checked_add(time).ok_or(time),
-        None if time < FIRST_DATE => Err(time),
-        None => Ok(time),
+        _ if time >= FIRST_DATE => Ok(time),
+        Some(start) => start.checked_add(time).filter(|time| *time < LAST_TIME).ok_or(time),
+        None => Err(time),
     }
 }
 
@@ -309,7 +350,9 @@ impl Aside {
 
 fn relative(time: i64) -> String {
     let shown = jiff::Timestamp::from_microsecond(time).map_or_else(|_| time.to_string(), |time| time.to_string());
-    format!("its time is {shown}: the capture counts from its own beginning; say when that was with --start")
+    format!(
+        "its time is {shown}: the capture counts from its own beginning; say with --start when that was, before 9999"
+    )
 }
 
 /// Names from the logs of the same rotation. A log that cannot be read costs names and no flow: it is noted.
@@ -359,6 +402,8 @@ mod tests {
         assert_eq!(at(FIRST_DATE, None), Ok(FIRST_DATE));
         assert_eq!(at(7_000_000, None), Err(7_000_000));
         assert_eq!(at(7_000_000, Some(FIRST_DATE)), Ok(FIRST_DATE + 7_000_000));
-        assert_eq!(at(i64::MAX, Some(1)), Err(i64::MAX));
+        // A time that has a date keeps it.
+        assert_eq!(at(FIRST_DATE, Some(FIRST_DATE)), Ok(FIRST_DATE));
+        assert_eq!(at(-1, Some(i64::MIN)), Err(-1));
     }
 }

@@ -8,16 +8,19 @@ use std::{
 
 use arrow::{
     array::{RecordBatch, StringViewArray, StringViewBuilder, TimestampMicrosecondArray, UInt64Builder},
+    compute::concat_batches,
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
+use bytes::Bytes;
 use parquet::{
-    arrow::ArrowWriter,
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
     basic::{Compression, ZstdLevel},
     file::properties::WriterProperties,
 };
 
 use super::{
-    location::OWN_DIRECTORY,
+    ledger::SourceEntry,
+    location::{Archive, OWN_DIRECTORY},
     reader::{Place, Reject},
 };
 use crate::{
@@ -48,11 +51,43 @@ pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("source", DataType::Utf8View, false),
         Field::new("line", DataType::UInt64, true),
-        Field::new("offset", DataType::UInt64, true),
+        Field::new("byte_offset", DataType::UInt64, true),
         Field::new("reason", DataType::Utf8View, false),
         Field::new("raw", DataType::Utf8View, false),
         Field::new("ingested_at", time_type(), false),
     ]))
+}
+
+impl Archive {
+    /// Takes the last reject of a source out of the table: a line that was being written, and was read since.
+    pub(super) async fn drop_last_reject(&self, mut entry: SourceEntry) -> Result<()> {
+        let file = path(SourceEntry::short(&entry.digest));
+        let Some(bytes) = self.get(&file).await? else { return Ok(()) };
+        if entry.rejects > 1 {
+            let scratch = self.scratch()?;
+            let shorter = scratch.path().join("rejects");
+            without_last(bytes.into(), &shorter).context(|| format!("writing {file} anew"))?;
+            self.publish(&shorter, &file).await?;
+        } else {
+            self.delete(&self.place(&file)).await?;
+        }
+        entry.rejects = entry.rejects.saturating_sub(1);
+        self.record_source(&entry).await
+    }
+}
+
+fn without_last(rejects: Bytes, to: &Path) -> Result<(), parquet::errors::ParquetError> {
+    let batches = ParquetRecordBatchReaderBuilder::try_new(rejects)?.build()?.collect::<Result<Vec<_>, _>>()?;
+    let Some(first) = batches.first() else { return Ok(()) };
+    let all = concat_batches(&first.schema(), &batches)?;
+    let mut writer = ArrowWriter::try_new(File::create(to)?, all.schema(), Some(properties()?))?;
+    writer.write(&all.slice(0, all.num_rows().saturating_sub(1)))?;
+    writer.finish()?;
+    Ok(writer.inner_mut().sync_all()?)
+}
+
+fn properties() -> Result<WriterProperties, parquet::errors::ParquetError> {
+    Ok(WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?)).build())
 }
 
 /// Writes the rejects of one source into a file, if there are any.
@@ -132,11 +167,7 @@ impl RejectsWriter {
         self.waiting = 0;
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => {
-                let properties =
-                    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?)).build();
-                none.insert(ArrowWriter::try_new(File::create(&self.path)?, schema(), Some(properties))?)
-            }
+            none => none.insert(ArrowWriter::try_new(File::create(&self.path)?, schema(), Some(properties()?))?),
         };
         writer.write(&batch)
     }

@@ -41,9 +41,12 @@ pub(crate) struct Ingest {
     /// Time zone of times without an offset, as Argus writes them [default: the workspace's]
     #[arg(long, value_name = "ZONE", value_parser = timezone)]
     pub(crate) timezone: Option<TimeZone>,
-    /// When a capture began whose times count from its beginning
+    /// When a capture began whose times count from its beginning; times that have a date keep it
     #[arg(long, value_name = "T", value_parser = super::time)]
     pub(crate) start: Option<Timestamp>,
+    /// Read anew what was ingested before, and replace what it gave then
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) again: bool,
     /// Refuse a file of which more records cannot be read, as a number or a share such as 1%
     #[arg(long, value_name = "N|P%")]
     pub(crate) max_rejects: Option<MaxRejects>,

@@ -99,6 +99,7 @@ pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progr
         space: config.space.clone(),
         timezone: args.timezone.clone().unwrap_or_else(|| config.timezone.clone()),
         start: args.start.map(Timestamp::as_microsecond),
+        again: args.again,
         max_rejects: args.max_rejects,
         progress: Some(Arc::new(move |now: &wardflow::archive::Progress| {
             progress.at(now.bytes_read, now.bytes, now.flows);

@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 use wardflow::{
-    archive::{self, IngestReport, SourceReport, SourceStatus},
+    archive::{self, Format, IngestReport, SourceReport, SourceStatus},
     config::Config,
     error::{Error, Result},
 };
@@ -46,6 +46,10 @@ struct Source {
     flows: u64,
     joined: u64,
     waiting: u64,
+    /// Conversations of the source before that waited for this one.
+    resumed: u64,
+    /// Records that another source had added, since it began with the same.
+    skipped: u64,
     open: u64,
     /// Rows by table.
     beside: BTreeMap<String, u64>,
@@ -85,6 +89,9 @@ pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Res
     let lock = archive.lock()?;
     let inputs: Vec<_> = args.inputs.iter().map(|input| input.to_string_lossy().into_owned()).collect();
     let is_piped = inputs.iter().any(|input| input == "-");
+    if args.mapping.is_some() && !matches!(args.source.format(), None | Some(Format::Csv)) {
+        return Err(Error::usage("--mapping is for csv").remedy("leave it out, or say csv"));
+    }
     let progress = || Arc::new(Progress::new(printer, Task { name: "ingest", unit: BYTES }));
     if args.follow {
         if is_piped {
@@ -178,6 +185,8 @@ impl Source {
             flows: counts.flows,
             joined: counts.joined,
             waiting: counts.waiting,
+            resumed: counts.resumed,
+            skipped: counts.skipped,
             open: counts.open,
             beside: counts.asides,
             others: counts.others,
@@ -189,7 +198,12 @@ impl Source {
 
     /// Records that are neither flows nor rejects, in words.
     fn besides(&self) -> String {
-        let numbers = [(self.joined, "joined to other flows"), (self.waiting, "waiting"), (self.open, "still open")];
+        let numbers = [
+            (self.skipped, "added before"),
+            (self.joined, "joined to other flows"),
+            (self.waiting, "waiting"),
+            (self.open, "still open"),
+        ];
         let numbers = numbers.into_iter().map(|(number, what)| (number, what.to_owned()));
         let tables = self.beside.iter().map(|(table, rows)| (*rows, format!("in {table}")));
         let others = self.others.iter().map(|(kind, records)| (*records, kind.clone()));

@@ -8,7 +8,8 @@ use datafusion::{
         DFSchema, DataFusionError, Result as QueryResult, ScalarValue, SchemaError,
         tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     },
-    logical_expr::{Expr, ExprSchemable, TryCast, expr::ScalarFunction, try_cast},
+    logical_expr::{Expr, ExprSchemable, TryCast, expr::ScalarFunction, simplify::SimplifyContext, try_cast},
+    optimizer::simplify_expressions::ExprSimplifier,
     physical_expr::PhysicalExpr,
 };
 
@@ -142,7 +143,15 @@ pub struct Planned {
 
 /// An expression over batches with these columns.
 pub(super) fn physical(expression: Expr, batches: &SchemaRef) -> QueryResult<Arc<dyn PhysicalExpr>> {
-    SQL.create_physical_expr(expression, &DFSchema::try_from(Arc::clone(batches))?)
+    let columns = DFSchema::try_from(Arc::clone(batches))?;
+    let context = SimplifyContext::builder()
+        .with_schema(Arc::new(columns.clone()))
+        .with_config_options(Arc::clone(SQL.config_options()))
+        .build();
+    let simplifier = ExprSimplifier::new(context);
+    // Some functions, `coalesce` for one, can be computed only as what they simplify to.
+    let expression = simplifier.simplify(simplifier.coerce(expression, &columns)?)?;
+    SQL.create_physical_expr(expression, &columns)
 }
 
 /// With casts that give null where they fail: one bad value in a file must not end a query over all of them.

@@ -117,6 +117,9 @@ impl Maker {
     }
 
     fn make(&self, batch: &mut Batch, columns: Vec<StringViewBuilder>) -> Result<()> {
+        if batch.ends.is_empty() {
+            return Ok(());
+        }
         let columns = columns.into_iter().map(|mut column| Arc::new(column.finish()) as ArrayRef).collect();
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.ends.len()));
         let texts = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows);

@@ -193,3 +193,16 @@ fn speed() {
     }
     println!("{flows} flows, {:.0} lines/s", f64::from(flows) / began.elapsed().as_secs_f64());
 }
+
+#[test]
+fn functions_that_are_computed_otherwise_work() {
+    let text = "start,src,dst,sport\n2024-05-01T00:00:00Z,10.0.0.1,10.0.0.2,\n";
+    let mapping = "[source]\nwhere = \"coalesce(src, '') <> ''\"\n[columns]\nstart_time = \"to_timestamp(start)\"\n\
+                   end_time = \"to_timestamp(start)\"\nsrc_ip = \"src\"\ndst_ip = \"dst\"\n\
+                   src_port = \"coalesce(sport, '7')\"\ndst_port = \"nvl(sport, '8')\"\nprotocol = \"1\"\n";
+    let mapping = Arc::new(Mapping::parse(Path::new("mapping.toml"), mapping).unwrap());
+    let mut reader = Delimited::new(text.as_bytes(), mapping, None);
+    let Some(Record::Flow(flow)) = reader.next().unwrap() else { panic!("no flow") };
+    assert_eq!((flow.src_port, flow.dst_port), (7, 8));
+    assert!(reader.next().unwrap().is_none());
+}

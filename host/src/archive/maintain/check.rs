@@ -188,8 +188,11 @@ impl Check<'_> {
         without_conversations: &BTreeSet<String>,
     ) -> Vec<&'r SourceEntry> {
         let replaced = records.replaced();
+        let known: BTreeSet<&str> = records.entries.iter().map(|entry| entry.digest.as_str()).collect();
         let is_lost = |entry: &&SourceEntry| {
-            let is_whole = holdings.is_whole(entry) && !without_conversations.contains(&entry.digest);
+            // What went on from a source that is not there any more cannot be told apart from what it would add again.
+            let is_alone = entry.follows.as_deref().is_some_and(|before| !known.contains(before));
+            let is_whole = holdings.is_whole(entry) && !without_conversations.contains(&entry.digest) && !is_alone;
             !is_whole && !replaced.contains(entry.digest.as_str())
         };
         let lost: Vec<_> = records.entries.iter().filter(is_lost).collect();
@@ -201,7 +204,7 @@ impl Check<'_> {
         for entry in &lost {
             let (there, flows) = (holdings.flows(entry), entry.flows);
             let what = if there == flows {
-                format!("flows of {} that waited for more are lost", entry.name)
+                format!("flows of {}, or of the source before it, that waited for more are lost", entry.name)
             } else {
                 format!("{there} of the {flows} flows of {} are there", entry.name)
             };

@@ -32,8 +32,8 @@ impl IngestAgain {
 
 /// Takes sources out of the ledger, and their files out of sight, and says what to ingest again.
 ///
-/// A log that has grown is ingested again as what it is by now, so that all that was added of it goes together. That
-/// cannot be where some of it `is_fixed` in a compacted file that is sound. Then the entries stay: given just the
+/// A log that has grown is ingested again as what it is by now, so that all that was added of it goes together; so do
+/// sources whose conversations went on from one to the next, for each wrote what another had begun. That cannot be where some of it `is_fixed` in a compacted file that is sound. Then the entries stay: given just the
 /// content that lacks flows, an ingest writes its files again, and no reader looks at those that the compacted file
 /// replaces.
 pub(super) async fn take_out(
@@ -42,10 +42,15 @@ pub(super) async fn take_out(
     lost: &[&SourceEntry],
     is_fixed: impl Fn(&str) -> bool,
 ) -> Result<Vec<IngestAgain>> {
-    let mut growths: BTreeMap<&str, Vec<&SourceEntry>> = BTreeMap::new();
+    let mut joined: BTreeMap<&str, Vec<&SourceEntry>> = BTreeMap::new();
     for entry in entries {
         if let Some(before) = &entry.continues {
-            growths.entry(before).or_default().push(entry);
+            joined.entry(before).or_default().push(entry);
+        }
+        if let Some(before) = entry.follows.as_deref() {
+            joined.entry(before).or_default().push(entry);
+            let before = entries.iter().find(|other| other.digest == before);
+            joined.entry(&entry.digest).or_default().extend(before);
         }
     }
     let mut out = BTreeSet::new();
@@ -54,13 +59,13 @@ pub(super) async fn take_out(
         if out.contains(source.digest.as_str()) {
             continue;
         }
-        let grown = grown(source, &growths);
-        if grown.iter().flat_map(|entry| entry.paths()).any(|file| is_fixed(&file)) {
+        let together = together(source, &joined);
+        if together.iter().flat_map(|entry| entry.paths()).any(|file| is_fixed(&file)) {
             again.insert(IngestAgain::of(source, Some(source.bytes)));
             continue;
         }
         // The last first: one whose beginning is not known is not recognised either.
-        for entry in grown.iter().rev() {
+        for entry in together.iter().rev() {
             for file in entry.paths().chain([carried::path(SourceEntry::short(&entry.digest))]) {
                 set_aside(archive, &file).await?;
             }
@@ -72,17 +77,17 @@ pub(super) async fn take_out(
     Ok(again.into_iter().collect())
 }
 
-/// A source, and all that goes on from it.
-fn grown<'a>(source: &'a SourceEntry, growths: &BTreeMap<&str, Vec<&'a SourceEntry>>) -> Vec<&'a SourceEntry> {
-    let mut grown = vec![source];
+/// A source, and all that goes together with it.
+fn together<'a>(source: &'a SourceEntry, joined: &BTreeMap<&str, Vec<&'a SourceEntry>>) -> Vec<&'a SourceEntry> {
+    let mut together = vec![source];
     let mut seen = BTreeSet::from([source.digest.as_str()]);
     let mut next = 0;
-    while let Some(entry) = grown.get(next) {
-        let more = growths.get(entry.digest.as_str()).into_iter().flatten();
-        grown.extend(more.copied().filter(|more| seen.insert(more.digest.as_str())).collect::<Vec<_>>());
+    while let Some(entry) = together.get(next) {
+        let more = joined.get(entry.digest.as_str()).into_iter().flatten();
+        together.extend(more.copied().filter(|more| seen.insert(more.digest.as_str())).collect::<Vec<_>>());
         next += 1;
     }
-    grown
+    together
 }
 
 /// Moves a file to the damaged ones; it may be gone already.

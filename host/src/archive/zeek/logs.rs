@@ -81,7 +81,14 @@ impl ZeekLog {
     pub(in crate::archive) fn of_content(head: &[u8], name: &str) -> Result<Self> {
         let by_name = Self::of_name(name);
         let Some(path) = header_path(head).or_else(|| record_path(head)) else {
-            return Ok(by_name.unwrap_or(Self::Conn));
+            // JSON may name no log: dns.log has addresses and ports too.
+            return match by_name {
+                None if head.starts_with(b"{") && !is_of_connections(head) => Err(Error::usage(
+                    "its records are no connections: they have neither conn_state nor history nor orig_pkts",
+                )
+                .remedy("give conn.log; ssl, http and dns are read with the conn.log beside them")),
+                log => Ok(log.unwrap_or(Self::Conn)),
+            };
         };
         // The package that writes open_conn.log leaves `conn` in its records.
         if let (b"conn", Some(log @ (Self::OpenConn | Self::ConnLong))) = (path, by_name) {
@@ -116,6 +123,14 @@ fn is_named(name: &str, log: &str) -> bool {
         _ => false,
     };
     is_rotation && rest.split('.').any(|part| part == "log" || part == "json")
+}
+
+/// Whether the first record has what only connections have.
+fn is_of_connections(head: &[u8]) -> bool {
+    let record = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    [&b"\"conn_state\""[..], b"\"history\"", b"\"orig_pkts\""]
+        .iter()
+        .any(|key| memchr::memmem::find(record, key).is_some())
 }
 
 fn header_path(head: &[u8]) -> Option<&[u8]> {
@@ -166,7 +181,8 @@ mod tests {
         check("{\"ts\":1,\"_path\": \"notice\"}\n", "x", ZeekLog::Notice);
         check("{\"ts\":1,\"_path\":\"conn\"}\n", "open_conn.log", ZeekLog::OpenConn);
         check("{\"ts\":1}\n", "stats.log", ZeekLog::Stats);
-        check("{\"ts\":1}\n", "-", ZeekLog::Conn);
+        check("{\"ts\":1,\"history\":\"S\"}\n", "-", ZeekLog::Conn);
+        assert!(ZeekLog::of_content(b"{\"ts\":1,\"query\":\"x\"}\n", "dns.log").is_err());
         let error = ZeekLog::of_content(b"#path\tx509\n", "conn.log").unwrap_err();
         assert_eq!(error.to_string(), "it is Zeek's x509.log");
     }

@@ -34,8 +34,13 @@ const TOLERANCE: RangeInclusive<i64> = 10_000..=1_000_000;
 /// How far clocks may differ: more is no drift but another time zone.
 const MOST_OFFSET: i64 = 300_000_000;
 
-/// Pairs from which on a difference is one of the clocks.
-const ENOUGH: usize = 5;
+/// Pairs from which on a difference is one of the clocks, and the share of them, in percent, that must agree: more of both
+/// where clocks are said to differ by more than sensors do that are set right.
+const ENOUGH: (usize, usize) = (5, 50);
+const ENOUGH_FOR_OFFSET: (usize, usize) = (50, 80);
+
+/// How much longer one record of a conversation may last than the other for the two to tell of clocks.
+const SAME_DURATION: i64 = 1_000_000;
 
 /// How sensors' clocks differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +64,8 @@ pub(super) fn clocks(seen: &mut [Seen], sensors: usize) -> Clocks {
         for (place, later) in once.iter().enumerate() {
             for earlier in &once[..place] {
                 let difference = later.start - earlier.start;
-                if difference.abs() <= MOST_OFFSET {
+                let durations = (later.end - later.start) - (earlier.end - earlier.start);
+                if difference.abs() <= MOST_OFFSET && durations.abs() <= SAME_DURATION {
                     differences.entry((later.sensor, earlier.sensor)).or_default().push(difference);
                 }
             }
@@ -82,7 +88,7 @@ pub(super) fn clocks(seen: &mut [Seen], sensors: usize) -> Clocks {
 
 /// The middle of differences, if most lie close to it, and twice how far from it nine of ten of those lie.
 fn difference(pairs: &mut [i64]) -> Option<(i64, i64)> {
-    if pairs.len() < ENOUGH {
+    if pairs.len() < ENOUGH.0 {
         return None;
     }
     let place = pairs.len() / 2;
@@ -90,7 +96,8 @@ fn difference(pairs: &mut [i64]) -> Option<(i64, i64)> {
     let middle = *middle;
     let distances = pairs.iter().map(|pair| (pair - middle).abs());
     let mut near: Vec<i64> = distances.filter(|distance| distance <= TOLERANCE.end()).collect();
-    if near.len() * 2 <= pairs.len() {
+    let (pairs_needed, percent) = if middle.abs() <= *TOLERANCE.end() { ENOUGH } else { ENOUGH_FOR_OFFSET };
+    if pairs.len() < pairs_needed || near.len() * 100 <= pairs.len() * percent {
         return None;
     }
     near.sort_unstable();
@@ -197,15 +204,15 @@ mod tests {
     #[test]
     fn clocks_are_set_right_first() {
         let mut all = Vec::new();
-        for key in 0..50_u64 {
+        for key in 0..60_u64 {
             let start = key as i64 * 10 * SECOND;
             all.push(seen(key, 0, (start, start + 1_000), 2));
             all.push(seen(key, 1, (start + 7 * SECOND + key as i64, start + 7 * SECOND + 1_000), 2));
             all.push(seen(key, 2, (start - 90 * SECOND, start - 90 * SECOND), 2));
         }
         let (offsets, doubles) = doubles(all, 3);
-        assert!((7 * SECOND..7 * SECOND + 50).contains(&offsets[1]) && offsets[2] == -90 * SECOND, "{offsets:?}");
-        assert_eq!(doubles.len(), 100);
+        assert!((7 * SECOND..7 * SECOND + 60).contains(&offsets[1]) && offsets[2] == -90 * SECOND, "{offsets:?}");
+        assert_eq!(doubles.len(), 120);
         assert!(doubles.iter().all(|(sensor, _)| *sensor > 0));
     }
 

@@ -161,39 +161,6 @@ fn vpc_flow_logs_in_text() {
     assert!(reader.next().unwrap().is_none());
 }
 
-/// Prints lines a second for a mapping of twelve columns.
-#[test]
-#[ignore = "a measurement"]
-#[expect(clippy::print_stdout, reason = "what it is for")]
-fn speed() {
-    let vpc = Arc::new(Mapping::find("aws-vpc", Path::new("/")).unwrap());
-    let mut text = String::from(
-        "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action \
-         log-status tcp-flags\n",
-    );
-    for line in 0..2_000_000_u32 {
-        use std::fmt::Write;
-        let [_, a, b, c] = line.to_be_bytes();
-        writeln!(
-            text,
-            "2 123456789010 eni-1235b8ca123456789 10.{a}.{b}.{c} 172.31.16.21 {} 443 6 {} {} {} {} ACCEPT OK 19",
-            line % 65_536,
-            line % 1000,
-            line,
-            1_418_530_010 + line / 100,
-            1_418_530_070 + line / 100
-        )
-        .unwrap();
-    }
-    let began = std::time::Instant::now();
-    let mut reader = Delimited::new(std::io::Cursor::new(text.into_bytes()), vpc, None);
-    let mut flows = 0;
-    while let Some(record) = reader.next().unwrap() {
-        flows += u32::from(matches!(record, Record::Part(_)));
-    }
-    println!("{flows} flows, {:.0} lines/s", f64::from(flows) / began.elapsed().as_secs_f64());
-}
-
 #[test]
 fn functions_that_are_computed_otherwise_work() {
     let text = "start,src,dst,sport\n2024-05-01T00:00:00Z,10.0.0.1,10.0.0.2,\n";

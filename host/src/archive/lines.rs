@@ -2,9 +2,14 @@
 
 use std::io::{self, Read};
 
+use crate::error::{Error, Result};
+
 /// Longest line in bytes. The longest that Zeek writes, a certificate's or a long URL's, are a tenth of it; a file that
 /// has no line ends would otherwise be read into memory whole.
 pub(super) const MAX_LINE: usize = 1 << 20;
+
+/// What some programs put at the beginning of UTF-8.
+pub(super) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 const CHUNK: usize = 256 << 10;
 
@@ -19,6 +24,7 @@ pub(super) struct Lines<R> {
     line: (usize, usize),
     number: u64,
     ended: bool,
+    is_broken: bool,
 }
 
 /// What came next.
@@ -32,9 +38,57 @@ pub(super) enum Line {
     End,
 }
 
+/// What a log has next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LogLine {
+    /// A line, in [`Lines::text`].
+    Whole,
+    /// What can be read of a line that cannot be read whole, and why.
+    Malformed(String),
+    /// There are no more.
+    End,
+}
+
 impl<R: Read> Lines<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, buffer: vec![0; CHUNK], next: 0, filled: 0, line: (0, 0), number: 0, ended: false }
+        Self {
+            input,
+            buffer: vec![0; CHUNK],
+            next: 0,
+            filled: 0,
+            line: (0, 0),
+            number: 0,
+            ended: false,
+            is_broken: false,
+        }
+    }
+
+    /// Goes to the next line of a log, which may be compressed and break off.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn advance_in_log(&mut self) -> Result<LogLine> {
+        if self.is_broken {
+            return Ok(LogLine::End);
+        }
+        match self.advance() {
+            Ok(Line::Whole) => Ok(LogLine::Whole),
+            Ok(Line::TooLong) => Ok(LogLine::Malformed("the line is longer than 1 MiB".into())),
+            Ok(Line::End) => Ok(LogLine::End),
+            Err(error) if error.raw_os_error().is_some() => {
+                Err(Error::failed("the file cannot be read").because(error))
+            }
+            Err(error) => {
+                self.is_broken = true;
+                self.take(self.filled, self.filled);
+                Ok(LogLine::Malformed(format!("the compressed file breaks off here: {error}")))
+            }
+        }
+    }
+
+    /// Whether a compressed log broke off.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// Goes to the next line.
@@ -86,7 +140,9 @@ impl<R: Read> Lines<R> {
 
     fn take(&mut self, end: usize, next: usize) -> Line {
         let has_return = end > self.next && self.buffer[end - 1] == b'\r';
-        self.line = (self.next, end - usize::from(has_return));
+        let has_mark = self.number == 0 && self.buffer[self.next..end].starts_with(MARK);
+        let start = self.next + if has_mark { MARK.len() } else { 0 };
+        self.line = (start, (end - usize::from(has_return)).max(start));
         self.next = next;
         self.number += 1;
         Line::Whole
@@ -150,6 +206,8 @@ mod tests {
         check(b"", &[]);
         check(b"a\nbb\r\n\nccc", &[(1, 1), (2, 2), (3, 0), (4, 3)]);
         check(b"a\n", &[(1, 1)]);
+        check(b"\xef\xbb\xbfa\n\xef\xbb\xbfa\n", &[(1, 1), (2, 4)]);
+        check(b"\xef\xbb\xbf\r\n", &[(1, 0)]);
     }
 
     #[test]

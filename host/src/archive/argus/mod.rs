@@ -56,11 +56,11 @@ use self::{
     flow::{FlowLine, Told},
 };
 use super::{
-    lines::{Line, Lines},
+    lines::{Lines, LogLine},
     local_time::LocalClock,
     reader::{Place, Reader, Record, Reject},
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Whether bytes begin a text of Argus.
 pub(super) fn is_argus(first_bytes: &[u8]) -> bool {
@@ -76,7 +76,6 @@ pub(super) struct ArgusLog<R> {
     fields: Fields,
     clock: LocalClock,
     sensor: Option<String>,
-    is_broken: bool,
 }
 
 /// What came next.
@@ -99,25 +98,16 @@ impl<R: Read> ArgusLog<R> {
             fields: Fields::default(),
             clock: LocalClock::new(zone),
             sensor,
-            is_broken: false,
         }
     }
 
     /// Goes to the next line that is no header.
     fn advance(&mut self) -> Result<Step> {
-        while !self.is_broken {
-            match self.lines.advance() {
-                Ok(Line::End) => break,
-                Ok(Line::TooLong) => return Ok(Step::Malformed("the line is longer than 1 MiB".into())),
-                Ok(Line::Whole) => {}
-                Err(error) if error.raw_os_error().is_some() => {
-                    return Err(Error::failed("the file cannot be read").because(error));
-                }
-                Err(error) => {
-                    self.is_broken = true;
-                    self.lines.take_rest();
-                    return Ok(Step::Malformed(format!("the compressed file breaks off here: {error}")));
-                }
+        loop {
+            match self.lines.advance_in_log()? {
+                LogLine::Whole => {}
+                LogLine::Malformed(reason) => return Ok(Step::Malformed(reason)),
+                LogLine::End => return Ok(Step::End),
             }
             if !self.lines.text().trim_ascii().is_empty()
                 && let Some(step) = self.line()?
@@ -125,7 +115,6 @@ impl<R: Read> ArgusLog<R> {
                 return Ok(step);
             }
         }
-        Ok(Step::End)
     }
 
     /// What the line is; none if it is a header.
@@ -185,7 +174,7 @@ impl<R: Read> Reader for ArgusLog<R> {
     }
 
     fn is_broken(&self) -> bool {
-        self.is_broken
+        self.lines.is_broken()
     }
 }
 

@@ -66,7 +66,7 @@ use self::{
 };
 use super::{
     aside::{Aside, IdsEvent, SensorReport},
-    lines::{Line, Lines},
+    lines::{Lines, LogLine},
     reader::{Place, Reader, Record, Reject},
     record::FlowRecord,
 };
@@ -86,7 +86,6 @@ pub(super) struct EveLog<R> {
     counters: Counters,
     /// Whether an event was read, so that the input is one of EVE.
     is_eve: bool,
-    is_broken: bool,
 }
 
 /// What a line is, before its texts are lent.
@@ -109,28 +108,16 @@ impl<R: Read> EveLog<R> {
             names: Names::default(),
             counters: Counters::default(),
             is_eve: false,
-            is_broken: false,
         }
     }
 
     /// Goes to the next line that is not blank; none at the end.
     fn advance(&mut self) -> Result<Option<Step>> {
         loop {
-            if self.is_broken {
-                return Ok(None);
-            }
-            match self.lines.advance() {
-                Ok(Line::End) => return Ok(None),
-                Ok(Line::TooLong) => return Ok(Some(Step::Malformed("the line is longer than 1 MiB".into()))),
-                Ok(Line::Whole) => {}
-                Err(error) if error.raw_os_error().is_some() => {
-                    return Err(Error::failed("the file cannot be read").because(error));
-                }
-                Err(error) => {
-                    self.is_broken = true;
-                    self.lines.take_rest();
-                    return Ok(Some(Step::Malformed(format!("the compressed file breaks off here: {error}"))));
-                }
+            match self.lines.advance_in_log()? {
+                LogLine::Whole => {}
+                LogLine::Malformed(reason) => return Ok(Some(Step::Malformed(reason))),
+                LogLine::End => return Ok(None),
             }
             if !self.lines.text().trim_ascii().is_empty() {
                 return self.line().map(Some);
@@ -205,7 +192,7 @@ impl<R: Read> Reader for EveLog<R> {
     }
 
     fn is_broken(&self) -> bool {
-        self.is_broken
+        self.lines.is_broken()
     }
 }
 

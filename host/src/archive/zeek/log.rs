@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::{json, slots::Slots, tsv::Header};
 use crate::{
-    archive::lines::{Line, Lines},
+    archive::lines::{Lines, LogLine},
     error::{Error, Result},
 };
 
@@ -35,7 +35,6 @@ pub(super) struct Log<R, const N: usize> {
     format: Format<N>,
     slots: Slots<N>,
     has_records: bool,
-    is_broken: bool,
 }
 
 /// What came next.
@@ -59,7 +58,7 @@ enum Format<const N: usize> {
 impl<R: Read, const N: usize> Log<R, N> {
     pub(super) fn new(input: R, kind: &'static Kind<N>) -> Self {
         let (lines, slots) = (Lines::new(input), Slots::default());
-        Self { kind, lines, format: Format::Unknown, slots, has_records: false, is_broken: false }
+        Self { kind, lines, format: Format::Unknown, slots, has_records: false }
     }
 
     /// Goes to the next record or malformed line.
@@ -68,21 +67,10 @@ impl<R: Read, const N: usize> Log<R, N> {
     /// The input cannot be read, is no Zeek log, or is another one.
     pub(super) fn advance(&mut self) -> Result<Step> {
         loop {
-            if self.is_broken {
-                return Ok(Step::End);
-            }
-            match self.lines.advance() {
-                Ok(Line::End) => return Ok(Step::End),
-                Ok(Line::TooLong) => return Ok(Step::Malformed("the line is longer than 1 MiB".into())),
-                Ok(Line::Whole) => {}
-                Err(error) if error.raw_os_error().is_some() => {
-                    return Err(Error::failed("the file cannot be read").because(error));
-                }
-                Err(error) => {
-                    self.is_broken = true;
-                    self.lines.take_rest();
-                    return Ok(Step::Malformed(format!("the compressed file breaks off here: {error}")));
-                }
+            match self.lines.advance_in_log()? {
+                LogLine::Whole => {}
+                LogLine::Malformed(reason) => return Ok(Step::Malformed(reason)),
+                LogLine::End => return Ok(Step::End),
             }
             match self.line()? {
                 Some(Step::Record) if self.may_be_cut() => {
@@ -158,7 +146,7 @@ impl<R: Read, const N: usize> Log<R, N> {
 
     /// Whether a compressed input broke off.
     pub(super) const fn is_broken(&self) -> bool {
-        self.is_broken
+        self.lines.is_broken()
     }
 
     /// The line's number, from one.

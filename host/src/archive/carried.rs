@@ -39,8 +39,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of(format: Format, source: &str) -> Self {
-        let directory = std::path::Path::new(source).parent().unwrap_or(std::path::Path::new(""));
+    /// `path` is that of a source, none of standard input.
+    pub(super) fn of(format: Format, path: Option<&str>) -> Self {
+        let directory = path.and_then(|path| std::path::Path::new(path).parent()).unwrap_or(std::path::Path::new(""));
         Self { format: format.name().to_owned(), directory: directory.display().to_string() }
     }
 }

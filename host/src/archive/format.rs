@@ -109,6 +109,11 @@ impl Format {
         !matches!(self, Self::Pcap | Self::Nfdump)
     }
 
+    /// Whether it tells of connections that have not ended.
+    pub(super) const fn has_open(self) -> bool {
+        matches!(self, Self::Zeek)
+    }
+
     fn candidates(head: &[u8], name: &str) -> Vec<Self> {
         if is_nfcapd(head) {
             return vec![Self::Nfdump];

@@ -19,8 +19,11 @@ use crate::error::{Context, Result};
 pub struct SourceEntry {
     /// BLAKE3 of the source's content, decompressed, in hex.
     pub digest: String,
-    /// Its path when it was ingested.
+    /// Its path when it was ingested, as it was given.
     pub name: String,
+    /// The same from the root of the file system; none of standard input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Bytes of its content.
     pub bytes: u64,
     /// BLAKE3 in hex of as many of the content's first bytes as is the greatest power of two in `bytes`, up to 64 KiB.
@@ -38,12 +41,16 @@ pub struct SourceEntry {
     pub last_line: LastLine,
     /// The source that it goes on from, whose lines were not added again: a log that has grown.
     pub continues: Option<String>,
-    /// The source whose flows its own replace: a capture that has grown. It is deleted after this one is recorded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaces: Option<String>,
+    /// The sources whose flows its own replace: of a capture that has grown, or that was read anew. They are deleted after
+    /// this one is recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
     /// The source whose waiting conversations it went on with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follows: Option<String>,
+    /// Earliest and latest end of its flows, microseconds UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<(i64, i64)>,
     /// Flows that were added.
     pub flows: u64,
     /// Records that became part of a flow that another one began.

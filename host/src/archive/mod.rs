@@ -31,7 +31,6 @@ mod discover;
 mod encoder;
 mod eve;
 mod files;
-mod find;
 mod footer;
 mod format;
 mod health;
@@ -40,7 +39,6 @@ mod ingest;
 mod input;
 mod inventory;
 mod join;
-mod known;
 mod layout;
 mod ledger;
 mod lines;
@@ -55,7 +53,6 @@ mod options;
 mod pcap;
 mod program;
 mod reader;
-mod reading;
 mod record;
 pub mod rejects;
 mod sensor_hours;
@@ -73,7 +70,7 @@ pub use format::Format;
 pub use health::{Health, SensorHealth};
 pub use hours::{Delivered, HOURS_KEY, Hour};
 pub use ingest::{
-    Ingest, IngestOptions, IngestReport, MaxRejects, OnProgress, Progress, SourceReport, SourceStatus, ingest,
+    Counts, Ingest, IngestOptions, IngestReport, MaxRejects, OnProgress, Progress, SourceReport, SourceStatus, ingest,
 };
 pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, write_inventory_csv};
 pub use layout::ROW_GROUP_ROWS;
@@ -85,14 +82,11 @@ pub use maintain::{
     Step, check, compact, expire,
 };
 pub use reader::{Place, Reader, Record, Reject};
-pub use reading::Counts;
 pub use record::FlowRecord;
 pub use sensor_hours::{SENSORS_KEY, SensorHour};
 pub use slices::{SliceDelivered, SliceInput, slices};
 pub use writer::{ArchiveWriter, BUFFER_BYTES, Written};
 
-#[cfg(test)]
-mod ingest_tests;
 #[cfg(test)]
 mod page;
 #[cfg(test)]

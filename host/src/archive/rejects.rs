@@ -60,7 +60,7 @@ pub fn schema() -> SchemaRef {
 
 impl Archive {
     /// Takes the last reject of a source out of the table: a line that was being written, and was read since.
-    pub(super) async fn drop_last_reject(&self, mut entry: SourceEntry) -> Result<()> {
+    pub(super) async fn drop_last_reject(&self, entry: &mut SourceEntry) -> Result<()> {
         let file = path(SourceEntry::short(&entry.digest));
         let Some(bytes) = self.get(&file).await? else { return Ok(()) };
         if entry.rejects > 1 {
@@ -72,7 +72,7 @@ impl Archive {
             self.delete(&self.place(&file)).await?;
         }
         entry.rejects = entry.rejects.saturating_sub(1);
-        self.record_source(&entry).await
+        self.record_source(entry).await
     }
 }
 

@@ -1,6 +1,9 @@
 //! What can be asked of `wardflow ingest`.
 
-use std::{num::NonZeroU64, path::PathBuf};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+};
 
 use clap::{Args as Group, ValueEnum};
 use jiff::{Timestamp, tz::TimeZone};
@@ -33,8 +36,11 @@ pub(crate) struct Ingest {
     #[arg(required = true, value_name = "FILE|DIR|-")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Name of the sensor that recorded them, in place of what they say
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) sensor: Option<String>,
+    /// One packet of N was sampled, where the records do not say it: their counts are of the packets that were
+    #[arg(long, value_name = "N")]
+    pub(crate) sampling: Option<NonZeroU32>,
     /// Which column is what, for csv: a file, or one of the mappings that are built in
     #[arg(long, value_name = "FILE|NAME")]
     pub(crate) mapping: Option<String>,
@@ -44,7 +50,7 @@ pub(crate) struct Ingest {
     /// When a capture began whose times count from its beginning; times that have a date keep it
     #[arg(long, value_name = "T", value_parser = super::time)]
     pub(crate) start: Option<Timestamp>,
-    /// Read anew what was ingested before, and replace what it gave then
+    /// Read anew what was ingested before, and replace what it gave then; also a file that was half of it, or damaged
     #[arg(long, conflicts_with = "follow")]
     pub(crate) again: bool,
     /// Refuse a file of which more records cannot be read, as a number or a share such as 1%
@@ -92,6 +98,15 @@ impl Source {
             Self::Pcap => Some(Format::Pcap),
             Self::Csv => Some(Format::Csv),
         }
+    }
+}
+
+/// A name as it is to be shown.
+fn name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a name has letters".to_owned()),
+        _ if text.chars().any(char::is_control) => Err("a name has no control characters".to_owned()),
+        _ => Ok(text.to_owned()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     env,
     ffi::OsString,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -98,6 +99,7 @@ pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progr
         sensor: args.sensor.clone(),
         space: config.space.clone(),
         timezone: args.timezone.clone().unwrap_or_else(|| config.timezone.clone()),
+        sampling: args.sampling.map(NonZeroU32::get),
         start: args.start.map(Timestamp::as_microsecond),
         again: args.again,
         max_rejects: args.max_rejects,

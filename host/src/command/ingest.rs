@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Read},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -17,7 +18,7 @@ use wardflow::{
 use super::{Outcome, connect, interrupt::interrupted};
 use crate::{
     args::Ingest,
-    print::{BYTES, Look, Printer, Progress, Task, count, counted},
+    print::{BYTES, Look, Printer, Progress, Task, count, counted, visible},
 };
 
 /// Sources that are named each for itself among those that were passed over.
@@ -29,6 +30,8 @@ struct Report {
     sources: Vec<Source>,
     /// Flows that waited for a source to follow, and were written when none did.
     settled: u64,
+    /// Sources that an earlier run with --again took out and did not read.
+    unfinished: Vec<String>,
 }
 
 /// What became of a source.
@@ -87,7 +90,7 @@ enum Status {
 pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Result<Outcome> {
     let archive = connect::archive(config)?;
     let lock = archive.lock()?;
-    let inputs: Vec<_> = args.inputs.iter().map(|input| input.to_string_lossy().into_owned()).collect();
+    let inputs: Vec<String> = args.inputs.iter().map(|input| named(input)).collect::<Result<_>>()?;
     let is_piped = inputs.iter().any(|input| input == "-");
     if args.mapping.is_some() && !matches!(args.source.format(), None | Some(Format::Csv)) {
         return Err(Error::usage("--mapping is for csv").remedy("leave it out, or say csv"));
@@ -101,11 +104,17 @@ pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Res
         let options = connect::ingest_options(config, &args, progress())?;
         return follow(&lock, &inputs, &options, Duration::from_secs(args.every.get()), printer).await;
     }
-    let report = {
+    let (report, broken_off) = {
         let stdin = is_piped.then(|| Box::new(io::stdin()) as Box<dyn Read + Send>);
         let options = connect::ingest_options(config, &args, progress())?;
         Report::of(archive::ingest(&lock, &inputs, stdin, &options).await?)
     };
+    if let Some(error) = broken_off {
+        if !report.sources.is_empty() {
+            report.show(printer)?;
+        }
+        return Err(error);
+    }
     if let [Source { name, status: Status::Refused { reason, remedy }, .. }] = report.sources.as_slice() {
         let error = Error::usage(format!("cannot ingest {name}: {reason}"));
         return Err(match remedy {
@@ -128,7 +137,7 @@ async fn follow(
     let mut ingest = archive::Ingest::begin(lock, options).await?;
     let mut told: BTreeMap<String, String> = BTreeMap::new();
     loop {
-        let mut report = Report::of(ingest.add_all(inputs, None).await?);
+        let (mut report, broken_off) = Report::of(ingest.add_all(inputs, None).await);
         report.sources.retain(|source| match &source.status {
             Status::Added => true,
             Status::AlreadyThere => false,
@@ -138,6 +147,9 @@ async fn follow(
         });
         if !report.sources.is_empty() {
             report.show(printer)?;
+        }
+        if let Some(error) = broken_off {
+            return Err(error);
         }
         tokio::select! {
             () = tokio::time::sleep(every) => {}
@@ -152,9 +164,20 @@ async fn follow(
     }
 }
 
+/// A path as it is recorded.
+fn named(path: &Path) -> Result<String> {
+    let name = path.to_str().map(ToOwned::to_owned);
+    name.ok_or_else(|| {
+        Error::usage(format!("the path {} is not UTF-8, as the archive's records are", path.display()))
+            .remedy("name the directory that holds it, or rename it")
+    })
+}
+
 impl Report {
-    fn of(report: IngestReport) -> Self {
-        Self { sources: report.sources.into_iter().map(Source::of).collect(), settled: report.settled }
+    /// What is to be shown, and why the rest was not looked at.
+    fn of(report: IngestReport) -> (Self, Option<Error>) {
+        let IngestReport { sources, settled, unfinished, broken_off } = report;
+        (Self { sources: sources.into_iter().map(Source::of).collect(), settled, unfinished }, broken_off)
     }
 
     fn outcome(&self) -> Outcome {
@@ -236,15 +259,15 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     printer.grid(&["source", "format", "status", "records", "flows", "rejects", "the rest"], &rows)?;
     for source in &report.sources {
         if let Status::Refused { reason, .. } = &source.status {
-            printer.line(Look::Bad, &format!("{}: {reason}", source.name))?;
+            printer.line(Look::Bad, &format!("{}: {reason}", visible(&source.name)))?;
         }
         for note in &source.notes {
-            printer.line(Look::Plain, &format!("{}: {note}", source.name))?;
+            printer.line(Look::Plain, &format!("{}: {note}", visible(&source.name)))?;
         }
     }
     let passed_over: Vec<&Source> = report.sources.iter().filter(is_passed_over).collect();
     if !passed_over.is_empty() {
-        let names: Vec<_> = passed_over.iter().take(NAMED).map(|source| source.name.as_str()).collect();
+        let names: Vec<_> = passed_over.iter().take(NAMED).map(|source| visible(&source.name)).collect();
         let more = if passed_over.len() > NAMED { " and others" } else { "" };
         let files = counted(passed_over.len() as u64, "file");
         printer.line(
@@ -261,6 +284,11 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     if refused > 0 {
         let is = if refused == 1 { "is" } else { "are" };
         printer.line(Look::Bad, &format!("{} {is} not in the archive: see above", counted(refused, "source")))?;
+    }
+    for name in &report.unfinished {
+        let text =
+            "what it had given was taken out by a run with --again that ended before it was read; ingest it again";
+        printer.line(Look::Bad, &format!("{}: {text}", visible(name)))?;
     }
     if rejects > 0 {
         printer

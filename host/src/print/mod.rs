@@ -31,6 +31,7 @@ pub(crate) use progress::{BYTES, Progress, Task};
 pub(crate) use quantity::{count, counted, rate, size};
 pub(crate) use rows::Rows;
 use table::grid;
+pub(crate) use text::visible;
 
 /// Writes for one person or one machine, as the global options say.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use wardflow_manifest::is_unprintable;
 
 /// The text with controls, escapes, direction marks and zero-width characters made visible, as in `\n` or `\u{1b}`.
-pub(super) fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     replace(text, is_unprintable)
 }
 

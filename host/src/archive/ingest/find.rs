@@ -6,22 +6,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    discover::{self, Found},
-    format::Format,
-    zeek::{self, ZeekLog},
+use crate::{
+    archive::{
+        discover::{self, Found},
+        format::Format,
+        zeek::{self, ZeekLog},
+    },
+    error::{Context, Error, Result},
 };
-use crate::error::{Context, Error, Result};
 
 /// A source, or why there is none.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) path: Result<PathBuf>,
-    /// Whether it was found in a directory: what is of no format is passed over then.
-    pub(super) is_found: bool,
-    /// Whether it is a link to a directory, which is not followed.
-    pub(super) is_link: bool,
+    pub(super) origin: Origin,
+}
+
+/// How a source came to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was named.
+    Named,
+    /// It lies in a directory that was, or beside a log: what is of no format is passed over then.
+    Found,
+    /// It is a link in a directory to another, which is not followed.
+    Link,
 }
 
 /// The sources that an input stands for: itself, what lies in it, or what lies beside it.
@@ -40,23 +50,29 @@ pub(super) fn find(input: &str, format: Option<Format>, spooled: Option<&Path>) 
 
 impl Source {
     fn named(input: &str, path: Result<PathBuf>) -> Self {
-        Self { name: input.to_owned(), path, is_found: false, is_link: false }
+        Self { name: input.to_owned(), path, origin: Origin::Named }
     }
 
-    fn found(path: PathBuf) -> Self {
-        Self { name: path.display().to_string(), path: Ok(path), is_found: true, is_link: false }
+    pub(super) fn found(path: PathBuf) -> Self {
+        Self { name: path.display().to_string(), path: Ok(path), origin: Origin::Found }
     }
 
     fn unreadable((directory, error): (PathBuf, io::Error)) -> Self {
         let error = Error::failed("the directory cannot be read")
             .because(error)
             .remedy("let the user who ingests read it, or name the directories that are to be read");
-        Self { name: directory.display().to_string(), path: Err(error), is_found: true, is_link: false }
+        Self { name: directory.display().to_string(), path: Err(error), origin: Origin::Found }
+    }
+
+    /// Its path, from the root of the file system; none of standard input.
+    pub(super) fn place(&self) -> Option<String> {
+        let path = self.path.as_ref().ok().filter(|_| self.name != "-")?;
+        Some(std::path::absolute(path).ok()?.display().to_string())
     }
 
     fn link(path: PathBuf) -> Self {
         let error = Error::usage("it is a link to a directory").remedy("name it itself to have what it holds");
-        Self { name: path.display().to_string(), path: Err(error), is_found: true, is_link: true }
+        Self { name: path.display().to_string(), path: Err(error), origin: Origin::Link }
     }
 }
 

@@ -8,10 +8,7 @@ use std::{
     io::Read,
 };
 
-use super::{
-    content::{HEAD, head_length},
-    ledger::SourceEntry,
-};
+use crate::archive::{content::head_length, ledger::SourceEntry};
 
 /// What an archive holds of a content.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,17 +40,14 @@ impl KnownSources {
         }
     }
 
-    /// Reads as much of a content as it takes to recognise it. One that breaks off counts as far as it can be read.
-    pub(super) fn recognise(&self, mut content: impl Read) -> Recognised {
-        let mut head = Vec::new();
-        // A decoder that has found its input broken may go on with anything.
-        let is_readable = content.by_ref().take(HEAD as u64).read_to_end(&mut head).is_ok();
-        let rest = if is_readable { u64::MAX } else { 0 };
+    /// Reads as much of a content, behind its head, as it takes to recognise it. One that breaks off counts as far as it can
+    /// be read.
+    pub(super) fn recognise(&self, head: &[u8], rest: impl Read) -> Recognised {
         let mut by_length: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-        for (bytes, digest) in self.with_head(&head) {
+        for (bytes, digest) in self.with_head(head) {
             by_length.entry(*bytes).or_default().push(digest);
         }
-        if by_length.is_empty() { Recognised::default() } else { compare(head.chain(content.take(rest)), &by_length) }
+        if by_length.is_empty() { Recognised::default() } else { compare(head.chain(rest), &by_length) }
     }
 
     /// The sources that a content may be or go on from, by its first bytes.
@@ -104,10 +98,10 @@ fn compare(mut content: impl Read, known: &BTreeMap<u64, Vec<&str>>) -> Recognis
 mod tests {
     use std::io::{self, Read};
 
-    use super::{HEAD, KnownSources, Recognised};
+    use super::{KnownSources, Recognised};
     use crate::archive::{
         SourceEntry,
-        content::{Content, Digested},
+        content::{Content, Digested, HEAD},
         ledger::LastLine,
     };
 
@@ -141,7 +135,8 @@ mod tests {
             let digest = |content: &[u8]| blake3::hash(content).to_hex().to_string();
             let expected = Recognised { same: same.map(digest), begins_with: begins_with.map(digest) };
             for has_head in [true, false] {
-                assert_eq!(known(contents, has_head).recognise(content), expected, "{has_head} {content:.20?}");
+                let (head, rest) = content.split_at(content.len().min(HEAD));
+                assert_eq!(known(contents, has_head).recognise(head, rest), expected, "{has_head} {content:.20?}");
             }
         }
         let text = b"a\nb\nc\n";
@@ -174,8 +169,9 @@ mod tests {
         let [mut one, two] = [b'1', b'2'].map(|first| vec![first; 1 << 20]);
         let read = |content: &[u8], known: &KnownSources| {
             let mut read = 0;
-            known.recognise(Counted(content, &mut read));
-            read
+            let (head, rest) = content.split_at(content.len().min(HEAD));
+            known.recognise(head, Counted(rest, &mut read));
+            HEAD + read
         };
         assert_eq!(read(&one, &known(&[&two, &two[..7]], true)), HEAD);
         assert_eq!(read(&one, &known(&[&two], false)), 1 << 20);

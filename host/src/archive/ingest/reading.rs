@@ -1,58 +1,38 @@
 //! Reads one source to its end.
 
 use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
 use super::{
-    aside::Aside,
-    asides::{AsidesWriter, StagedTable},
-    content::{Content, Digested},
-    encoder::Staged,
-    format::{Format, Opening},
-    ingest::{MaxRejects, OnProgress, Progress},
-    input::InputFile,
-    join::Joiner,
-    ledger::LastLine,
-    reader::{Place, Record, Reject},
-    record::FlowRecord,
-    rejects::{MOST_RAW_BYTES, RejectsWriter},
-    values::LAST_TIME,
-    writer::ArchiveWriter,
-    zeek::{self, NameLog, Names},
+    counts::Counts,
+    dates::{self, dated},
+    failure::Failure,
+    last_reject::LastReject,
+    max_rejects::MaxRejects,
+    names,
+    report::{OnProgress, Progress},
 };
 use crate::{
+    archive::{
+        asides::{AsidesWriter, StagedTable},
+        content::{Content, Digested},
+        encoder::Staged,
+        format::{Format, Opening},
+        input::InputFile,
+        join::Joiner,
+        ledger::LastLine,
+        reader::{Record, Reject},
+        record::FlowRecord,
+        rejects::RejectsWriter,
+        writer::ArchiveWriter,
+        zeek::Names,
+    },
     error::{Context, Error, Result},
     mapping::Mapping,
 };
-
-/// Times before this are counted from the beginning of a capture, and say nothing of when that was: 1980, before there were
-/// networks of this kind.
-const FIRST_DATE: i64 = 315_532_800_000_000;
-
-/// Kinds of other records that are counted each for itself.
-const MOST_KINDS: usize = 64;
-
-/// Records from which on a share of rejects means something.
-const ENOUGH: u64 = 1_000;
-
-/// By whose doing a source was not added.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// The source's: it is refused, and the others go on.
-    Source(Error),
-    /// The archive's: nothing goes on.
-    Archive(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Archive(error)
-    }
-}
 
 /// All that reading a source takes.
 pub(super) struct Reading {
@@ -64,6 +44,8 @@ pub(super) struct Reading {
     pub(super) skip: u64,
     /// When a capture began whose times count from there, microseconds UTC.
     pub(super) start: Option<i64>,
+    /// One packet of so many was sampled, where a record does not say it.
+    pub(super) sampling: Option<u32>,
     pub(super) sensor: Option<String>,
     pub(super) mapping: Option<Arc<Mapping>>,
     pub(super) zone: jiff::tz::TimeZone,
@@ -72,8 +54,8 @@ pub(super) struct Reading {
     pub(super) carried: Vec<u8>,
     pub(super) scratch: PathBuf,
     pub(super) writer: ArchiveWriter,
-    /// Takes connections that are open.
-    pub(super) open: ArchiveWriter,
+    /// Takes connections that are open, where the format tells of such.
+    pub(super) open: Option<ArchiveWriter>,
     pub(super) rejects: RejectsWriter,
     pub(super) asides: AsidesWriter,
     pub(super) progress: Progress,
@@ -83,7 +65,7 @@ pub(super) struct Reading {
 /// What reading a source gave. Nothing of it is visible yet.
 pub(super) struct Outcome {
     pub(super) staged: Staged,
-    pub(super) open: Staged,
+    pub(super) open: Option<Staged>,
     pub(super) rejects: Option<PathBuf>,
     pub(super) asides: Vec<StagedTable>,
     pub(super) content: Content,
@@ -91,57 +73,9 @@ pub(super) struct Outcome {
     /// Conversations that wait for the next source.
     pub(super) carried: Vec<u8>,
     pub(super) counts: Counts,
+    /// Earliest and latest end of its flows, microseconds UTC.
+    pub(super) ends: Option<(i64, i64)>,
     pub(super) notes: Vec<String>,
-}
-
-/// What became of a source's records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Records of it, those too that were skipped since they were read before.
-    pub records: u64,
-    /// Flows that were written.
-    pub flows: u64,
-    /// Records that became part of a flow that another one began.
-    pub joined: u64,
-    /// Conversations that wait for the source that follows.
-    pub waiting: u64,
-    /// Conversations of the source before that waited for this one.
-    pub resumed: u64,
-    /// Records at its beginning that were added before.
-    pub skipped: u64,
-    /// Connections that were open.
-    pub open: u64,
-    /// Rows of tables beside the flows, by table.
-    pub asides: BTreeMap<String, u64>,
-    /// Records of other kinds, by kind.
-    pub others: BTreeMap<String, u64>,
-    /// Records that could not be read.
-    pub rejects: u64,
-    /// Flows with a name.
-    pub named: u64,
-}
-
-/// The reject that came last, until it is known whether more follows.
-#[derive(Debug, Default)]
-struct LastReject(Option<(Place, String, Vec<u8>)>);
-
-impl LastReject {
-    fn place(&self) -> Option<Place> {
-        self.0.as_ref().map(|(place, ..)| *place)
-    }
-
-    fn replace(&mut self, reject: &Reject<'_>, rejects: &mut RejectsWriter, counts: &mut Counts) -> Result<()> {
-        std::mem::take(self).write(rejects, counts)?;
-        let raw = &reject.raw[..reject.raw.len().min(MOST_RAW_BYTES)];
-        self.0 = Some((reject.place, reject.reason.clone(), raw.to_vec()));
-        Ok(())
-    }
-
-    fn write(self, rejects: &mut RejectsWriter, counts: &mut Counts) -> Result<()> {
-        let Some((place, reason, raw)) = self.0 else { return Ok(()) };
-        counts.rejects += 1;
-        rejects.push(&Reject { place, reason, raw: &raw })
-    }
 }
 
 /// What may be done with a record once it is no longer lent.
@@ -157,7 +91,7 @@ impl Reading {
         const PROGRESS_EVERY: Duration = Duration::from_millis(200);
         let mut counts = Counts::default();
         let mut notes = Vec::new();
-        let names = if self.format == Format::Zeek { names_beside(&self.path, &mut notes) } else { Names::default() };
+        let names = if self.format == Format::Zeek { names::beside(&self.path, &mut notes) } else { Names::default() };
         let input = self.file.read().context(|| "it cannot be read".into()).map_err(Failure::Source)?;
         let mut content = Digested::new(input.content);
         let opening = Opening {
@@ -175,6 +109,7 @@ impl Reading {
         let mut last = LastReject::default();
         let mut told = Instant::now();
         let mut parts = 0;
+        let mut ends = None;
         let mut reader = opening.open(self.format, &mut content).map_err(Failure::Source)?;
         while let Some(record) = reader.next().map_err(Failure::Source)? {
             counts.records += 1;
@@ -184,25 +119,27 @@ impl Reading {
                     counts.skipped += 1;
                     Done::Kept
                 }
-                Record::Flow(flow) => match dated(flow, self.start) {
+                Record::Flow(flow) => match complete(flow, self.start, self.sampling) {
                     Ok(flow) => {
+                        ends = Some(with(ends, flow.end_time));
                         write(&flow, &mut self.writer, &mut counts)?;
                         Done::Kept
                     }
                     Err(time) => Done::Relative(time),
                 },
-                Record::Part(part) => match dated(part, self.start) {
+                Record::Part(part) => match complete(part, self.start, self.sampling) {
                     Ok(part) => {
+                        ends = Some(with(ends, part.end_time));
                         parts += 1;
                         joiner.push(&part);
                         Done::Kept
                     }
                     Err(time) => Done::Relative(time),
                 },
-                Record::Open(flow) => match dated(flow, self.start) {
+                Record::Open(flow) => match complete(flow, self.start, self.sampling) {
                     Ok(flow) => {
                         counts.open += 1;
-                        self.open.push(&flow)?;
+                        self.open.as_mut().map_or(Ok(()), |open| open.push(&flow))?;
                         Done::Kept
                     }
                     Err(time) => Done::Relative(time),
@@ -226,7 +163,7 @@ impl Reading {
                 }
             };
             if let Done::Relative(time) = done {
-                let reject = Reject { place: reader.place(), reason: relative(time), raw: reader.raw() };
+                let reject = Reject { place: reader.place(), reason: dates::relative(time), raw: reader.raw() };
                 first_reason.get_or_insert_with(|| reject.reason.clone());
                 last.replace(&reject, &mut self.rejects, &mut counts)?;
             }
@@ -234,7 +171,7 @@ impl Reading {
                 joiner.drain(|flow| write(flow, &mut self.writer, &mut counts))?;
             }
             if let Some(most) = self.max_rejects.filter(|_| counts.rejects > 0) {
-                most.check(&counts, counts.records >= ENOUGH, first_reason.as_deref()).map_err(Failure::Source)?;
+                most.check(&counts, false, first_reason.as_deref()).map_err(Failure::Source)?;
             }
             if counts.records.is_multiple_of(4_096) && told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();
@@ -276,16 +213,27 @@ impl Reading {
         };
         Ok(Outcome {
             staged: self.writer.stage()?,
-            open: self.open.stage()?,
+            open: self.open.map(ArchiveWriter::stage).transpose()?,
             rejects: self.rejects.finish()?,
             asides: self.asides.finish()?,
             content,
             last_line,
             carried: joiner.save().context(|| "writing conversations that wait".into())?,
             counts,
+            ends,
             notes,
         })
     }
+}
+
+/// A flow with its date, and with what the user says of it where it says nothing itself; the time that has no date.
+fn complete(flow: FlowRecord<'_>, start: Option<i64>, sampling: Option<u32>) -> Result<FlowRecord<'_>, i64> {
+    let flow = dated(flow, start)?;
+    Ok(FlowRecord { sampling_interval: flow.sampling_interval.or(sampling), ..flow })
+}
+
+fn with(ends: Option<(i64, i64)>, end: i64) -> (i64, i64) {
+    ends.map_or((end, end), |(first, last)| (first.min(end), last.max(end)))
 }
 
 fn write(flow: &FlowRecord<'_>, writer: &mut ArchiveWriter, counts: &mut Counts) -> Result<()> {
@@ -298,112 +246,5 @@ fn tell(on_progress: &Option<OnProgress>, progress: &mut Progress, bytes_read: u
     if let Some(on_progress) = on_progress {
         (progress.bytes_read, progress.flows) = (bytes_read, flows);
         on_progress(progress);
-    }
-}
-
-impl Counts {
-    fn other(&mut self, kind: &str) {
-        match self.others.get_mut(kind) {
-            Some(count) => *count += 1,
-            None => {
-                let kind = if self.others.len() < MOST_KINDS { kind } else { "others" };
-                *self.others.entry(kind.chars().take(64).collect()).or_default() += 1;
-            }
-        }
-    }
-}
-
-/// The flow at its date; the time that has none.
-fn dated(mut flow: FlowRecord<'_>, start: Option<i64>) -> Result<FlowRecord<'_>, i64> {
-    flow.start_time = at(flow.start_time, start)?;
-    flow.end_time = at(flow.end_time, start)?;
-    Ok(flow)
-}
-
-fn at(time: i64, start: Option<i64>) -> Result<i64, i64> {
-    match start {
-        _ if time >= FIRST_DATE => Ok(time),
-        Some(start) => start.checked_add(time).filter(|time| *time < LAST_TIME).ok_or(time),
-        None => Err(time),
-    }
-}
-
-impl Aside {
-    fn date(&mut self, start: Option<i64>) -> Result<(), i64> {
-        let times = match self {
-            Self::Lease(row) => {
-                if let Some(valid_to) = &mut row.valid_to {
-                    *valid_to = at(*valid_to, start)?;
-                }
-                [Some(&mut row.valid_from), None]
-            }
-            Self::SensorReport(row) => [Some(&mut row.interval_start), Some(&mut row.interval_end)],
-            Self::IdsEvent(row) => [Some(&mut row.time), None],
-            Self::HostFact(row) => [Some(&mut row.time), None],
-        };
-        for time in times.into_iter().flatten() {
-            *time = at(*time, start)?;
-        }
-        Ok(())
-    }
-}
-
-fn relative(time: i64) -> String {
-    let shown = jiff::Timestamp::from_microsecond(time).map_or_else(|_| time.to_string(), |time| time.to_string());
-    format!(
-        "its time is {shown}: the capture counts from its own beginning; say with --start when that was, before 9999"
-    )
-}
-
-/// Names from the logs of the same rotation. A log that cannot be read costs names and no flow: it is noted.
-fn names_beside(conn_log: &Path, notes: &mut Vec<String>) -> Names {
-    let mut names = Names::default();
-    for log in NameLog::ALL {
-        let Some(path) = zeek::beside(conn_log, log.path()) else {
-            continue;
-        };
-        let mut read = || -> Result<()> {
-            let input = InputFile::open(&path).and_then(|file| file.read()).context(|| "opening it".into())?;
-            names.read(input.content, log)
-        };
-        if let Err(error) = read() {
-            notes.push(format!("names of {} are missing: {error}", path.display()));
-        }
-    }
-    if names.dropped() > 0 {
-        notes.push(format!("{} names beside it were not joined, since there are too many", names.dropped()));
-    }
-    names
-}
-
-impl MaxRejects {
-    /// Refuses a source that has more.
-    fn check(self, counts: &Counts, is_enough: bool, reason: Option<&str>) -> Result<()> {
-        let (rejects, records) = (counts.rejects, counts.records);
-        let is_over = match self {
-            Self::Number(most) => rejects > most,
-            Self::Percent(most) => is_enough && rejects as f64 * 100.0 > records as f64 * most,
-        };
-        if !is_over {
-            return Ok(());
-        }
-        let reason = reason.unwrap_or_default();
-        Err(Error::usage(format!("{rejects} of its first {records} records cannot be read, and --max-rejects allows {self}; the first: {reason}"))
-            .remedy("give the right file or format, or allow more"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{FIRST_DATE, at};
-
-    #[test]
-    fn a_date_is_asked_for_and_not_invented() {
-        assert_eq!(at(FIRST_DATE, None), Ok(FIRST_DATE));
-        assert_eq!(at(7_000_000, None), Err(7_000_000));
-        assert_eq!(at(7_000_000, Some(FIRST_DATE)), Ok(FIRST_DATE + 7_000_000));
-        // A time that has a date keeps it.
-        assert_eq!(at(FIRST_DATE, Some(FIRST_DATE)), Ok(FIRST_DATE));
-        assert_eq!(at(-1, Some(i64::MIN)), Err(-1));
     }
 }

@@ -7,7 +7,7 @@ use arrow::{
     datatypes::{TimestampMicrosecondType, UInt64Type},
 };
 
-use super::{
+use crate::archive::{
     Archive, Format, Ingest, IngestOptions, SourceStatus, check, ingest as ingest_sources, rejects,
     round_trip::{empty_archive, read},
 };
@@ -386,7 +386,7 @@ async fn what_waits_outlives_the_process() {
     let first_alone = async || {
         let lock = archive.lock().unwrap();
         let mut ingest = Ingest::begin(&lock, &options).await.unwrap();
-        ingest.add_all(&inputs[..1], None).await.unwrap();
+        ingest.add_all(&inputs[..1], None).await;
     };
     first_alone().await;
     assert!(flows(&archive).is_empty());
@@ -406,7 +406,7 @@ async fn what_waits_in_vain_is_written_once() {
     {
         let lock = archive.lock().unwrap();
         let mut ingest = Ingest::begin(&lock, &options).await.unwrap();
-        ingest.add_all(&inputs[..1], None).await.unwrap();
+        ingest.add_all(&inputs[..1], None).await;
     }
     for settled in [2, 0] {
         let lock = archive.lock().unwrap();
@@ -474,4 +474,111 @@ async fn what_went_on_from_file_to_file_is_repaired_together() {
         assert_eq!(flows(&archive), JOINED);
         assert!(check(&lock, false, &|_| {}).await.unwrap().is_well());
     }
+}
+
+/// Sensors of the flows, and how many of them each saw.
+async fn sensors(archive: &Archive) -> Vec<(String, u64)> {
+    let mut sensors = std::collections::BTreeMap::new();
+    for hour in archive.list().await.unwrap().files.iter().flat_map(|file| &file.sensors) {
+        *sensors.entry(hour.sensor.clone().unwrap_or_default()).or_default() += hour.rows;
+    }
+    sensors.into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_log_that_has_grown_is_read_anew_as_a_whole() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    let inputs = [log.display().to_string()];
+    let lock = archive.lock().unwrap();
+    let run = async |sensor: &str, again| {
+        let options = IngestOptions { sensor: Some(sensor.into()), again, ..zeek() };
+        ingest_sources(&lock, &inputs, None, &options).await.unwrap()
+    };
+    let more = "1714521609.5\tC9\t10.0.0.1\t50009\t203.0.113.9\t443\ttcp\t1.25\tShADadFf\n";
+    fs::write(&log, CONN).unwrap();
+    run("a", false).await;
+    for (content, is_ingested) in [(format!("{CONN}{more}"), true), (format!("{CONN}{more}{more}"), false)] {
+        fs::write(&log, content).unwrap();
+        if is_ingested {
+            run("a", false).await;
+            assert_eq!(sensors(&archive).await, [("a".to_owned(), 3)]);
+        }
+        let flows = if is_ingested { 3 } else { 4 };
+        let again = run("b", true).await;
+        assert!(matches!(again.sources[0].status, SourceStatus::Added), "{again:?}");
+        assert_eq!((again.sources[0].counts.skipped, again.sources[0].counts.flows), (0, flows));
+        assert_eq!(sensors(&archive).await, [("b".to_owned(), flows)]);
+        assert!(check(&lock, false, &|_| {}).await.unwrap().is_well());
+        assert_eq!(tree(&archive.directory().unwrap().join("_wardflow/again")), []);
+    }
+}
+
+#[tokio::test]
+async fn what_can_no_longer_be_read_changes_nothing() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    let lock = archive.lock().unwrap();
+    let options = IngestOptions { format: Some(Format::Argus), ..IngestOptions::default() };
+    ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+    let before = tree(archive.directory().unwrap());
+    let again = IngestOptions { again: true, ..options };
+    for wrong in [IngestOptions { format: Some(Format::Eve), ..again.clone() }, again.clone()] {
+        let report = ingest_sources(&lock, &inputs, None, &wrong).await.unwrap();
+        let refused = report.sources.iter().filter(|source| matches!(source.status, SourceStatus::Refused(_)));
+        assert_eq!(refused.count(), 2, "{report:?}");
+        assert_eq!(tree(archive.directory().unwrap()), before);
+        // The second file is gone bad in the meantime; they share a connection.
+        fs::write(&inputs[1], "StartTime,Dur,Proto\n").unwrap();
+    }
+    pieces(directory.path());
+    ingest_sources(&lock, &inputs, None, &again).await.unwrap();
+    assert_eq!(flows(&archive), JOINED);
+}
+
+#[tokio::test]
+async fn a_copy_that_was_damaged_is_told_and_can_be_replaced() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    let inputs = [log.display().to_string()];
+    let lock = archive.lock().unwrap();
+    let run = async |again| ingest_sources(&lock, &inputs, None, &IngestOptions { again, ..zeek() }).await.unwrap();
+    fs::write(&log, CONN.replace("50000", "50001")).unwrap();
+    run(false).await;
+    fs::write(&log, CONN).unwrap();
+    let both = run(false).await;
+    assert!(both.sources[0].notes.iter().any(|note| note.contains("--again puts this one in its place")), "{both:?}");
+    assert_eq!(sensors(&archive).await, [(String::new(), 4)]);
+    run(true).await;
+    assert_eq!(sensors(&archive).await, [(String::new(), 2)]);
+    assert!(check(&lock, false, &|_| {}).await.unwrap().is_well());
+    // A log of the same path that was rotated is another, and nothing is said.
+    fs::write(&log, CONN.replace("17145", "17155")).unwrap();
+    let rotated = run(false).await;
+    assert!(rotated.sources[0].notes.is_empty(), "{rotated:?}");
+    run(true).await;
+    assert_eq!(sensors(&archive).await, [(String::new(), 4)]);
+}
+
+#[tokio::test]
+async fn what_was_taken_out_and_not_read_is_told() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    let lock = archive.lock().unwrap();
+    let again = IngestOptions { again: true, ..IngestOptions::default() };
+    ingest_sources(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+    {
+        // A run that ends between taking both out and reading them.
+        let mut ingest = Ingest::begin(&lock, &again).await.unwrap();
+        let entry = ingest.entries.of_path(&inputs[1]).next().unwrap().clone();
+        ingest.note_taken_out(&entry).await.unwrap();
+        ingest.take_out(&[entry]).await.unwrap();
+    }
+    let other = directory.path().join("3.binetflow");
+    fs::write(&other, fs::read_to_string(&inputs[1]).unwrap().replace("10.0.0.1", "10.0.0.2")).unwrap();
+    let report = ingest_sources(&lock, &[other.display().to_string()], None, &IngestOptions::default()).await.unwrap();
+    assert_eq!(report.unfinished, [inputs[1].clone()]);
+    let report = ingest_sources(&lock, &inputs, None, &again).await.unwrap();
+    assert!(report.unfinished.is_empty(), "{report:?}");
+    assert_eq!(flows(&archive).iter().filter(|flow| flow.0 == 1_800).count(), 1);
 }

@@ -5,38 +5,35 @@
 //! `icmp_inactivity_timeout` 1 min), so that one conversation is one flow, whoever recorded it. A SYN after a connection that
 //! was answered or refused begins another; after one that was not, it is a retry of the same.
 
-use std::{collections::HashMap, net::IpAddr};
+mod conversation;
+mod icmp;
+
+use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
-use serde::{Deserialize, Serialize};
 
-use super::{
-    record::FlowRecord,
-    tcp::{self, ACK, Direction, FIN, RST, SYN, TCP},
-};
+use self::conversation::{Conversation, Key};
+use super::record::FlowRecord;
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 
-/// How far records may be out of order.
-const DISORDER: i64 = MINUTE;
-
-/// From which duration on a piece may have been cut: exporters are not set to an active timeout of less than a minute.
-const LEAST_CUT: i64 = 50 * SECOND;
-
-/// How long the next piece of a conversation may take to come: the longest usual active timeout, Cisco's default.
-const LONGEST_CUT: i64 = 30 * MINUTE;
-
 /// How far back a part may begin before it is of another recording, for which nothing waits.
 const ANOTHER_TIME: i64 = 24 * 60 * MINUTE;
 
-/// Conversations that wait at most, some 300 bytes each. Past it the half that ended first waits no longer.
+/// Conversations that wait at most, some 300 bytes each without their texts. Past it the half that ended first waits no
+/// longer.
 const MOST_WAITING: usize = 1_000_000;
+
+/// Bytes of their texts at most, which may be as long as a line. Past it the same half goes.
+const MOST_TEXTS: usize = 256 << 20;
 
 /// Joins parts into flows.
 #[derive(Debug, Default)]
 pub(super) struct Joiner {
     waiting: HashMap<Key, Conversation, FixedState>,
+    /// Bytes of texts of those that wait, and of some that do no longer.
+    texts: usize,
     /// Conversations that are over, in the order in which they leave.
     over: Vec<Conversation>,
     /// Latest start of a part.
@@ -47,47 +44,6 @@ pub(super) struct Joiner {
     joined: u64,
 }
 
-/// What parts of a conversation share, the lower end first.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    ends: [(IpAddr, u16); 2],
-    protocol: u8,
-    vlan: Option<u16>,
-    sensor: Option<Box<str>>,
-}
-
-/// What is known of a conversation. Its first end is the one that sent the first part.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Conversation {
-    ends: [(IpAddr, u16); 2],
-    sides: [Side; 2],
-    macs: [Option<[u8; 6]>; 2],
-    protocol: u8,
-    start: i64,
-    end: i64,
-    /// Duration of the longest part.
-    longest: i64,
-    vlan: Option<u16>,
-    sampling_interval: Option<u32>,
-    service: Option<Box<str>>,
-    flow_uid: Option<Box<str>>,
-    community_id: Option<Box<str>>,
-    dst_name: Option<Box<str>>,
-    sensor: Option<Box<str>>,
-    /// What the source says of how it went, while it is the only part.
-    state: Option<Box<str>>,
-}
-
-/// What one end sent.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Side {
-    bytes: Option<u64>,
-    packets: Option<u64>,
-    flags: Option<u16>,
-    /// When it began to; absent where nothing of it was seen.
-    start: Option<i64>,
-}
-
 impl Joiner {
     /// Goes on from what [`Joiner::save`] gave.
     pub(super) fn restore(saved: &[u8]) -> Result<Self, postcard::Error> {
@@ -95,6 +51,7 @@ impl Joiner {
         let conversations: Vec<Conversation> = if saved.is_empty() { Vec::new() } else { postcard::from_bytes(saved)? };
         for conversation in conversations {
             joiner.now = joiner.now.max(conversation.start);
+            joiner.texts += conversation.texts();
             joiner.waiting.insert(conversation.key(), conversation);
         }
         joiner.looked = joiner.now;
@@ -119,6 +76,7 @@ impl Joiner {
             (self.now, self.looked) = (part.start, part.start);
         }
         self.now = self.now.max(part.start);
+        self.texts += part.texts();
         let key = part.key();
         match self.waiting.get_mut(&key) {
             Some(conversation) if conversation.goes_on_with(&part) => {
@@ -128,7 +86,7 @@ impl Joiner {
             Some(conversation) => self.over.push(std::mem::replace(conversation, part)),
             None => _ = self.waiting.insert(key, part),
         }
-        if self.now - self.looked >= MINUTE || self.waiting.len() > MOST_WAITING {
+        if self.now - self.looked >= MINUTE || self.is_full() {
             self.look();
         }
     }
@@ -162,238 +120,34 @@ impl Joiner {
         self.joined
     }
 
+    fn is_full(&self) -> bool {
+        self.waiting.len() > MOST_WAITING || self.texts > MOST_TEXTS
+    }
+
     fn look(&mut self) {
         let now = self.now;
         let first = self.over.len();
         self.over.extend(self.waiting.extract_if(|_, waits| waits.until() < now).map(|(_, over)| over));
-        if self.waiting.len() > MOST_WAITING {
+        self.texts = self.waiting.values().map(Conversation::texts).sum();
+        if self.is_full() {
             let mut ends: Vec<i64> = self.waiting.values().map(|waits| waits.end).collect();
-            let (_, middle, _) = ends.select_nth_unstable(MOST_WAITING / 2);
-            let middle = *middle;
+            let middle = ends.len() / 2;
+            let middle = *ends.select_nth_unstable(middle).1;
             self.over.extend(self.waiting.extract_if(|_, waits| waits.end <= middle).map(|(_, over)| over));
+            self.texts = self.waiting.values().map(Conversation::texts).sum();
         }
         self.over[first..].sort_by(Conversation::order);
         self.looked = now;
     }
 }
 
-impl Conversation {
-    fn of(part: &FlowRecord<'_>) -> Self {
-        let own = |text: Option<&str>| text.map(Box::from);
-        let side = |bytes, packets, flags, is_seen: bool| Side {
-            bytes,
-            packets,
-            flags,
-            start: is_seen.then_some(part.start_time),
-        };
-        // Where a part has both directions, its flags are of both, and no one's own.
-        let has_both = part.dst_packets.is_some() || part.dst_bytes.is_some();
-        let counts = [part.dst_packets, part.dst_bytes];
-        let answered = part.observed_sides == Some(2) || counts.iter().flatten().any(|count| *count > 0);
-        let flags = part.tcp_flags;
-        let mut conversation = Self {
-            ends: [(part.src_ip.to_canonical(), part.src_port), (part.dst_ip.to_canonical(), part.dst_port)],
-            sides: [
-                side(part.src_bytes, part.src_packets, flags, true),
-                side(part.dst_bytes, part.dst_packets, flags.filter(|_| has_both && answered), answered),
-            ],
-            macs: [part.src_mac, part.dst_mac],
-            protocol: part.protocol,
-            start: part.start_time,
-            end: part.end_time,
-            longest: part.end_time - part.start_time,
-            vlan: part.vlan,
-            sampling_interval: part.sampling_interval,
-            service: own(part.service),
-            flow_uid: own(part.flow_uid),
-            community_id: own(part.community_id),
-            dst_name: own(part.dst_name),
-            sensor: own(part.sensor),
-            state: own(part.conn_state),
-        };
-        if let Some(request) = icmp_request(part.protocol, part.src_port) {
-            conversation.turn();
-            conversation.ends[0].1 = request;
-            conversation.ends[1].1 = part.dst_port;
-        }
-        conversation
-    }
-
-    fn key(&self) -> Key {
-        let mut ends = self.ends;
-        // Type and code of ICMP are no ports of an end: they go with the initiator.
-        if !is_icmp(self.protocol) {
-            ends.sort_unstable();
-        }
-        Key { ends, protocol: self.protocol, vlan: self.vlan, sensor: self.sensor.clone() }
-    }
-
-    /// A total order for what leaves together.
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |one: &Self| (one.end, one.start, one.ends, one.protocol, one.vlan);
-        key(self).cmp(&key(other)).then_with(|| self.sensor.cmp(&other.sensor))
-    }
-
-    fn goes_on_with(&self, part: &Self) -> bool {
-        let idle = idle(self.protocol);
-        if part.start - self.end > idle || self.start - part.end > idle {
-            return false;
-        }
-        let begins = part.protocol == TCP && part.sides.iter().any(|side| side.has(SYN)) && part.start >= self.end;
-        !(begins && (self.is_closed() || self.is_answered()))
-    }
-
-    fn is_answered(&self) -> bool {
-        self.sides.iter().all(|side| side.start.is_some()) || self.sides.iter().any(|side| side.has(ACK))
-    }
-
-    fn is_closed(&self) -> bool {
-        self.sides.iter().all(|side| side.has(FIN)) || self.sides.iter().any(|side| side.has(RST))
-    }
-
-    /// Until when, by the latest start, more of it may come.
-    fn until(&self) -> i64 {
-        let waits = match (self.protocol == TCP && self.is_closed(), self.longest >= LEAST_CUT) {
-            (true, _) => 0,
-            (_, true) => idle(self.protocol) + LONGEST_CUT,
-            (_, false) => idle(self.protocol),
-        };
-        self.end.saturating_add(waits + DISORDER)
-    }
-
-    fn add(&mut self, part: &Self) {
-        let is_turned = self.ends[0] != part.ends[0];
-        for (index, side) in self.sides.iter_mut().enumerate() {
-            side.add(&part.sides[if is_turned { 1 - index } else { index }]);
-        }
-        for (index, mac) in self.macs.iter_mut().enumerate() {
-            *mac = mac.or(part.macs[if is_turned { 1 - index } else { index }]);
-        }
-        self.state = None;
-        self.start = self.start.min(part.start);
-        self.end = self.end.max(part.end);
-        self.longest = self.longest.max(part.longest);
-        self.sampling_interval = self.sampling_interval.or(part.sampling_interval);
-        for (own, more) in [
-            (&mut self.service, &part.service),
-            (&mut self.flow_uid, &part.flow_uid),
-            (&mut self.community_id, &part.community_id),
-            (&mut self.dst_name, &part.dst_name),
-        ] {
-            if own.is_none() {
-                own.clone_from(more);
-            }
-        }
-    }
-
-    fn turn(&mut self) {
-        self.ends.reverse();
-        self.sides.reverse();
-        self.macs.reverse();
-    }
-
-    /// The flow. Its initiator is the end that spoke first, or of two that did at once the one with the higher port.
-    fn flow(&mut self) -> FlowRecord<'_> {
-        let [first, second] = self.sides;
-        let is_turned = !is_icmp(self.protocol)
-            && match (first.start, second.start) {
-                (Some(one), Some(other)) => (other, self.ends[0].1) < (one, self.ends[1].1),
-                // An answer whose question was not seen.
-                (_, None) => {
-                    self.protocol == TCP && first.has(ACK) && self.ends[0].1 < 1_024 && self.ends[1].1 >= 1_024
-                }
-                (None, _) => false,
-            };
-        if is_turned {
-            self.turn();
-        }
-        let [src, dst] = self.sides;
-        let observed_sides = match (src.start, dst.start) {
-            (Some(_), Some(_)) => Some(2),
-            // Nobody acknowledges what nobody sent.
-            _ if self.protocol == TCP && (src.has(ACK) || dst.has(ACK)) => Some(1),
-            _ => None,
-        };
-        let counted = |side: Side, count: Option<u64>| match observed_sides {
-            Some(1) => count,
-            _ if side.start.is_none() => Some(0),
-            _ => count,
-        };
-        let direction = |side: Side| Direction { packets: u64::from(side.start.is_some()), flags: side.flags };
-        let state = tcp::conn_state(self.protocol, direction(src), direction(dst));
-        let flags = src.flags.into_iter().chain(dst.flags).reduce(|one, other| one | other);
-        FlowRecord {
-            service: self.service.as_deref(),
-            src_bytes: counted(src, src.bytes),
-            dst_bytes: counted(dst, dst.bytes),
-            src_packets: counted(src, src.packets),
-            dst_packets: counted(dst, dst.packets),
-            conn_state: self.state.as_deref().or(state.filter(|_| observed_sides != Some(1))),
-            tcp_flags: flags.filter(|_| self.protocol == TCP),
-            src_mac: self.macs[0],
-            dst_mac: self.macs[1],
-            vlan: self.vlan,
-            flow_uid: self.flow_uid.as_deref(),
-            community_id: self.community_id.as_deref(),
-            dst_name: self.dst_name.as_deref(),
-            sensor: self.sensor.as_deref(),
-            sampling_interval: self.sampling_interval,
-            observed_sides,
-            ..FlowRecord::new((self.start, self.end), self.ends[0], self.ends[1], self.protocol)
-        }
-    }
-}
-
-impl Side {
-    fn has(&self, flag: u16) -> bool {
-        self.flags.is_some_and(|flags| flags & flag != 0)
-    }
-
-    fn add(&mut self, more: &Self) {
-        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
-            (Some(one), Some(other)) => Some(one.saturating_add(other)),
-            (one, other) => one.or(other),
-        };
-        self.bytes = sum(self.bytes, more.bytes);
-        self.packets = sum(self.packets, more.packets);
-        self.flags = match (self.flags, more.flags) {
-            (Some(one), Some(other)) => Some(one | other),
-            (one, other) => one.or(other),
-        };
-        self.start = match (self.start, more.start) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-    }
-}
-
-fn idle(protocol: u8) -> i64 {
-    if protocol == TCP { 5 * MINUTE } else { MINUTE }
-}
-
-const fn is_icmp(protocol: u8) -> bool {
-    matches!(protocol, tcp::ICMP | tcp::ICMPV6)
-}
-
-/// The type of the request that an ICMP message answers (RFC 792, RFC 950, RFC 1256; RFC 4443, RFC 4861).
-const fn icmp_request(protocol: u8, kind: u16) -> Option<u16> {
-    match (protocol, kind) {
-        (tcp::ICMP, 0) => Some(8),
-        (tcp::ICMP, 14) => Some(13),
-        (tcp::ICMP, 16) => Some(15),
-        (tcp::ICMP, 18) => Some(17),
-        (tcp::ICMP, 9) => Some(10),
-        (tcp::ICMPV6, 129) => Some(128),
-        (tcp::ICMPV6, 134) => Some(133),
-        (tcp::ICMPV6, 136) => Some(135),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ACK, FIN, Joiner, MINUTE, RST, SECOND, SYN, TCP};
-    use crate::archive::FlowRecord;
+    use super::{Joiner, MINUTE, SECOND};
+    use crate::archive::{
+        FlowRecord,
+        tcp::{ACK, FIN, RST, SYN, TCP},
+    };
 
     const CLIENT: (&str, u16) = ("10.0.0.1", 50_000);
     const SERVER: (&str, u16) = ("192.0.2.1", 443);
@@ -527,5 +281,17 @@ mod tests {
         }
         assert!(joiner.waiting() < 5, "{}", joiner.waiting());
         assert!(joiner.now > 500 * MINUTE);
+    }
+
+    #[test]
+    fn texts_take_bounded_memory() {
+        let mut joiner = Joiner::default();
+        let name = "n".repeat(1 << 20);
+        for port in 1..600 {
+            joiner.push(&FlowRecord { dst_name: Some(&name), ..part(("10.0.0.1", port), SERVER, 17, (0, 1), 0) });
+            assert!(joiner.waiting() <= 257);
+            joiner.over.clear();
+        }
+        assert!(joiner.waiting() > 100);
     }
 }

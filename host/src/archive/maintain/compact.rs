@@ -17,7 +17,7 @@ use crate::{
         ArchiveFile, ArchiveLock, ArchiveWriter, Format, ROW_GROUP_ROWS, SourceEntry,
         files::Survey,
         hours::{self, Hours},
-        reading::Failure,
+        ingest::Failure,
     },
     error::{Context, Error, Result},
     zone::AddressSpace,

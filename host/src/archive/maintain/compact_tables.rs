@@ -27,7 +27,7 @@ use super::{
     tables::{Table, owners, tables},
 };
 use crate::{
-    archive::{Archive, SourceEntry, files::Beside, reading::Failure},
+    archive::{Archive, SourceEntry, files::Beside, ingest::Failure},
     error::{Context, Error, Result},
 };
 

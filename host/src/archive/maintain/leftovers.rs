@@ -46,7 +46,7 @@ pub(super) async fn clear(archive: &Archive) -> Result<()> {
     let entries = archive.sources().await?;
     let mut files = archive.files_by_source().await?;
     archive.undo_begun(&entries, &mut files).await?;
-    for old in entries.iter().filter_map(|entry| entry.replaces.as_deref()) {
+    for old in entries.iter().flat_map(|entry| &entry.replaces) {
         if let Some(old) = archive.source(old).await? {
             archive.forget(&old).await?;
         }

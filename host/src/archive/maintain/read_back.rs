@@ -15,8 +15,8 @@ use crate::{
     archive::{
         files::metadata,
         hours::{Hour, Hours},
+        ingest::Failure,
         layout::PAGE_ROWS,
-        reading::Failure,
     },
     error::{Context, Error, Result},
 };

@@ -41,7 +41,7 @@ impl Records {
 
     /// Digests of sources whose flows another one's have replaced.
     pub(super) fn replaced(&self) -> BTreeSet<&str> {
-        self.entries.iter().filter_map(|entry| entry.replaces.as_deref()).collect()
+        self.entries.iter().flat_map(|entry| &entry.replaces).map(String::as_str).collect()
     }
 
     /// Digests of sources whose waiting conversations another one went on with.

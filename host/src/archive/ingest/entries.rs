@@ -1,0 +1,111 @@
+//! What an archive holds, as an ingest looks it up.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::known::KnownSources;
+use crate::archive::ledger::SourceEntry;
+
+/// The ledger, in memory.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    by_digest: BTreeMap<String, SourceEntry>,
+    /// Digests by path.
+    by_path: HashMap<String, BTreeSet<String>>,
+    /// Which source went on with what another left waiting, by the digest of that.
+    followed_by: HashMap<String, String>,
+    known: Arc<KnownSources>,
+}
+
+impl Entries {
+    pub(super) fn new(entries: Vec<SourceEntry>) -> Self {
+        let mut all = Self::default();
+        entries.into_iter().for_each(|entry| all.add(entry));
+        all
+    }
+
+    pub(super) fn get(&self, digest: &str) -> Option<&SourceEntry> {
+        self.by_digest.get(digest)
+    }
+
+    pub(super) fn contains(&self, digest: &str) -> bool {
+        self.by_digest.contains_key(digest)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_digest.len()
+    }
+
+    /// By what contents are recognised.
+    pub(super) fn known(&self) -> Arc<KnownSources> {
+        Arc::clone(&self.known)
+    }
+
+    /// Adds a source, or what is told of it now.
+    pub(super) fn add(&mut self, entry: SourceEntry) {
+        let digest = &entry.digest;
+        if let Some(path) = &entry.path {
+            self.by_path.entry(path.clone()).or_default().insert(digest.clone());
+        }
+        if let Some(before) = &entry.follows {
+            self.followed_by.insert(before.clone(), digest.clone());
+        }
+        if !self.by_digest.contains_key(digest) {
+            Arc::make_mut(&mut self.known).add(&entry);
+        }
+        self.by_digest.insert(digest.clone(), entry);
+    }
+
+    pub(super) fn remove(&mut self, digests: &BTreeSet<String>) {
+        let is_one = |digest: &str| digests.contains(digest);
+        self.by_digest.retain(|digest, _| !is_one(digest));
+        self.by_path.values_mut().for_each(|of_path| of_path.retain(|digest| !is_one(digest)));
+        self.followed_by.retain(|before, after| !is_one(before) && !is_one(after));
+        let mut known = KnownSources::default();
+        self.by_digest.values().for_each(|entry| known.add(entry));
+        self.known = Arc::new(known);
+    }
+
+    /// Those that lay at a path when they were ingested.
+    pub(super) fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceEntry> {
+        self.by_path.get(path).into_iter().flatten().filter_map(|digest| self.get(digest))
+    }
+
+    /// A source, and those that it goes on from, the latest first.
+    pub(super) fn past(&self, digest: &str) -> impl Iterator<Item = &SourceEntry> {
+        std::iter::successors(self.get(digest), |entry| self.get(entry.continues.as_deref()?))
+    }
+
+    /// Whether conversations went on from it to another source, or from another to it.
+    pub(super) fn is_joined(&self, digest: &str) -> bool {
+        self.joined([digest.to_owned()].into()).len() > 1
+    }
+
+    /// Sources, all that they go on from, and those with which they share conversations: which come and go together.
+    pub(super) fn together(&self, digests: BTreeSet<String>) -> BTreeSet<String> {
+        let past = |digest: &String| self.past(digest).map(|entry| entry.digest.clone()).collect::<Vec<_>>();
+        let mut all = digests;
+        loop {
+            let before = all.len();
+            all = self.joined(all);
+            all.extend(all.iter().flat_map(past).collect::<Vec<_>>());
+            if all.len() == before {
+                return all;
+            }
+        }
+    }
+
+    fn joined(&self, digests: BTreeSet<String>) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        let mut next: Vec<String> = digests.into_iter().collect();
+        while let Some(digest) = next.pop() {
+            let Some(entry) = self.get(&digest) else { continue };
+            let linked = entry.follows.iter().chain(self.followed_by.get(&digest));
+            next.extend(linked.filter(|linked| !all.contains(*linked)).cloned());
+            all.insert(digest);
+        }
+        all
+    }
+}

@@ -6,15 +6,24 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::{
     common::{
         DFSchema, DataFusionError, Result as QueryResult, ScalarValue, SchemaError,
-        tree_node::{Transformed, TreeNode, TreeNodeRecursion},
+        tree_node::{TreeNode, TreeNodeRecursion},
     },
-    logical_expr::{Expr, ExprSchemable, TryCast, expr::ScalarFunction, simplify::SimplifyContext, try_cast},
+    logical_expr::{Expr, ExprSchemable, expr::ScalarFunction, simplify::SimplifyContext, try_cast},
     optimizer::simplify_expressions::ExprSimplifier,
     physical_expr::PhysicalExpr,
 };
 
-use super::{Expression, Mapping, SQL, kind::accept};
-use crate::{flow, nearest::nearest};
+use super::{
+    Expression, Mapping, SQL,
+    allowed::{Refusal, check_planned},
+    kind::accept,
+    lenient::lenient,
+    told,
+};
+use crate::{
+    flow::{self, FlowColumn},
+    nearest::nearest,
+};
 
 /// Columns that a message names at most.
 const MOST_NAMED: usize = 40;
@@ -24,8 +33,8 @@ const MOST_NAMED: usize = 40;
 pub struct Fit {
     source: SchemaRef,
     /// By position in [`flow::COLUMNS`], as they were written.
-    columns: Vec<Option<Expr>>,
-    condition: Option<Expr>,
+    pub(super) columns: Vec<Option<Expr>>,
+    pub(super) condition: Option<Expr>,
 }
 
 /// What of a mapping does not fit a source: a column that is not there, or a type that cannot become the column's.
@@ -79,6 +88,17 @@ impl Fit {
         &self.source
     }
 
+    /// Of the canonical columns those alone that no flow lacks, and how many sides of it were seen, if that can be told.
+    #[must_use]
+    pub fn counted(&self) -> Self {
+        let kept = |(expression, column): (&Option<Expr>, &FlowColumn)| match column.name {
+            "observed_sides" => Some(try_cast(lenient(expression.clone()?), column.data_type.arrow())),
+            name => expression.clone().filter(|_| flow::REQUIRED.contains(&name)),
+        };
+        let columns = self.columns.iter().zip(flow::COLUMNS).map(kept).collect();
+        Self { source: Arc::clone(&self.source), columns, condition: self.condition.clone() }
+    }
+
     /// The positions of the source's columns that some expression reads, in order.
     pub fn used(&self) -> Vec<usize> {
         let expressions = self.columns.iter().flatten().chain(&self.condition);
@@ -92,7 +112,7 @@ impl Fit {
         self.condition.clone().map(lenient)
     }
 
-    /// Every canonical column, of its type, over the source's. What cannot be cast is null.
+    /// Every canonical column, of its type, over the source's. What cannot be computed is null.
     pub fn columns(&self) -> Vec<Expr> {
         let columns = self.columns.iter().zip(flow::COLUMNS).map(|(expression, column)| {
             let data_type = column.data_type.arrow();
@@ -154,25 +174,13 @@ pub(super) fn physical(expression: Expr, batches: &SchemaRef) -> QueryResult<Arc
     SQL.create_physical_expr(expression, &columns)
 }
 
-/// With casts that give null where they fail: one bad value in a file must not end a query over all of them.
-pub(super) fn lenient(expression: Expr) -> Expr {
-    let loosened = expression.clone().transform_up(|inner| {
-        Ok(match inner {
-            Expr::Cast(cast) => Transformed::yes(Expr::TryCast(TryCast { expr: cast.expr, field: cast.field })),
-            other => Transformed::no(other),
-        })
-    });
-    loosened.map_or(expression, |loosened| loosened.data)
-}
-
 impl Misfit {
     pub(super) fn of(expression: &Expression, rule: String) -> Self {
         Self { span: expression.span.clone(), rule, remedy: None, is_missing: false }
     }
 
     fn wrong(span: &Range<usize>, error: &DataFusionError) -> Self {
-        let rule = error.strip_backtrace();
-        Self { span: span.clone(), rule, remedy: None, is_missing: false }
+        Self { span: span.clone(), rule: told(error), remedy: None, is_missing: false }
     }
 
     /// That there is no such column, or no such field of one.
@@ -217,11 +225,12 @@ fn first_that_fits(
 }
 
 fn plan(key: &str, expression: &Expression, names: &DFSchema) -> Result<Expr, Misfit> {
-    let wrong = |error: &DataFusionError| {
-        let mut misfit = Misfit::wrong(&expression.span, error);
-        misfit.rule = format!("`{key}` cannot be computed: {}", misfit.rule);
-        misfit
+    let Expression { sql, .. } = expression;
+    let not_computed = |reason: String, remedy: String| Misfit {
+        remedy: Some(remedy),
+        ..Misfit::of(expression, format!("`{key}` cannot be computed as `{sql}`: {reason}"))
     };
+    let wrong = |error: &DataFusionError| not_computed(told(error), types_of(sql, names));
     let planned = SQL.create_logical_expr(&expression.sql, names).map_err(|error| match error.find_root() {
         DataFusionError::SchemaError(schema, _) => match schema.as_ref() {
             SchemaError::FieldNotFound { field, .. } => {
@@ -241,8 +250,17 @@ fn plan(key: &str, expression: &Expression, names: &DFSchema) -> Result<Expr, Mi
     if let Some(misfit) = misfit {
         return Err(misfit);
     }
+    check_planned(&planned).map_err(|Refusal { reason, remedy }| not_computed(reason, remedy))?;
     SQL.create_physical_expr(planned.clone(), names).map_err(|error| wrong(&error))?;
     Ok(planned)
+}
+
+/// What to do about an expression that does not go with the types of the columns that it names.
+fn types_of(sql: &str, names: &DFSchema) -> String {
+    let named = names.fields().iter().filter(|field| sql.contains(field.name().as_str())).take(MOST_NAMED);
+    let types: Vec<_> = named.map(|field| format!("{} is {}", field.name(), field.data_type())).collect();
+    let types = if types.is_empty() { "it names no column".to_owned() } else { types.join(", ") };
+    format!("{types}: change what does not go together, with CAST(column AS type) where another type is wanted")
 }
 
 /// That a field of a struct is read that the struct has not.

@@ -14,14 +14,21 @@
 //! tcp_flags = ["tcp_flags", "NULL"]
 //! ```
 //!
-//! Expressions are DataFusion's SQL with all of its functions. Names of columns count as they are written, in lower and
-//! upper case; those that are words of SQL stand in double quotes. [`Mapping::fit`] holds a mapping against the columns
-//! of one source.
+//! Expressions are DataFusion's SQL of one record: columns, values, operators, `CASE`, `CAST`, and those functions that
+//! come to the same whenever they are computed, and to no more than their arguments' size (`allowed.rs` names them).
+//! Names of columns count as they are written, in lower and upper case; those that are words of SQL stand in double
+//! quotes. [`Mapping::fit`] holds a mapping against the columns of one source.
+//!
+//! A time that says no offset is UTC, but for text that is ingested: there it is of the zone that [`Fit::in_zone`] is given.
 
+mod allowed;
 mod fit;
 mod kind;
+mod lenient;
 mod read;
 mod time;
+mod told;
+mod zone;
 
 use std::{ops::Range, path::PathBuf, sync::LazyLock};
 
@@ -31,7 +38,7 @@ use datafusion::{
 };
 
 pub use self::fit::{Fit, Misfit, Planned};
-pub(crate) use self::kind::kind;
+pub(crate) use self::{kind::kind, told::told};
 use crate::flow::FlowColumn;
 
 /// The mappings that come along, by name.

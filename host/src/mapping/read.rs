@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path};
 
-use super::{Expression, Mapped, Mapping, Misfit, SHIPPED, SQL, Source};
+use super::{
+    Expression, Mapped, Mapping, Misfit, SHIPPED, SQL, Source,
+    allowed::{MOST_BYTES, Refusal, check_written},
+    told,
+};
 use crate::{
     config::document::{Document, Value},
     error::{Context, Error, Result},
@@ -143,11 +147,19 @@ fn expressions(value: &Value<'_>) -> Result<Vec<Expression>> {
 
 fn expression(value: &Value<'_>, rule: &str) -> Result<Expression> {
     let sql = value.text().map_err(|_| value.error(rule))?;
-    if let Err(error) = SQL.sql_to_expr(sql, &SQL.config().options().sql_parser.dialect) {
-        return Err(value.error("a SQL expression").because(error.strip_backtrace()).remedy(
+    if sql.len() > MOST_BYTES {
+        return Err(value
+            .error(&format!("a SQL expression of at most {MOST_BYTES} bytes"))
+            .remedy("make it shorter: `column IN (...)` stands for many comparisons"));
+    }
+    let written = SQL.sql_to_expr(sql, &SQL.config().options().sql_parser.dialect).map_err(|error| {
+        value.error("a SQL expression").because(told(&error)).remedy(
             "a column whose name is a word of SQL or has other characters than letters, digits and _ stands in double \
              quotes: write '\"end\"'",
-        ));
-    }
+        )
+    })?;
+    check_written(&written).map_err(|Refusal { reason, remedy }| {
+        value.error("a SQL expression of one record").because(reason).remedy(remedy)
+    })?;
     Ok(Expression { sql: sql.to_owned(), span: value.span() })
 }

@@ -1,7 +1,7 @@
 use std::{path::Path, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, Int64Array, TimestampNanosecondArray},
+    array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray},
     datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit},
 };
 use datafusion::{
@@ -104,8 +104,66 @@ fn what_does_not_fit_a_source_is_told_with_what_is_nearest() {
     check_misfit("src_ip = \"protocol\"", "`src_ip` is Int64; it must be an IP address");
     check_misfit("dst_ip = \"NULL\"", "`dst_ip` is Null; it must be an IP address");
     check_misfit("service = \"traffic\"", "`service` is Struct(\"bytes_out\": Int64); it must be text");
-    let mapping = mapping("src_bytes = \"sum(epoch)\"").unwrap();
-    assert!(mapping.fit(source()).unwrap_err().to_string().starts_with("`src_bytes` cannot be computed: "));
+    check_misfit(
+        "src_bytes = \"epoch + text\"",
+        "`src_bytes` cannot be computed as `epoch + text`: Cannot coerce arithmetic expression Int64 + Utf8 to valid \
+         types; epoch is Int64, text is Utf8: change what does not go together, with CAST(column AS type) where another \
+         type is wanted",
+    );
+}
+
+/// What becomes of an expression that no mapping may have, wherever that shows.
+#[track_caller]
+fn check_refused(sql: &str, expected: &str) {
+    let shown = match mapping(&format!("service = '''{sql}'''")) {
+        Err(error) => format!("{}; {}", error.reason(), error.remedy_text().unwrap_or_default()),
+        Ok(mapping) => mapping.fit(source()).expect_err(sql).to_string(),
+    };
+    assert!(shown.contains(expected), "{sql}: {shown}");
+    for own in ["DataFusion", "bug", "not implemented"] {
+        assert!(!shown.contains(own), "{sql}: {shown}");
+    }
+}
+
+#[test]
+fn an_expression_is_of_one_record_and_comes_to_the_same_and_to_no_more() {
+    check_refused("random()", "`random` comes to another value each time");
+    check_refused("CAST(now() AS TEXT)", "`now` comes to another value each time");
+    check_refused("UUID()", "`uuid` comes to another value each time");
+    check_refused("input_file_name()", "`input_file_name` comes to another value");
+    check_refused("sum(epoch)", "`sum` is of many records, and an expression is of one");
+    check_refused("row_number() OVER ()", "`row_number` is of many records");
+    check_refused("(SELECT 1)", "a query is nothing of one record");
+    check_refused("epoch IN (SELECT 1)", "a query is nothing of one record");
+    check_refused("EXISTS (SELECT 1)", "a query is nothing of one record");
+    check_refused("$1", "a variable is nothing of one record");
+    check_refused("repeat(text, 1000000000)", "`repeat` is none of the functions that a mapping may use");
+    check_refused("lpad(text, 1000000000)", "`lpad` is none of the functions");
+    check_refused("[text, text]", "`make_array` is none of the functions");
+    check_refused("unnest([1, 2])", "`unnest`");
+    check_refused("lwer(text)", "there is no function `lwer`; did you mean `lower`? functions are abs, ");
+    check_refused("lower(text, text)", "`service` cannot be computed as `lower(text, text)`: ");
+    check_refused("replace(text, 'a', 'aaaa')", "give it two texts in quotes, the second no longer than the first");
+    check_refused("replace(text, '', text)", "`replace` puts in what may be longer than what it takes out");
+    check_refused(&format!("text{}", " || text".repeat(64)), "it puts more than 64 texts one behind the other");
+    check_refused(&format!("text{}", " || text".repeat(512)), "it must be a SQL expression of at most 4096 bytes");
+}
+
+#[test]
+fn what_mappings_are_made_of_is_allowed() {
+    for sql in [
+        "SUBSTRING(text FROM 1 FOR 3) || trim(text) || position('x' IN text) || length(text)",
+        "regexp_match(text, '([0-9]+):')[1]",
+        "replace(replace(text, '-', ':'), ' ', '')",
+        "CASE WHEN text ~ '^a' OR text LIKE 'b%' THEN 'x' WHEN epoch BETWEEN 1 AND 2 THEN ifnull(text, 'y') END",
+        "CAST(EXTRACT(year FROM nanos) AS TEXT)",
+        "nanos::date::text",
+        "split_part(text, '.', 1)",
+    ] {
+        let mapping =
+            mapping(&format!("service = '''{sql}'''")).unwrap_or_else(|error| panic!("{sql}: {}", error.reason()));
+        mapping.fit(source()).unwrap_or_else(|misfit| panic!("{sql}: {misfit}"));
+    }
 }
 
 #[test]
@@ -190,6 +248,29 @@ fn a_simple_time_is_known_from_its_column() {
     for other in ["to_timestamp(text)", "to_timestamp_seconds(epoch * -1)", "to_timestamp_seconds(epoch % 60)"] {
         check_clock(other, None, numbers(), &[]);
     }
+}
+
+#[test]
+fn what_fails_for_a_value_is_null_for_that_value() {
+    let text = ["2024-05-01T00:00:00Z", "x", "1970-01-01T00:00:01Z", "", "1970-01-01T00:00:02Z"];
+    let columns = vec![
+        Arc::new(StringArray::from_iter_values(text)) as ArrayRef,
+        Arc::new(Int64Array::from(vec![0, 1, 2, 3, 4])),
+    ];
+    let schema = schema(&[("text", DataType::Utf8), ("epoch", DataType::Int64)]);
+    let batch = RecordBatch::try_new(schema, columns).unwrap();
+    let times = |expression: &str| {
+        let fit = mapping(&format!("end_time = \"{expression}\"")).unwrap().fit(source()).unwrap();
+        fit.end_times(&batch).unwrap().iter().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        times("to_timestamp(text)"),
+        [Some(1_714_521_600_000_000), None, Some(1_000_000), None, Some(2_000_000)]
+    );
+    assert_eq!(
+        times("to_timestamp_seconds(12 / epoch)"),
+        [None, Some(12_000_000), Some(6_000_000), Some(4_000_000), Some(3_000_000)]
+    );
 }
 
 /// What a condition on the end time comes to for the columns of the source.

@@ -10,7 +10,10 @@ use datafusion::{
     logical_expr::{BinaryExpr, Cast, Expr, Operator, TryCast, expr::ScalarFunction, lit, try_cast},
 };
 
-use super::fit::{Fit, lenient, physical};
+use super::{
+    fit::{Fit, physical},
+    lenient::lenient,
+};
 use crate::flow;
 
 /// Microseconds by which rounding may move a time: what is coarsest counts seconds.

@@ -167,7 +167,7 @@ impl Opening<'_> {
             Format::Argus => Ok(Box::new(ArgusLog::new(input, self.sensor, self.zone))),
             Format::Pcap => Ok(Box::new(Pcap::new(&self.copy(input)?, self.scratch, self.sensor)?)),
             Format::Csv => match self.mapping {
-                Some(mapping) => Ok(Box::new(Delimited::new(input, mapping, self.sensor))),
+                Some(mapping) => Ok(Box::new(Delimited::new(input, mapping, self.sensor, self.zone))),
                 None => Err(Error::usage("which of its columns is what is not known")
                     .remedy("give a mapping: --mapping FILE, or the name of one that is built in")),
             },

@@ -3,23 +3,16 @@
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
 use arrow::{
-    array::{
-        Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, StringViewBuilder, new_null_array,
-    },
-    compute::{CastOptions, cast_with_options, concat},
+    array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewBuilder},
     datatypes::SchemaRef,
-    util::display::{ArrayFormatter, FormatOptions},
 };
-use datafusion::physical_expr::PhysicalExpr;
 
 use super::{
-    flows::{Flows, wrong},
+    made::{Made, Row},
     records::{Records, Step},
 };
 use crate::{
-    archive::record::FlowRecord,
     error::{Context, Result},
-    flow,
     mapping::{Fit, Planned, Source},
 };
 
@@ -28,6 +21,10 @@ const MOST_ROWS: usize = 8_192;
 
 /// Bytes of a batch's records at which it is full however few they are.
 const MOST_BYTES: usize = 4 << 20;
+
+/// Why a last record is none as yet.
+const CUT: &str = "the line has no end, so that its last value may be cut off: it is read again once the file goes on, if \
+                   only by a line end";
 
 /// Makes flows of records.
 #[derive(Debug)]
@@ -47,20 +44,9 @@ pub(super) struct Batch {
     text: Vec<u8>,
     /// Where each record's text ends, and the number of its line.
     ends: Vec<(usize, u64)>,
-    /// Why records are no flows, by their position.
+    /// Why records have no columns, by their position.
     rejects: BTreeMap<usize, String>,
-    /// Whether a record is wanted; absent if all are.
-    wanted: Option<BooleanArray>,
-    flows: Flows,
-}
-
-/// What a record is.
-#[allow(clippy::large_enum_variant, reason = "nearly every record is a flow, lent for a moment and never stored")]
-pub(super) enum Row<'a> {
-    Flow(FlowRecord<'a>),
-    /// One that the mapping's `where` leaves out.
-    Unwanted,
-    Reject(String),
+    made: Made,
 }
 
 impl Maker {
@@ -85,6 +71,7 @@ impl Maker {
             let reason = match records.advance()? {
                 Step::End => break,
                 Step::Record if repeated == Some(records.text()) => continue,
+                Step::Record if self.may_be_cut(records) => Some(CUT.to_owned()),
                 Step::Record => self.add(records, &mut columns).err(),
                 Step::Malformed(reason) => Some(reason),
             };
@@ -97,6 +84,13 @@ impl Maker {
         }
         self.make(&mut batch, columns)?;
         Ok(batch)
+    }
+
+    /// Whether a value that some expression reads may be a part of one: `10.0.0.1,44` is whole in itself, and may have
+    /// been cut from `10.0.0.1,443`.
+    fn may_be_cut<R: Read>(&self, records: &Records<R>) -> bool {
+        let ends_in_wanted = self.used.last().is_some_and(|last| last + 1 == self.columns);
+        !records.has_end() && ends_in_wanted && records.fields().len() == self.columns
     }
 
     /// Adds a record to the columns; on failure the reason, and nothing is added.
@@ -124,58 +118,8 @@ impl Maker {
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.ends.len()));
         let texts = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows);
         let texts = texts.context(|| "gathering records".to_owned())?;
-        if let Some(condition) = &self.planned.condition {
-            let wanted = evaluate(condition, &texts, 0, "where", &mut batch.rejects)?;
-            batch.wanted = wanted.as_boolean_opt().cloned();
-        }
-        let mut failures = BTreeMap::new();
-        for (position, expression) in &self.planned.columns {
-            let column = &flow::COLUMNS[*position];
-            let values = evaluate(expression, &texts, 0, column.name, &mut failures)?;
-            let safe = CastOptions { safe: true, ..CastOptions::default() };
-            let cast = cast_with_options(&values, &column.data_type.arrow(), &safe)
-                .context(|| format!("making `{}`", column.name))?;
-            if cast.null_count() > values.logical_null_count() {
-                for row in (0..cast.len()).filter(|&row| cast.is_null(row) && values.is_valid(row)) {
-                    failures.entry(row).or_insert_with(|| wrong(column, &shown(&values, row)));
-                }
-            }
-            batch.flows.set(column.name, &cast);
-        }
-        for (row, reason) in failures {
-            if batch.is_wanted(row) {
-                batch.rejects.entry(row).or_insert(reason);
-            }
-        }
+        batch.made = Made::of(&self.planned, &texts)?;
         Ok(())
-    }
-}
-
-/// An expression's values. A record for which it fails is rejected, unless it is already, and its value is null; it is
-/// found by halving, since that is rare.
-fn evaluate(
-    expression: &Arc<dyn PhysicalExpr>,
-    batch: &RecordBatch,
-    offset: usize,
-    name: &str,
-    rejects: &mut BTreeMap<usize, String>,
-) -> Result<ArrayRef> {
-    let rows = batch.num_rows();
-    match expression.evaluate(batch).and_then(|values| values.into_array(rows)) {
-        Ok(values) => Ok(values),
-        Err(error) if rows <= 1 => {
-            rejects
-                .entry(offset)
-                .or_insert_with(|| format!("`{name}` cannot be computed: {}", error.strip_backtrace()));
-            let data_type = expression.data_type(&batch.schema()).context(|| format!("making `{name}`"))?;
-            Ok(new_null_array(&data_type, rows))
-        }
-        Err(_) => {
-            let half = rows / 2;
-            let first = evaluate(expression, &batch.slice(0, half), offset, name, rejects)?;
-            let second = evaluate(expression, &batch.slice(half, rows - half), offset + half, name, rejects)?;
-            concat(&[&first, &second]).context(|| format!("making `{name}`"))
-        }
     }
 }
 
@@ -200,18 +144,7 @@ impl Batch {
     pub(super) fn row<'a>(&'a self, row: usize, sensor: Option<&'a str>) -> Row<'a> {
         match self.rejects.get(&row) {
             Some(reason) => Row::Reject(reason.clone()),
-            None if !self.is_wanted(row) => Row::Unwanted,
-            None => self.flows.row(row, sensor).map_or_else(Row::Reject, Row::Flow),
+            None => self.made.row(row, sensor),
         }
     }
-
-    fn is_wanted(&self, row: usize) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| wanted.is_valid(row) && wanted.value(row))
-    }
-}
-
-/// A value as text.
-fn shown(values: &ArrayRef, row: usize) -> String {
-    let options = FormatOptions::default();
-    ArrayFormatter::try_new(values, &options).map_or_else(|_| String::new(), |values| values.value(row).to_string())
 }

@@ -3,10 +3,16 @@
 //! Records are read in batches of columns of text, over which the mapping's expressions are evaluated. A record that
 //! they fail for is rejected alone, with its line as it stands. Names in a header count in lower case, with `_` for
 //! every character that is no letter and no digit, so that they need no quotes in SQL. A header that comes again, as
-//! where files were put together, is passed over.
+//! where files were put together, is passed over. A last line that has no end is a reject if the mapping reads its last
+//! value, which may be cut off: it is read again once the file goes on, if only by a line end.
+//!
+//! Text that is read as a time and says no offset is of the workspace's `timezone`, or of `--timezone`: in `to_timestamp`
+//! and its like, in `CAST`, or as it is; what stands before `AT TIME ZONE` is of that zone. A time that its clocks show
+//! twice, or leap over, is a reject. Numbers count from 1970 on, and are of no zone.
 
 mod batch;
 mod flows;
+mod made;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -17,15 +23,20 @@ use std::{
     sync::Arc,
 };
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::{
+    array::timezone::Tz,
+    datatypes::{DataType, Field, Schema},
+};
+use jiff::tz::TimeZone;
 
+pub(super) use self::made::{Made, Row};
 use self::{
-    batch::{Batch, Maker, Row},
+    batch::{Batch, Maker},
     records::{Records, Step},
 };
 use super::reader::{Place, Reader, Record, Reject};
 use crate::{
-    error::{Error, Result},
+    error::{Context, Error, Result},
     mapping::Mapping,
 };
 
@@ -37,6 +48,8 @@ pub(super) struct Delimited<R> {
     records: Records<WithoutMark<R>>,
     mapping: Arc<Mapping>,
     sensor: Option<String>,
+    /// Of which times are that say no offset.
+    zone: TimeZone,
     /// What makes the flows, once the columns are known.
     maker: Option<Maker>,
     header: Option<Vec<u8>>,
@@ -48,13 +61,14 @@ pub(super) struct Delimited<R> {
 
 impl<R: Read> Delimited<R> {
     /// A reader of decompressed content. `sensor` is the name for the column of that name, in place of what the mapping
-    /// says.
-    pub(super) fn new(input: R, mapping: Arc<Mapping>, sensor: Option<String>) -> Self {
+    /// says, and `zone` that of times that say no offset.
+    pub(super) fn new(input: R, mapping: Arc<Mapping>, sensor: Option<String>, zone: TimeZone) -> Self {
         let source = &mapping.source;
         Self {
             records: Records::new(WithoutMark::new(input), source.delimiter, source.comment),
             mapping,
             sensor,
+            zone,
             maker: None,
             header: None,
             batch: Batch::default(),
@@ -83,6 +97,16 @@ impl<R: Read> Delimited<R> {
         let fields = unique(names).into_iter().map(|name| Field::new(name, DataType::Utf8View, true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let fit = self.mapping.fit(schema).map_err(|misfit| self.mapping.error(&misfit, "the columns of the text"))?;
+        let fit = match self.zone.iana_name() {
+            None | Some("UTC") => fit,
+            Some(zone) if zone.parse::<Tz>().is_ok() => {
+                fit.in_zone(zone).context(|| "planning the mapping".to_owned())?
+            }
+            Some(zone) => {
+                return Err(Error::usage(format!("times of the zone {zone} cannot be read from text in columns"))
+                    .remedy("name another zone of the same hours, or say it in the mapping: AT TIME ZONE '+02:00'"));
+            }
+        };
         Maker::new(&fit, source).map(Some)
     }
 }

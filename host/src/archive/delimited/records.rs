@@ -25,6 +25,9 @@ pub(super) struct Records<R> {
     /// Lines that were read for a record that they turned out not to belong to, with their numbers.
     waiting: VecDeque<(u64, Vec<u8>)>,
     number: u64,
+    /// The number of the line that was taken last, and that of the one that has no end.
+    last: u64,
+    open: Option<u64>,
     is_broken: bool,
 }
 
@@ -57,6 +60,8 @@ impl<R: Read> Records<R> {
             joined: None,
             waiting: VecDeque::new(),
             number: 0,
+            last: 0,
+            open: None,
             is_broken: false,
         }
     }
@@ -97,6 +102,11 @@ impl<R: Read> Records<R> {
         self.number
     }
 
+    /// Whether a line end stands behind the record. Where none does, its last value may be a part of one.
+    pub(super) fn has_end(&self) -> bool {
+        self.open != Some(self.last)
+    }
+
     pub(super) fn fields(&self) -> &[Field] {
         &self.fields
     }
@@ -108,7 +118,7 @@ impl<R: Read> Records<R> {
 
     fn next_line(&mut self) -> Result<Step> {
         if let Some((number, text)) = self.waiting.pop_front() {
-            (self.number, self.joined) = (number, Some(text));
+            (self.number, self.last, self.joined) = (number, number, Some(text));
             return Ok(Step::Record);
         }
         self.joined = None;
@@ -118,6 +128,8 @@ impl<R: Read> Records<R> {
         let line = self.lines.advance();
         if !matches!(line, Ok(Line::End)) {
             self.number = self.lines.number();
+            self.last = self.number;
+            self.open = (!self.lines.has_end()).then_some(self.number);
         }
         match line {
             Ok(Line::Whole) => Ok(Step::Record),
@@ -172,7 +184,7 @@ impl<R: Read> Records<R> {
             self.waiting.push_front((number, joined[before + 1..end].to_vec()));
         }
         joined.truncate(ends[0].1);
-        (self.number, self.joined) = (first, Some(joined));
+        (self.number, self.last, self.joined) = (first, first, Some(joined));
         Ok(Step::Malformed(reason))
     }
 }
@@ -278,6 +290,23 @@ mod tests {
         check("\"a,b\",\"say \"\"x\"\"\",\"\"\n", &[(1, Ok(&["a,b", "say \"x\"", ""]))]);
         check("\"two\r\nlines\",b\nc,d", &[(1, Ok(&["two\nlines", "b"])), (3, Ok(&["c", "d"]))]);
         check("5\" pipe,b\n", &[(1, Ok(&["5\" pipe", "b"]))]);
+    }
+
+    #[test]
+    fn the_last_record_may_have_no_end() {
+        for (text, expected) in [
+            ("a\nb\n", vec![true, true]),
+            ("a\nb", vec![true, false]),
+            ("a\n\"b\nc\"", vec![true, false]),
+            ("\"a\nb\nc", vec![true, true, false]),
+        ] {
+            let mut records = Records::new(text.as_bytes(), b',', None);
+            let mut seen = Vec::new();
+            while records.advance().unwrap() != Step::End {
+                seen.push(records.has_end());
+            }
+            assert_eq!(seen, expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 use std::{path::Path, sync::Arc};
 
+use jiff::tz::TimeZone;
+
 use super::Delimited;
 use crate::{
     archive::reader::{Place, Reader, Record},
@@ -28,7 +30,8 @@ fn mapping(source: &str) -> Arc<Mapping> {
 
 /// Every record in a line: its place, and what it is.
 fn read(source: &str, text: &str) -> Vec<String> {
-    let mut reader = Delimited::new(std::io::Cursor::new(text.to_owned().into_bytes()), mapping(source), None);
+    let mut reader =
+        Delimited::new(std::io::Cursor::new(text.to_owned().into_bytes()), mapping(source), None, TimeZone::UTC);
     let mut seen = Vec::new();
     loop {
         let shown = match reader.next().unwrap() {
@@ -117,6 +120,18 @@ fn what_is_wrong_is_rejected_alone_with_its_line() {
 }
 
 #[test]
+fn a_last_value_may_be_cut_off() {
+    let line = "100,5,10.0.0.1,10.0.0.2,40000,443,tcp,7";
+    check("", &format!("{HEADER}{line}"), &["2 the line has no end, so that its last value may be cut off: "]);
+    check("", &format!("{HEADER}{line}\n"), &["2 (100, 105)"]);
+    check("", &format!("{HEADER}100,5,10.0.0.1,10.0.0.2"), &["2 the record has 4 fields where there are 8"]);
+    // Nobody reads the note.
+    let header = HEADER.replace('\n', ",note\n");
+    check("", &format!("{header}{line},cut o"), &["2 (100, 105)"]);
+    check("", &format!("{header}{line},"), &["2 (100, 105)"]);
+}
+
+#[test]
 fn a_batch_ends_nowhere_special() {
     let lines: String = (0..20_000)
         .map(|line| format!("{line},1,10.0.0.1,10.0.0.2,3,4,tcp,{}\n", if line % 7_000 == 0 { "x" } else { "5" }))
@@ -136,7 +151,7 @@ fn a_batch_ends_nowhere_special() {
 #[test]
 fn a_mapping_of_other_columns_is_refused() {
     let text = HEADER.replace("sport", "src_prt");
-    let mut reader = Delimited::new(std::io::Cursor::new(text.into_bytes()), mapping(""), None);
+    let mut reader = Delimited::new(std::io::Cursor::new(text.into_bytes()), mapping(""), None, TimeZone::UTC);
     let error = reader.next().unwrap_err();
     assert!(error.to_string().contains("`src_port` needs the column \"sport\", which is not there"), "{error}");
     assert!(error.remedy_text().unwrap().contains("there are start, duration, src, dst, src_prt"), "{error:?}");
@@ -150,7 +165,7 @@ fn vpc_flow_logs_in_text() {
         2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK\n\
         2 123456789010 eni-1 172.31.9.69 172.31.9.12 49761 3389 6 20 4249 1418530010 1418530070 REJECT OK\n\
         2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n";
-    let mut reader = Delimited::new(text.as_bytes(), vpc, None);
+    let mut reader = Delimited::new(text.as_bytes(), vpc, None, TimeZone::UTC);
     let Some(Record::Part(flow)) = reader.next().unwrap() else { panic!("no part") };
     assert_eq!((flow.start_time, flow.end_time), (1_418_530_010_000_000, 1_418_530_070_000_000));
     assert_eq!((flow.src_bytes, flow.src_packets, flow.dst_bytes), (Some(4249), Some(20), None));
@@ -161,6 +176,57 @@ fn vpc_flow_logs_in_text() {
     assert!(reader.next().unwrap().is_none());
 }
 
+/// The start of a flow in seconds as an expression has it, with clocks of a zone: 2024-07-01 12:00:00 of some columns.
+#[track_caller]
+fn check_start(expression: &str, zone: &str, expected: Result<i64, &str>) {
+    let text = "wall,zulu,secs,dated,twice\n2024-07-01 12:00:00,2024-07-01T12:00:00Z,1719835200,2024-07-01,\
+                2024-10-27 02:30:00\n";
+    let columns = format!(
+        "[columns]\nstart_time = \"{expression}\"\nend_time = \"to_timestamp('2030-01-01')\"\nsrc_ip = \"'10.0.0.1'\"\n\
+         dst_ip = \"'10.0.0.2'\"\nsrc_port = \"1\"\ndst_port = \"2\"\nprotocol = \"6\"\n"
+    );
+    let mapping = Arc::new(Mapping::parse(Path::new("mapping.toml"), &columns).unwrap());
+    let mut reader = Delimited::new(text.as_bytes(), mapping, None, TimeZone::get(zone).unwrap());
+    match (reader.next().unwrap().unwrap(), expected) {
+        (Record::Flow(flow), Ok(expected)) => assert_eq!(flow.start_time, expected * 1_000_000, "{expression} {zone}"),
+        (Record::Reject(reject), Err(expected)) => assert!(reject.reason.contains(expected), "{}", reject.reason),
+        other => panic!("{expression} {zone}: {other:?}"),
+    }
+}
+
+#[test]
+fn times_without_an_offset_are_of_the_zone() {
+    let noon = 1_719_835_200;
+    let summer = noon - 7_200;
+    for expression in [
+        "wall",
+        "to_timestamp(wall)",
+        "to_timestamp_seconds(wall, '%Y-%m-%d %H:%M:%S')",
+        "CAST(wall AS TIMESTAMP)",
+        "coalesce(to_timestamp(wall), to_timestamp_seconds(CAST(secs AS BIGINT)))",
+        "to_timestamp(wall) + INTERVAL '1 hour' - INTERVAL '60 minutes'",
+    ] {
+        check_start(expression, "UTC", Ok(noon));
+        check_start(expression, "Europe/Berlin", Ok(summer));
+    }
+    for expression in [
+        "zulu",
+        "to_timestamp(zulu)",
+        "CAST(zulu AS TIMESTAMP)",
+        "to_timestamp(CAST(secs AS BIGINT))",
+        "to_timestamp_seconds(CAST(secs AS BIGINT))",
+        "coalesce(to_timestamp_seconds(CAST(secs AS BIGINT)), to_timestamp(wall))",
+        "to_timestamp(wall) AT TIME ZONE 'UTC'",
+    ] {
+        check_start(expression, "Europe/Berlin", Ok(noon));
+    }
+    check_start("to_timestamp(wall) AT TIME ZONE 'America/New_York'", "Europe/Berlin", Ok(noon + 4 * 3_600));
+    check_start("CAST(dated AS DATE)", "Europe/Berlin", Ok(noon - 14 * 3_600));
+    check_start("CASE WHEN to_timestamp(wall) < to_timestamp(zulu) THEN zulu END", "Europe/Berlin", Ok(noon));
+    check_start("to_timestamp(twice)", "UTC", Ok(1_729_996_200));
+    check_start("to_timestamp(twice)", "Europe/Berlin", Err("`start_time` cannot be computed: "));
+}
+
 #[test]
 fn functions_that_are_computed_otherwise_work() {
     let text = "start,src,dst,sport\n2024-05-01T00:00:00Z,10.0.0.1,10.0.0.2,\n";
@@ -168,7 +234,7 @@ fn functions_that_are_computed_otherwise_work() {
                    end_time = \"to_timestamp(start)\"\nsrc_ip = \"src\"\ndst_ip = \"dst\"\n\
                    src_port = \"coalesce(sport, '7')\"\ndst_port = \"nvl(sport, '8')\"\nprotocol = \"1\"\n";
     let mapping = Arc::new(Mapping::parse(Path::new("mapping.toml"), mapping).unwrap());
-    let mut reader = Delimited::new(text.as_bytes(), mapping, None);
+    let mut reader = Delimited::new(text.as_bytes(), mapping, None, TimeZone::UTC);
     let Some(Record::Flow(flow)) = reader.next().unwrap() else { panic!("no flow") };
     assert_eq!((flow.src_port, flow.dst_port), (7, 8));
     assert!(reader.next().unwrap().is_none());

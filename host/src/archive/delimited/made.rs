@@ -1,0 +1,114 @@
+//! What a mapping makes of a batch of records: flows, and why some are none.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array},
+    compute::{CastOptions, cast_with_options, concat},
+    util::display::{ArrayFormatter, FormatOptions},
+};
+use datafusion::physical_expr::PhysicalExpr;
+
+use super::flows::{Flows, wrong};
+use crate::{
+    archive::record::FlowRecord,
+    error::{Context, Result},
+    flow,
+    mapping::{Planned, told},
+};
+
+/// What the records of a batch are.
+#[derive(Debug, Default)]
+pub(in crate::archive) struct Made {
+    /// Why records are no flows, by their position, as far as an expression or its type tells.
+    failures: BTreeMap<usize, String>,
+    /// Whether a record is wanted; absent if all are.
+    wanted: Option<BooleanArray>,
+    flows: Flows,
+}
+
+/// What a record is.
+#[allow(clippy::large_enum_variant, reason = "nearly every record is a flow, lent for a moment and never stored")]
+pub(in crate::archive) enum Row<'a> {
+    Flow(FlowRecord<'a>),
+    /// One that the mapping's `where` leaves out.
+    Unwanted,
+    Reject(String),
+}
+
+impl Made {
+    /// # Errors
+    /// The mapping was planned for other records.
+    pub(in crate::archive) fn of(planned: &Planned, records: &RecordBatch) -> Result<Self> {
+        let mut made = Self::default();
+        if let Some(condition) = &planned.condition {
+            let wanted = evaluate(condition, records, 0, "where", &mut made.failures)?;
+            made.wanted = wanted.as_boolean_opt().cloned();
+        }
+        let mut failures = BTreeMap::new();
+        for (position, expression) in &planned.columns {
+            let column = &flow::COLUMNS[*position];
+            let values = evaluate(expression, records, 0, column.name, &mut failures)?;
+            let safe = CastOptions { safe: true, ..CastOptions::default() };
+            let cast = cast_with_options(&values, &column.data_type.arrow(), &safe)
+                .context(|| format!("making `{}`", column.name))?;
+            if cast.null_count() > values.logical_null_count() {
+                for row in (0..cast.len()).filter(|&row| cast.is_null(row) && values.is_valid(row)) {
+                    failures.entry(row).or_insert_with(|| wrong(column, &shown(&values, row)));
+                }
+            }
+            made.flows.set(column.name, &cast);
+        }
+        for (row, reason) in failures {
+            if made.is_wanted(row) {
+                made.failures.entry(row).or_insert(reason);
+            }
+        }
+        Ok(made)
+    }
+
+    /// What a record is. `sensor` is the name for the column of that name, in place of what the mapping says.
+    pub(in crate::archive) fn row<'a>(&'a self, row: usize, sensor: Option<&'a str>) -> Row<'a> {
+        match self.failures.get(&row) {
+            Some(reason) => Row::Reject(reason.clone()),
+            None if !self.is_wanted(row) => Row::Unwanted,
+            None => self.flows.row(row, sensor).map_or_else(Row::Reject, Row::Flow),
+        }
+    }
+
+    fn is_wanted(&self, row: usize) -> bool {
+        self.wanted.as_ref().is_none_or(|wanted| wanted.is_valid(row) && wanted.value(row))
+    }
+}
+
+/// An expression's values. A record for which it fails is rejected, unless it is already, and its value is null; it is
+/// found by halving, since that is rare.
+fn evaluate(
+    expression: &Arc<dyn PhysicalExpr>,
+    batch: &RecordBatch,
+    offset: usize,
+    name: &str,
+    rejects: &mut BTreeMap<usize, String>,
+) -> Result<ArrayRef> {
+    let rows = batch.num_rows();
+    match expression.evaluate(batch).and_then(|values| values.into_array(rows)) {
+        Ok(values) => Ok(values),
+        Err(error) if rows <= 1 => {
+            rejects.entry(offset).or_insert_with(|| format!("`{name}` cannot be computed: {}", told(&error)));
+            let data_type = expression.data_type(&batch.schema()).context(|| format!("making `{name}`"))?;
+            Ok(new_null_array(&data_type, rows))
+        }
+        Err(_) => {
+            let half = rows / 2;
+            let first = evaluate(expression, &batch.slice(0, half), offset, name, rejects)?;
+            let second = evaluate(expression, &batch.slice(half, rows - half), offset + half, name, rejects)?;
+            concat(&[&first, &second]).context(|| format!("making `{name}`"))
+        }
+    }
+}
+
+/// A value as text.
+fn shown(values: &ArrayRef, row: usize) -> String {
+    let options = FormatOptions::default();
+    ArrayFormatter::try_new(values, &options).map_or_else(|_| String::new(), |values| values.value(row).to_string())
+}

@@ -108,13 +108,19 @@ impl Archive {
     /// not end in `.parquet`, are none. A file that cannot be used is among [`Listing::broken`], and the rest goes on.
     ///
     /// # Errors
-    /// The archive itself cannot be listed, or its mapping fits none of its files.
+    /// The archive itself cannot be listed, its mapping fits none of its files, or it is another program's and has none.
     pub async fn list(&self) -> Result<Listing> {
-        if let Some(mapping) = self.mapping() {
-            let files = self.at_rest(None, |path| self.is_flow_file(path)).await?;
-            return mapped::list(self, mapping, files).await;
+        let listing = match self.mapping() {
+            Some(mapping) => {
+                let files = self.at_rest(None, |path| self.is_flow_file(path)).await?;
+                mapped::list(self, mapping, files).await?
+            }
+            None => self.survey().await?.listing,
+        };
+        if self.is_read_only() && listing.files.is_empty() && listing.broken.is_empty() {
+            return Err(self.lacks_files(&self.objects(None).await?));
         }
-        Ok(self.survey().await?.listing)
+        Ok(listing)
     }
 
     /// Does that, and tells which files take the place of which.

@@ -137,6 +137,30 @@ impl Archive {
         }
     }
 
+    /// That none of the files there is one of flows: what was looked for, and what there is.
+    pub(super) fn lacks_files(&self, there: &[ObjectMeta]) -> Error {
+        let sought = match &self.pattern {
+            Some(pattern) => format!("whose path there matches {pattern}"),
+            None => "whose name ends in .parquet".to_owned(),
+        };
+        let there = match there {
+            [] => "no file at all".to_owned(),
+            [first, rest @ ..] => {
+                let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+                format!("{}{more}", self.file(&first.location))
+            }
+        };
+        let place = self.place_name();
+        let rule = format!(
+            "the archive {} has no flows: in {place} no file is one {sought}; there is {there}",
+            self.describe()
+        );
+        Error::usage(rule).remedy(
+            "correct `archive` in wardflow.toml: between slashes * is anything in a name, and ** any directories. What is \
+             text is read by `wardflow ingest csv FILE --mapping NAME` into an archive of its own",
+        )
+    }
+
     /// The place in the store of a file of the archive, its path parted by `/`.
     pub(super) fn place(&self, file: &str) -> StorePath {
         file.split('/').fold(self.prefix.clone(), |path, part| path.join(PathPart::from(part)))
@@ -234,11 +258,15 @@ impl Archive {
 
     /// The archive's location, for a message.
     pub fn describe(&self) -> String {
-        let place = match &self.directory {
+        let place = self.place_name();
+        self.pattern.iter().fold(place, |place, pattern| format!("{}/{pattern}", place.trim_end_matches('/')))
+    }
+
+    fn place_name(&self) -> String {
+        match &self.directory {
             Some(directory) => directory.display().to_string(),
             None => format!("{}{}", self.store_url, self.prefix),
-        };
-        self.pattern.iter().fold(place, |place, pattern| format!("{}/{pattern}", place.trim_end_matches('/')))
+        }
     }
 
     async fn upload(&self, staged: &Path, place: &StorePath) -> Result<(), UploadError> {

@@ -69,7 +69,8 @@ fn mapped(fit: &Fit, files: &Arc<FlowFiles>, filters: &[Expr]) -> QueryResult<Lo
     if let Some(condition) = fit.condition() {
         plan = plan.filter(condition)?;
     }
-    let is_flow = flow::REQUIRED.into_iter().map(|column| col(column).is_not_null());
+    let is_set = flow::REQUIRED.into_iter().map(|column| col(column).is_not_null());
+    let is_flow = is_set.chain([col("end_time").gt_eq(col("start_time"))]);
     let wanted = conjunction(is_flow.chain(filters.iter().cloned()));
     plan.project(fit.columns())?.filter(wanted.unwrap_or_default())?.build()
 }

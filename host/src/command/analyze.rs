@@ -4,12 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use wardflow::{
+    archive::RowCounts,
     config::Config,
     coverage::Status,
     error::{Error, Result},
 };
 
-use super::{Outcome, connect, interrupt::stop_on_interrupt};
+use super::{Outcome, connect, interrupt::stop_on_interrupt, mapped};
 use crate::{
     args::Analyze,
     print::{Look, Printer, Progress, Task, count, counted, rate},
@@ -42,6 +43,8 @@ pub(super) struct Report {
     pub(super) is_empty: bool,
     /// Files of the archive that cannot be used, and why.
     pub(super) broken_files: Vec<(String, String)>,
+    /// What the rows of another program's files are.
+    pub(super) rows: Vec<RowCounts>,
     pub(super) workspace: PathBuf,
 }
 
@@ -143,6 +146,10 @@ impl Report {
         }
         if unsuited > 0 {
             but.push(format!("{} whose records lack what a plugin needs", counted(unsuited, "slice")));
+        }
+        let no_flows = mapped::no_flows(&self.rows);
+        if no_flows > 0 {
+            but.push(format!("{} that cannot be read as flows", counted(no_flows, "row")));
         }
         if unwatched > 0 {
             but.push(format!("{} that no plugin watches", counted(unwatched, "device")));
@@ -259,6 +266,12 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
                 plugin.plugin
             ),
         )?;
+    }
+    if let Some(note) = mapped::no_flows_note(&report.rows) {
+        printer.line(Look::Bad, &note)?;
+    }
+    if let Some(note) = mapped::one_sided_note(&report.rows) {
+        printer.line(Look::Plain, &note)?;
     }
     let look = if report.outcome() == Outcome::Done { Look::Good } else { Look::Bad };
     printer.line(look, &report.verdict())

@@ -146,6 +146,9 @@ pub(super) async fn analyze(
         report.outdated = standings.iter().map(|plugin| plugin.outdated).sum();
     }
     report.plugins.extend(refused.iter().map(|refusal| kept_out(refusal, &missed)));
+    if !report.interrupted {
+        report.rows = workspace.archive.count_rows(&workspace.listing.files).await?;
+    }
     for broken in &workspace.listing.broken {
         report.broken_files.push((broken.path.clone(), broken.reason.clone()));
     }
@@ -238,6 +241,7 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         interrupted: summary.interrupted,
         is_empty: workspace.listing.files.iter().all(|file| file.rows == 0),
         broken_files: Vec::new(),
+        rows: Vec::new(),
         workspace: workspace.config.root.clone(),
     })
 }
@@ -358,6 +362,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
             first: filled().next().and_then(|slice| time(slice.start)),
             last: filled().next_back().and_then(|slice| time(slice.end)),
             slices: filled().count() as u64,
+            rows: workspace.archive.known_rows(&workspace.listing.files),
             broken: workspace.listing.broken.iter().map(|file| (file.path.clone(), file.reason.clone())).collect(),
         },
         inventory,

@@ -8,6 +8,7 @@ mod demo;
 mod ingest;
 mod init;
 mod interrupt;
+mod mapped;
 mod plugin;
 mod sql;
 mod status;

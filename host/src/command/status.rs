@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use wardflow::{config::Config, error::Result};
+use wardflow::{archive::RowCounts, config::Config, error::Result};
 
-use super::{Outcome, connect};
+use super::{Outcome, connect, mapped};
 use crate::print::{Look, Printer, count, counted, size};
 
 /// How a workspace stands.
@@ -35,6 +35,8 @@ pub(super) struct Archive {
     pub(super) last: Option<Timestamp>,
     /// Slices with flows.
     pub(super) slices: u64,
+    /// What the rows of another program's files are, as far as they were analysed.
+    pub(super) rows: Vec<RowCounts>,
     /// Files that cannot be used, and why.
     pub(super) broken: Vec<(String, String)>,
 }
@@ -91,12 +93,12 @@ pub(super) async fn run(config: &Config, printer: &Printer) -> Result<Outcome> {
 
 fn show(report: &Report, printer: &Printer) -> Result<()> {
     let plain = |text: String| printer.line(Look::Plain, &text);
-    let Archive { place, is_mapped, files, bytes, flows, first, last, slices, broken } = &report.archive;
+    let Archive { place, is_mapped, files, bytes, flows, first, last, slices, rows, broken } = &report.archive;
     printer.line(Look::Heading, &format!("Archive {place}"))?;
     match (first, last) {
         (Some(first), Some(last)) => plain(format!(
             "  {} from {} to {}, {}, {} of {}",
-            counted(*flows, "flow"),
+            counted(*flows, if *is_mapped { "row" } else { "flow" }),
             minute(*first),
             minute(*last),
             counted(*slices, "slice"),
@@ -105,6 +107,9 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         ))?,
         _ if *is_mapped => plain("  empty: no Parquet file with flows in it lies there".to_owned())?,
         _ => plain("  empty: `wardflow ingest zeek` brings in flows".to_owned())?,
+    }
+    if let Some(note) = mapped::one_sided_note(rows) {
+        plain(format!("  {note}"))?;
     }
     for (file, reason) in broken {
         printer.line(Look::Bad, &format!("  {file} cannot be used: {reason}"))?;
@@ -183,6 +188,7 @@ impl Report {
         say(plain, of("unsuited"), "slice", "whose records lack what a plugin needs");
         say(plain, self.devices_without_plugin, "device", "that no plugin watches");
         say(plain, self.flows_without_device, "flow", super::analyze::NO_INTERNAL_END);
+        open.extend(mapped::no_flows_note(&self.archive.rows).map(|note| (bad, note)));
         for (file, _) in &self.archive.broken {
             open.push((bad, format!("the archive's {file} cannot be used")));
         }
@@ -238,6 +244,7 @@ mod tests {
             first: None,
             last: None,
             slices: 4,
+            rows: Vec::new(),
             broken: Vec::new(),
         };
         let report = Report {

@@ -1,29 +1,20 @@
 //! When the flows of another program's file end: by its statistics, or by reading it.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::array::Array;
-use bytes::Bytes;
-use futures::{FutureExt, TryStreamExt, future::BoxFuture};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, path::Path as StorePath};
+use futures::TryStreamExt;
+use object_store::ObjectMeta;
 use parquet::{
-    arrow::{
-        ParquetRecordBatchStreamBuilder, ProjectionMask,
-        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, statistics::StatisticsConverter},
-        async_reader::AsyncFileReader,
-        parquet_to_arrow_schema,
-    },
-    errors::{ParquetError, Result as ParquetResult},
+    arrow::{arrow_reader::statistics::StatisticsConverter, parquet_to_arrow_schema},
     file::metadata::ParquetMetaData,
 };
 
+use super::rows::batches;
 use crate::{
     archive::{hours::HOUR, location::Archive},
     mapping::Fit,
 };
-
-/// Rows that are read at once.
-const BATCH_ROWS: usize = 65_536;
 
 /// First and last end time of each row group, none where it has none, by statistics; absent if they do not tell.
 pub(super) fn by_statistics(metadata: &ParquetMetaData, fit: &Fit) -> Option<Vec<Option<(i64, i64)>>> {
@@ -65,14 +56,9 @@ pub(super) async fn read_hours(
     fit: &Fit,
 ) -> Result<BTreeMap<i64, u64>, String> {
     let read = async {
-        let file =
-            File { store: Arc::clone(archive.store()), place: object.location.clone(), metadata: Arc::clone(metadata) };
-        let known = ArrowReaderMetadata::try_new(Arc::clone(metadata), ArrowReaderOptions::new())?;
-        let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, known);
         let names = fit.column("end_time").map(|expression| expression.column_refs()).unwrap_or_default();
         let wanted = names.iter().filter_map(|column| fit.source().index_of(&column.name).ok());
-        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-        let mut batches = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?;
+        let mut batches = batches(archive, object, metadata, wanted)?;
         let mut hours = BTreeMap::new();
         while let Some(batch) = batches.try_next().await? {
             let times = fit.end_times(&batch)?;
@@ -83,25 +69,4 @@ pub(super) async fn read_hours(
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(hours)
     };
     read.await.map_err(|error| format!("its end times cannot be read: {error}"))
-}
-
-/// A file of which the footer was read.
-struct File {
-    store: Arc<dyn ObjectStore>,
-    place: StorePath,
-    metadata: Arc<ParquetMetaData>,
-}
-
-impl AsyncFileReader for File {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        let bytes = async { self.store.get_range(&self.place, range).await };
-        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        _: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
-        std::future::ready(Ok(Arc::clone(&self.metadata))).boxed()
-    }
 }

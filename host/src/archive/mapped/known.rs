@@ -1,4 +1,4 @@
-//! Hours that were read from files once, kept in the workspace.
+//! What was read from files once, kept in the workspace.
 
 use std::{
     collections::BTreeMap,
@@ -9,36 +9,35 @@ use std::{
 };
 
 use object_store::ObjectMeta;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::archive::{footer, location::Archive};
 
-/// Flows by hour since 1970-01-01T00:00Z.
-type Hours = BTreeMap<i64, u64>;
-
-/// Hours that were read once, by what they depend on. Where they cannot be kept they are read again.
-pub(super) struct KnownHours {
-    path: PathBuf,
-    read: BTreeMap<String, Hours>,
-    used: Mutex<BTreeMap<String, Hours>>,
+/// What changes with a file and its mapping.
+pub(super) fn key(object: &ObjectMeta, digest: &str) -> String {
+    blake3::hash(format!("{}\n{digest}", footer::version(object)).as_bytes()).to_hex()[..32].to_owned()
 }
 
-impl KnownHours {
-    pub(super) fn read(archive: &Archive) -> Self {
-        let path = archive.cache_directory().join("hours.json");
+/// What was read of files once, by what it depends on. Where it cannot be kept it is read again.
+pub(super) struct Known<T> {
+    path: PathBuf,
+    read: BTreeMap<String, T>,
+    used: Mutex<BTreeMap<String, T>>,
+}
+
+impl<T: Clone + PartialEq + Serialize + DeserializeOwned> Known<T> {
+    pub(super) fn read(archive: &Archive, name: &str) -> Self {
+        let path = archive.cache_directory().join(name);
         let read = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         Self { path, read, used: Mutex::default() }
     }
 
-    pub(super) fn key(object: &ObjectMeta, digest: &str) -> String {
-        blake3::hash(format!("{}\n{digest}", footer::version(object)).as_bytes()).to_hex()[..32].to_owned()
-    }
-
-    pub(super) fn get(&self, key: &str) -> Option<Hours> {
+    pub(super) fn get(&self, key: &str) -> Option<T> {
         self.read.get(key).cloned()
     }
 
-    pub(super) fn keep(&self, key: String, hours: Hours) {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key, hours);
+    pub(super) fn keep(&self, key: String, value: T) {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
     }
 
     /// Keeps what was used, and nothing of files that are gone.
@@ -56,7 +55,7 @@ impl KnownHours {
             Ok(())
         };
         if let Err(error) = write() {
-            tracing::warn!("the hours of the archive's files cannot be kept in {}: {error}", self.path.display());
+            tracing::warn!("what was read of the archive's files cannot be kept in {}: {error}", self.path.display());
         }
     }
 }

@@ -2,19 +2,26 @@
 //! end.
 //!
 //! The hours come from statistics where `end_time` is one of some columns in a simple way. Where not, or where a file
-//! has no statistics, those columns are read once, and the hours are kept in the workspace until the file changes.
+//! has no statistics, those columns are read once, and the hours are kept in the workspace until the file changes. The
+//! first analysis of a file also counts the rows that are no flows.
 
+mod counts;
 mod end_times;
 mod known;
+mod rows;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::{StreamExt, stream};
 use object_store::ObjectMeta;
 use parquet::{arrow::parquet_to_arrow_schema, file::metadata::ParquetMetaData};
 
-use self::known::KnownHours;
+pub use self::counts::RowCounts;
+use self::known::{Known, key};
 use super::{
     files::{ArchiveFile, BrokenFile, FOOTERS_AT_ONCE, Listing, metadata},
     footer,
@@ -31,7 +38,7 @@ use crate::{
 /// # Errors
 /// The mapping fits none of the files.
 pub(super) async fn list(archive: &Archive, mapping: &Mapping, objects: Vec<ObjectMeta>) -> Result<Listing> {
-    let lister = Lister { archive, mapping, fits: Mutex::default(), known: KnownHours::read(archive) };
+    let lister = Lister { archive, mapping, fits: Mutex::default(), known: Known::read(archive, "hours.json") };
     let read = stream::iter(objects).map(|object| lister.read(object)).buffered(FOOTERS_AT_ONCE);
     let mut listing = Listing::default();
     let mut first = None;
@@ -56,7 +63,8 @@ struct Lister<'a> {
     mapping: &'a Mapping,
     /// What the mapping comes to for the columns that were met: files of one program have few different ones.
     fits: Mutex<Vec<(SchemaRef, Fitting)>>,
-    known: KnownHours,
+    /// Flows by hour since 1970-01-01T00:00Z.
+    known: Known<BTreeMap<i64, u64>>,
 }
 
 /// A file that cannot be used, and what of the mapping does not fit it, if that is why.
@@ -86,7 +94,7 @@ impl Lister<'_> {
                 footer::hours_of(&metadata, &times, identity).map_err(broken)?
             }
             None => {
-                let key = KnownHours::key(&object, &digest);
+                let key = key(&object, &digest);
                 let known = self.known.get(&key);
                 let rows = match known {
                     Some(rows) => rows,

@@ -7,6 +7,7 @@ mod determinism;
 mod faults;
 mod follow;
 mod kit;
+mod mapped;
 mod native;
 mod readme;
 mod real_data;

@@ -19,20 +19,8 @@ use datafusion::{
     },
 };
 
-/// Functions that fail for some values.
-const FAILING: [&str; 11] = [
-    "chr",
-    "date_bin",
-    "from_unixtime",
-    "make_date",
-    "power",
-    "to_date",
-    "to_timestamp",
-    "to_timestamp_micros",
-    "to_timestamp_millis",
-    "to_timestamp_nanos",
-    "to_timestamp_seconds",
-];
+/// Functions that fail for no value. The first three can be computed only as what the engine makes of them.
+const SAFE: [&str; 4] = ["coalesce", "nvl", "nvl2", "get_field"];
 
 /// The same expression, null where it would fail.
 pub(super) fn lenient(expression: Expr) -> Expr {
@@ -43,7 +31,7 @@ pub(super) fn lenient(expression: Expr) -> Expr {
                 let right = Box::new(nullif(*right, lit(0_i64)));
                 Expr::BinaryExpr(BinaryExpr { left, op, right })
             }
-            Expr::ScalarFunction(ScalarFunction { func, args }) if FAILING.contains(&func.name()) => {
+            Expr::ScalarFunction(ScalarFunction { func, args }) if !SAFE.contains(&func.name()) => {
                 let func = Arc::new(ScalarUDF::new_from_impl(Lenient(func)));
                 Expr::ScalarFunction(ScalarFunction { func, args })
             }

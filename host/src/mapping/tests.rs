@@ -271,6 +271,10 @@ fn what_fails_for_a_value_is_null_for_that_value() {
         times("to_timestamp_seconds(12 / epoch)"),
         [None, Some(12_000_000), Some(6_000_000), Some(4_000_000), Some(3_000_000)]
     );
+    assert_eq!(
+        times("coalesce(to_timestamp_seconds(length(substr(text, 1, epoch - 3))), to_timestamp_seconds(9))"),
+        [9, 9, 9, 0, 1].map(|seconds| Some(seconds * 1_000_000))
+    );
 }
 
 /// What a condition on the end time comes to for the columns of the source.

@@ -6,14 +6,15 @@ use arrow::{
     array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewBuilder},
     datatypes::SchemaRef,
 };
+use datafusion::common::DataFusionError;
 
 use super::{
     made::{Made, Row},
     records::{Records, Step},
 };
 use crate::{
-    error::{Context, Result},
-    mapping::{Fit, Planned, Source},
+    error::{Context, Error, Result},
+    mapping::{Fit, Planned, Source, told},
 };
 
 /// Records of a batch.
@@ -25,6 +26,11 @@ const MOST_BYTES: usize = 4 << 20;
 /// Why a last record is none as yet.
 const CUT: &str = "the line has no end, so that its last value may be cut off: it is read again once the file goes on, if \
                    only by a line end";
+
+/// That a mapping that fits cannot be computed all the same.
+pub(super) fn not_planned(error: &DataFusionError) -> Error {
+    Error::usage("the mapping cannot be computed").because(told(error)).remedy("write its expressions in another way")
+}
 
 /// Makes flows of records.
 #[derive(Debug)]
@@ -55,7 +61,7 @@ impl Maker {
     pub(super) fn new(fit: &Fit, source: &Source) -> Result<Self> {
         let used = fit.used();
         let schema = fit.source().project(&used).context(|| "choosing columns".to_owned())?.into();
-        let planned = fit.physical(&schema).context(|| "planning the mapping".to_owned())?;
+        let planned = fit.physical(&schema).map_err(|error| not_planned(&error))?;
         let columns = fit.source().fields().len();
         Ok(Self { used, columns, schema, planned, null: source.null.clone() })
     }

@@ -31,12 +31,12 @@ use jiff::tz::TimeZone;
 
 pub(super) use self::made::{Made, Row};
 use self::{
-    batch::{Batch, Maker},
+    batch::{Batch, Maker, not_planned},
     records::{Records, Step},
 };
 use super::reader::{Place, Reader, Record, Reject};
 use crate::{
-    error::{Context, Error, Result},
+    error::{Error, Result},
     mapping::Mapping,
 };
 
@@ -99,9 +99,7 @@ impl<R: Read> Delimited<R> {
         let fit = self.mapping.fit(schema).map_err(|misfit| self.mapping.error(&misfit, "the columns of the text"))?;
         let fit = match self.zone.iana_name() {
             None | Some("UTC") => fit,
-            Some(zone) if zone.parse::<Tz>().is_ok() => {
-                fit.in_zone(zone).context(|| "planning the mapping".to_owned())?
-            }
+            Some(zone) if zone.parse::<Tz>().is_ok() => fit.in_zone(zone).map_err(|error| not_planned(&error))?,
             Some(zone) => {
                 return Err(Error::usage(format!("times of the zone {zone} cannot be read from text in columns"))
                     .remedy("name another zone of the same hours, or say it in the mapping: AT TIME ZONE '+02:00'"));

@@ -21,6 +21,31 @@ pub fn schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
+/// IANA protocol number.
+const TCP: u8 = 6;
+
+/// Packets of one end from which on the other must have answered: what a TCP connection takes of its initiator (SYN, ACK,
+/// data, FIN; RFC 9293, 3.5 and 3.6). Fewer may be a refusal, a probe, or the rest of a connection that was over.
+const ANSWERED_PACKETS: u64 = 4;
+
+/// The columns that tell whether one direction alone of a flow was seen.
+pub const SIDES: [&str; 4] = ["observed_sides", "protocol", "src_packets", "dst_packets"];
+
+/// Whether one direction alone of a flow was seen, though there must have been another; nothing where the flow does not
+/// tell. An attempt without an answer does not: its record says nothing of sides, or has too few packets. So do John, Dusi
+/// and Claffy, who judge symmetry by TCP alone and without what nobody need answer ("Estimating Routing Symmetry on Single
+/// Links by Passive Flow Measurements", IWCMC 2010).
+pub fn is_one_sided(protocol: u8, observed_sides: Option<u8>, packets: [Option<u64>; 2]) -> Option<bool> {
+    match (protocol, observed_sides) {
+        (TCP, Some(2)) => Some(false),
+        (_, Some(1)) => {
+            let most = packets.into_iter().flatten().max();
+            most.is_none_or(|most| most >= ANSWERED_PACKETS).then_some(true)
+        }
+        _ => None,
+    }
+}
+
 /// The type of a canonical time.
 pub fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
@@ -106,7 +131,23 @@ columns! {
 
 #[cfg(test)]
 mod tests {
-    use super::{REQUIRED, schema};
+    use super::{REQUIRED, is_one_sided, schema};
+
+    #[test]
+    fn an_attempt_without_an_answer_is_not_one_sided() {
+        // An unanswered SYN, or datagram, however often it is repeated.
+        assert_eq!(is_one_sided(6, None, [Some(7), Some(0)]), None);
+        assert_eq!(is_one_sided(17, None, [Some(7), Some(0)]), None);
+        // A refusal of which the attempt was not seen, and a bare ACK that a firewall drops.
+        assert_eq!(is_one_sided(6, Some(1), [None, Some(1)]), None);
+        assert_eq!(is_one_sided(6, Some(1), [Some(3), Some(0)]), None);
+        assert_eq!(is_one_sided(6, Some(1), [Some(4), None]), Some(true));
+        assert_eq!(is_one_sided(6, Some(1), [None, None]), Some(true));
+        assert_eq!(is_one_sided(6, Some(2), [Some(1), Some(1)]), Some(false));
+        // Datagrams of both sides say nothing of connections, but a source may say that it sees one side of all.
+        assert_eq!(is_one_sided(17, Some(2), [Some(9), Some(9)]), None);
+        assert_eq!(is_one_sided(17, Some(1), [Some(9), None]), Some(true));
+    }
 
     #[test]
     fn only_what_is_required_is_never_null() {

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, ops::AddAssign};
 use serde::{Deserialize, Serialize};
 
 use super::{digest::FlowsDigest, record::FlowRecord};
+use crate::flow;
 
 /// The key of a flow file's Parquet metadata that holds its [`Hour`]s as JSON.
 pub const HOURS_KEY: &str = "wardflow.hours";
@@ -31,8 +32,10 @@ pub struct Hour {
 pub struct Delivered {
     /// The minutes in which some flow ended, a bit each, the first lowest.
     pub minutes: u64,
-    /// Flows of which one side of the conversation was seen.
+    /// Flows of which one side was seen, though there must have been another.
     pub one_sided: u64,
+    /// Flows of which both were.
+    pub two_sided: u64,
     /// Flows from sampled packets.
     pub sampled: u64,
 }
@@ -41,15 +44,19 @@ impl AddAssign for Delivered {
     fn add_assign(&mut self, other: Self) {
         self.minutes |= other.minutes;
         self.one_sided += other.one_sided;
+        self.two_sided += other.two_sided;
         self.sampled += other.sampled;
     }
 }
 
 impl Delivered {
     fn of(flow: &FlowRecord<'_>) -> Self {
+        let packets = [flow.src_packets, flow.dst_packets];
+        let is_one_sided = flow::is_one_sided(flow.protocol, flow.observed_sides, packets);
         Self {
             minutes: 1 << (flow.end_time.rem_euclid(HOUR) / MINUTE),
-            one_sided: u64::from(flow.observed_sides == Some(1)),
+            one_sided: u64::from(is_one_sided == Some(true)),
+            two_sided: u64::from(is_one_sided == Some(false)),
             sampled: u64::from(flow.sampling_interval.is_some_and(|interval| interval > 1)),
         }
     }
@@ -106,14 +113,18 @@ struct DeliveredText {
     /// Hexadecimal: a reader of JSON may know no integers of 60 bits.
     minutes: String,
     one_sided: u64,
+    /// Absent in files of an earlier version, which counted others as one-sided.
+    #[serde(default)]
+    two_sided: Option<u64>,
     sampled: u64,
 }
 
 impl From<Hour> for HourText {
     fn from(Hour { hour, rows, digest, delivered }: Hour) -> Self {
-        let delivered = delivered.map(|Delivered { minutes, one_sided, sampled }| DeliveredText {
+        let delivered = delivered.map(|Delivered { minutes, one_sided, two_sided, sampled }| DeliveredText {
             minutes: format!("{minutes:015x}"),
             one_sided,
+            two_sided: Some(two_sided),
             sampled,
         });
         Self { hour, rows, digest: digest.to_string(), delivered }
@@ -127,11 +138,11 @@ impl TryFrom<HourText> for Hour {
         if !DATES.contains(&hour) {
             return Err(format!("hour {hour} lies outside the years -9999 to 9999"));
         }
-        let delivered =
-            delivered.map(|DeliveredText { minutes, one_sided, sampled }| match u64::from_str_radix(&minutes, 16) {
-                Ok(minutes) if minutes >> 60 == 0 => Ok(Delivered { minutes, one_sided, sampled }),
-                _ => Err(format!("the minutes {minutes:?} are not 60 bits in hexadecimal")),
-            });
+        let told = delivered.and_then(|told| Some((told.minutes, told.one_sided, told.two_sided?, told.sampled)));
+        let delivered = told.map(|(minutes, one_sided, two_sided, sampled)| match u64::from_str_radix(&minutes, 16) {
+            Ok(minutes) if minutes >> 60 == 0 => Ok(Delivered { minutes, one_sided, two_sided, sampled }),
+            _ => Err(format!("the minutes {minutes:?} are not 60 bits in hexadecimal")),
+        });
         Ok(Self { hour, rows, digest: digest.parse()?, delivered: delivered.transpose()? })
     }
 }
@@ -175,15 +186,19 @@ mod tests {
     #[test]
     fn what_one_writer_did_not_say_is_not_known_of_all() {
         let told = |delivered| Hour { hour: 1, rows: 2, digest: FlowsDigest::of(b"a"), delivered };
-        let delivered = Delivered { minutes: 5, one_sided: 1, sampled: 2 };
+        let delivered = Delivered { minutes: 5, one_sided: 1, two_sided: 3, sampled: 2 };
         let mut hours = Hours::default();
         hours.add_hour(told(Some(delivered)));
         hours.add_hour(told(Some(Delivered { minutes: 6, ..delivered })));
-        assert_eq!(hours.list()[0].delivered, Some(Delivered { minutes: 7, one_sided: 2, sampled: 4 }));
+        assert_eq!(hours.list()[0].delivered, Some(Delivered { minutes: 7, one_sided: 2, two_sided: 6, sampled: 4 }));
         hours.add_hour(told(None));
         hours.add_hour(told(Some(delivered)));
         assert_eq!((hours.list()[0].rows, hours.list()[0].delivered), (8, None));
         let silent = Hour { delivered: None, ..hours.list()[0] };
         assert_eq!(from_json(&to_json(&[silent]).unwrap()), Ok(vec![silent]));
+        // An earlier version took every unanswered flow that says `1` for one-sided, and did not count the others.
+        let earlier = r#"[{"hour":1,"rows":8,"digest":"x","delivered":{"minutes":"7","one_sided":2,"sampled":4}}]"#;
+        let earlier = earlier.replace("\"x\"", &format!("\"{}\"", silent.digest));
+        assert_eq!(from_json(&earlier), Ok(vec![silent]));
     }
 }

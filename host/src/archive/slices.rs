@@ -42,11 +42,11 @@ impl SliceDelivered {
         self.hours.iter().flat_map(of_hour)
     }
 
-    /// Flows of which one side was seen, and flows from sampled packets.
-    pub fn lacking(&self) -> (u64, u64) {
-        self.hours
-            .values()
-            .fold((0, 0), |(one_sided, sampled), hour| (one_sided + hour.one_sided, sampled + hour.sampled))
+    /// Flows of which one side was seen and of which both were, and flows from sampled packets.
+    pub fn lacking(&self) -> ([u64; 2], u64) {
+        self.hours.values().fold(([0; 2], 0), |([one, two], sampled), hour| {
+            ([one + hour.one_sided, two + hour.two_sided], sampled + hour.sampled)
+        })
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
             hour,
             rows: 1,
             digest: FlowsDigest::of(flow.as_bytes()),
-            delivered: Some(Delivered { minutes: 1 << 59 | 1, one_sided: 1, sampled: 0 }),
+            delivered: Some(Delivered { minutes: 1 << 59 | 1, one_sided: 1, two_sided: 2, sampled: 3 }),
         });
         let object = ObjectMeta {
             location: Path::from("x"),
@@ -132,7 +132,7 @@ mod tests {
         let last = slices[3].delivered.as_ref().unwrap();
         let [first, second] = [12 * HOUR, 13 * HOUR];
         assert!(last.minutes().eq([first, first + 59 * MINUTE, second, second + 59 * MINUTE]));
-        assert_eq!(last.lacking(), (2, 0));
+        assert_eq!(last.lacking(), ([2, 4], 6));
     }
 
     #[test]

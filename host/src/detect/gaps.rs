@@ -12,8 +12,13 @@ pub(super) const MINUTE: i64 = 60_000_000;
 /// Minutes without a flow of any device that count as a gap: a hospital with devices on is never that quiet.
 const GAP_MINUTES: usize = 15;
 
-/// Share of records, in percent, that may lack what a manifest requires.
-const LACKING_PERCENT: u64 = 1;
+/// Share of flows, in percent, that may come from sampled packets: a few counts of another exporter.
+const SAMPLED_PERCENT: u64 = 1;
+
+/// Share, in percent, of the flows that tell whether both sides were seen which may have one alone. The other is lost with it,
+/// and a tenth is how much sensors may lose before what they see is doubted (`archive::Health`, after Zeek's
+/// `CaptureLoss::too_much_loss`).
+const ONE_SIDED_PERCENT: u64 = 10;
 
 /// Counts over all flows of a slice, gathered while they are resolved.
 #[derive(Debug)]
@@ -22,6 +27,7 @@ pub struct Observed {
     flows: AtomicU64,
     unresolved: AtomicU64,
     one_sided: AtomicU64,
+    two_sided: AtomicU64,
     sampled: AtomicU64,
     minutes: Vec<AtomicU64>,
 }
@@ -32,6 +38,7 @@ pub(super) struct Counts {
     pub(super) flows: u64,
     pub(super) unresolved: u64,
     pub(super) one_sided: u64,
+    pub(super) two_sided: u64,
     pub(super) sampled: u64,
 }
 
@@ -44,16 +51,22 @@ impl Observed {
             flows: AtomicU64::new(0),
             unresolved: AtomicU64::new(0),
             one_sided: AtomicU64::new(0),
+            two_sided: AtomicU64::new(0),
             sampled: AtomicU64::new(0),
             minutes: (0..minutes).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Known beforehand: so many flows, `lacking` of them one-sided and sampled, some of which ended at or after each of
-    /// these times, in the same minute.
-    pub fn known(slice: Slice, flows: u64, lacking: (u64, u64), times: impl IntoIterator<Item = i64>) -> Self {
+    /// Known beforehand: so many flows, of one side and of two where that is told, and sampled ones; some ended at or after
+    /// each of these times, in the same minute.
+    pub fn known(
+        slice: Slice,
+        flows: u64,
+        ([one_sided, two_sided], sampled): ([u64; 2], u64),
+        times: impl IntoIterator<Item = i64>,
+    ) -> Self {
         let observed = Self::new(slice);
-        observed.add(&Counts { flows, unresolved: 0, one_sided: lacking.0, sampled: lacking.1 });
+        observed.add(&Counts { flows, one_sided, two_sided, sampled, ..Counts::default() });
         times.into_iter().for_each(|time| observed.see(time));
         observed
     }
@@ -72,6 +85,7 @@ impl Observed {
         self.flows.fetch_add(counts.flows, Relaxed);
         self.unresolved.fetch_add(counts.unresolved, Relaxed);
         self.one_sided.fetch_add(counts.one_sided, Relaxed);
+        self.two_sided.fetch_add(counts.two_sided, Relaxed);
         self.sampled.fetch_add(counts.sampled, Relaxed);
     }
 
@@ -106,14 +120,17 @@ impl Observed {
 
     /// Why records lack what is required; nothing if they do not.
     pub fn lacks(&self, requirement: Requirement) -> Option<String> {
-        let (count, what) = match requirement {
-            Requirement::BothSides => (self.one_sided.load(Relaxed), "show only one side of the conversation"),
-            Requirement::Unsampled => (self.sampled.load(Relaxed), "come from sampled packets"),
+        let (count, of, percent, what) = match requirement {
+            Requirement::BothSides => {
+                let [one, two] = [&self.one_sided, &self.two_sided].map(|count| count.load(Relaxed));
+                (one, one + two, ONE_SIDED_PERCENT, "flows that tell show one side of a conversation that had two")
+            }
+            Requirement::Unsampled => {
+                (self.sampled.load(Relaxed), self.flows(), SAMPLED_PERCENT, "flows come from sampled packets")
+            }
             Requirement::OwnAddress => return None,
         };
-        let flows = self.flows();
-        (count * 100 > flows * LACKING_PERCENT)
-            .then(|| format!("{count} of {flows} flows {what}; at most {LACKING_PERCENT} % may"))
+        (count * 100 > of * percent).then(|| format!("{count} of {of} {what}; at most {percent} % may"))
     }
 }
 
@@ -148,8 +165,11 @@ mod tests {
     #[test]
     fn a_few_records_may_lack_what_is_required() {
         let observed = Observed::new(Slice { start: 0, end: MINUTE });
-        observed.add(&Counts { flows: 100, unresolved: 0, one_sided: 1, sampled: 2 });
+        observed.add(&Counts { flows: 100, sampled: 1, one_sided: 1, two_sided: 9, ..Counts::default() });
         assert_eq!(observed.lacks(Requirement::BothSides), None);
+        assert_eq!(observed.lacks(Requirement::Unsampled), None);
+        observed.add(&Counts { sampled: 1, one_sided: 1, ..Counts::default() });
+        assert!(observed.lacks(Requirement::BothSides).unwrap().starts_with("2 of 11 flows that tell"));
         assert!(observed.lacks(Requirement::Unsampled).unwrap().starts_with("2 of 100 flows"));
     }
 }

@@ -6,9 +6,9 @@
 use std::{fmt, sync::Arc};
 
 use arrow::{
-    array::{AsArray, RecordBatch},
+    array::{Array, AsArray, RecordBatch, UInt64Array},
     compute::cast,
-    datatypes::{DataType, SchemaRef, TimestampMicrosecondType, UInt32Type},
+    datatypes::{DataType, SchemaRef, TimestampMicrosecondType, UInt64Type},
 };
 use datafusion::{
     common::Result,
@@ -26,7 +26,7 @@ use super::{
     gaps::{Counts, MINUTE},
     node::one_input,
 };
-use crate::flow::time_type;
+use crate::flow::{self, time_type};
 
 /// Reads what the sensors delivered.
 #[derive(Debug)]
@@ -37,8 +37,12 @@ pub(super) struct ObserveExec {
 }
 
 impl ObserveExec {
-    /// Columns of flows that tell when they ended and how they were seen.
-    pub(super) const COLUMNS: [&str; 3] = ["end_time", "observed_sides", "sampling_interval"];
+    /// Those of the columns to read that tell when flows ended and how they were seen.
+    pub(super) fn columns(read: &[&'static str]) -> Vec<&'static str> {
+        let sides: &[_] = if read.contains(&flow::SIDES[0]) { &flow::SIDES } else { &[] };
+        let needed = ["end_time", "sampling_interval"].iter().chain(sides);
+        needed.copied().filter(|name| read.contains(name)).collect()
+    }
 
     /// Over flows with those of the columns that are needed. It has the schema of what it stands beside.
     pub(super) fn new(input: Arc<dyn ExecutionPlan>, observed: Arc<Observed>, schema: SchemaRef) -> Self {
@@ -74,7 +78,6 @@ impl ExecutionPlan for ObserveExec {
 
 /// Counts a batch of flows, by the columns that it has.
 pub(super) fn observe(batch: &RecordBatch, observed: &Observed) -> Result<()> {
-    let number = |name: &str| batch.column_by_name(name).map(|column| cast(column, &DataType::UInt32)).transpose();
     if let Some(times) = batch.column_by_name("end_time") {
         let times = cast(times, &time_type())?;
         let times = times.as_primitive::<TimestampMicrosecondType>().values();
@@ -88,16 +91,78 @@ pub(super) fn observe(batch: &RecordBatch, observed: &Observed) -> Result<()> {
             }
         }
     }
-    let count = |name: &str, is: fn(u32) -> bool| -> Result<u64> {
-        let Some(column) = number(name)? else { return Ok(0) };
-        let values = column.as_primitive::<UInt32Type>().iter().flatten();
-        Ok(values.filter(|value| is(*value)).count() as u64)
-    };
-    observed.add(&Counts {
-        flows: batch.num_rows() as u64,
-        unresolved: 0,
-        one_sided: count("observed_sides", |sides| sides == 1)?,
-        sampled: count("sampling_interval", |rate| rate > 1)?,
-    });
+    let [one_sided, two_sided] = sides(batch)?;
+    let sampled = numbers(batch, "sampling_interval")?;
+    let sampled = sampled.iter().flatten().flatten().filter(|interval| *interval > 1).count() as u64;
+    observed.add(&Counts { flows: batch.num_rows() as u64, one_sided, two_sided, sampled, ..Counts::default() });
     Ok(())
+}
+
+/// Flows of which one side was seen, and of which both were.
+fn sides(batch: &RecordBatch) -> Result<[u64; 2]> {
+    let mut counts = [0; 2];
+    // Most sources say nothing of sides.
+    if batch.column_by_name(flow::SIDES[0]).is_none_or(|sides| sides.null_count() == sides.len()) {
+        return Ok(counts);
+    }
+    let [sides, protocol, src, dst] = flow::SIDES.map(|name| numbers(batch, name));
+    let [sides, protocol, src, dst] = [sides?, protocol?, src?, dst?];
+    for row in 0..batch.num_rows() {
+        let value = |column: &Option<UInt64Array>| {
+            column.as_ref().filter(|column| column.is_valid(row)).map(|column| column.value(row))
+        };
+        let small = |column: &Option<UInt64Array>| value(column).and_then(|number| u8::try_from(number).ok());
+        let packets = [value(&src), value(&dst)];
+        if let Some(is_one_sided) = flow::is_one_sided(small(&protocol).unwrap_or(0), small(&sides), packets) {
+            counts[usize::from(!is_one_sided)] += 1;
+        }
+    }
+    Ok(counts)
+}
+
+/// A column's numbers, if it is there.
+fn numbers(batch: &RecordBatch, name: &str) -> Result<Option<UInt64Array>> {
+    let column = batch.column_by_name(name).map(|column| cast(column, &DataType::UInt64)).transpose()?;
+    Ok(column.map(|column| column.as_primitive::<UInt64Type>().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch, UInt8Array, UInt64Array};
+    use wardflow_manifest::Requirement;
+
+    use super::{Observed, observe};
+    use crate::detect::Slice;
+
+    /// Protocol, sides, packets of both ends, and how many such flows there are.
+    type Seen = (u8, Option<u8>, [Option<u64>; 2], usize);
+
+    fn lacks(flows: &[Seen]) -> Option<String> {
+        let rows = || flows.iter().flat_map(|flow| std::iter::repeat_n(flow, flow.3));
+        let columns: [(&str, ArrayRef); 4] = [
+            ("protocol", Arc::new(rows().map(|flow| Some(flow.0)).collect::<UInt8Array>())),
+            ("observed_sides", Arc::new(rows().map(|flow| flow.1).collect::<UInt8Array>())),
+            ("src_packets", Arc::new(rows().map(|flow| flow.2[0]).collect::<UInt64Array>())),
+            ("dst_packets", Arc::new(rows().map(|flow| flow.2[1]).collect::<UInt64Array>())),
+        ];
+        let observed = Observed::new(Slice { start: 0, end: 60_000_000 });
+        observe(&RecordBatch::try_from_iter(columns).unwrap(), &observed).unwrap();
+        observed.lacks(Requirement::BothSides)
+    }
+
+    #[test]
+    fn a_scan_is_not_taken_for_a_sensor_that_sees_one_side() {
+        let whole = (6, Some(2), [Some(9), Some(8)], 20);
+        let dropped = (6, None, [Some(1), Some(0)], 500);
+        let refused = (6, Some(1), [None, Some(1)], 500);
+        let probed = (6, Some(1), [Some(1), Some(0)], 500);
+        assert_eq!(lacks(&[whole, dropped, refused, probed]), None);
+        let halves = (6, Some(1), [Some(9), None], 3);
+        let lacking = lacks(&[whole, dropped, refused, probed, halves]);
+        assert!(lacking.unwrap().starts_with("3 of 23 flows that tell"));
+        // Where nothing of sides is known, nothing is lacking.
+        assert_eq!(lacks(&[dropped, (17, None, [Some(3), Some(0)], 9)]), None);
+    }
 }

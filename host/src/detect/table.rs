@@ -29,7 +29,7 @@ use super::{
     resolve::Shared,
     unwatched::Unwatched,
 };
-use crate::{detector::Stop, device::Inventory};
+use crate::{detector::Stop, device::Inventory, flow};
 
 /// Plugins over the flows of one slice.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl DetectTable {
         let requires = |requirement| plugins.iter().any(|p| p.detector.manifest().requires.contains(&requirement));
         let mut further = Vec::new();
         if requires(Requirement::BothSides) {
-            further.push("observed_sides");
+            further.extend(flow::SIDES);
         }
         if requires(Requirement::Unsampled) {
             further.push("sampling_interval");
@@ -133,9 +133,8 @@ impl DetectTable {
     }
 
     /// Reads what the sensors delivered, and nothing more.
-    async fn observe(&self, session: &dyn Session, columns: &[&str]) -> Result<Arc<dyn ExecutionPlan>> {
-        let seen: Vec<_> = ObserveExec::COLUMNS.into_iter().filter(|name| columns.contains(name)).collect();
-        let seen = self.scan_flows(session, &seen, None).await?;
+    async fn observe(&self, session: &dyn Session, columns: &[&'static str]) -> Result<Arc<dyn ExecutionPlan>> {
+        let seen = self.scan_flows(session, &ObserveExec::columns(columns), None).await?;
         Ok(Arc::new(ObserveExec::new(seen, Arc::clone(&self.observed), self.run.shared.layout.schema())))
     }
 

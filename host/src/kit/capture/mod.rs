@@ -205,7 +205,7 @@ async fn gaps(context: &SessionContext, workspace: &Workspace, (from, to): (i64,
     for start in (start..end).step_by(usize::try_from(length).unwrap_or(usize::MAX)) {
         let slice = Slice { start, end: start + length };
         let inside = minutes.iter().copied().filter(|at| slice.start <= *at && *at < slice.end);
-        for gap in Observed::known(slice, 0, (0, 0), inside).gaps() {
+        for gap in Observed::known(slice, 0, ([0; 2], 0), inside).gaps() {
             match gaps.last_mut() {
                 Some(before) if before.end == gap.start => before.end = gap.end,
                 _ => gaps.push(gap),

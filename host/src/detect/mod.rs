@@ -48,6 +48,7 @@ pub use exec::DetectExec;
 pub use gaps::Observed;
 pub use groups::Groups;
 pub(crate) use groups::{matches, parse_cidr};
+pub(crate) use node::one_input;
 pub use output::{Output, ShardCoverage, StateRow};
 pub use plugin::PluginRun;
 pub use prevalence::{Contact, Prevalence};

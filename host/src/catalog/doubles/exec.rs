@@ -8,7 +8,7 @@ use arrow::{
     datatypes::SchemaRef,
 };
 use datafusion::{
-    common::{Result, internal_err},
+    common::Result,
     execution::{SendableRecordBatchStream, TaskContext},
     physical_expr::EquivalenceProperties,
     physical_plan::{
@@ -20,6 +20,7 @@ use datafusion::{
 use futures::TryStreamExt;
 
 use super::{Doubles, records::Records};
+use crate::detect::one_input;
 
 /// Flows with the compared columns in; those of `kept` out, with a mark or without doubles.
 #[derive(Debug)]
@@ -61,45 +62,9 @@ impl DisplayAs for DoublesExec {
 }
 
 impl ExecutionPlan for DoublesExec {
-    fn name(&self) -> &'static str {
-        "DoublesExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(
-            &Arc<dyn datafusion::physical_expr::PhysicalExpr>,
-        ) -> Result<datafusion::common::tree_node::TreeNodeRecursion>,
-    ) -> Result<datafusion::common::tree_node::TreeNodeRecursion> {
-        Ok(datafusion::common::tree_node::TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _: datafusion::physical_plan::ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) if children.is_empty() => {
-                let (doubles, kept) = (Arc::clone(&self.doubles), self.kept.clone());
-                Ok(Arc::new(Self::new(input, doubles, kept, Arc::clone(&self.schema))))
-            }
-            _ => internal_err!("DoublesExec has one input"),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        let mode = datafusion::physical_plan::ChildrenPropertiesMode::Recompute;
-        self.replace_children(children, datafusion::physical_plan::ReplaceChildrenOptions::new(mode))
-    }
+    one_input!("DoublesExec", |plan, input| {
+        Self::new(input, Arc::clone(&plan.doubles), plan.kept.clone(), Arc::clone(&plan.schema))
+    });
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context)?;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use datafusion::{
-    common::Result,
+    common::{Result, exec_datafusion_err},
     logical_expr::{col, lit},
     prelude::{SessionConfig, SessionContext},
     scalar::ScalarValue,
@@ -28,7 +28,7 @@ use self::{
     find::{Found, Seen},
     records::{COLUMNS, Records},
 };
-use super::FlowFiles;
+use super::flows;
 use crate::{
     archive::{Archive, ArchiveFile},
     error::{Context, Result as HostResult},
@@ -162,12 +162,10 @@ impl Doubles {
         context.register_object_store(self.archive.store_url(), Arc::clone(self.archive.store()));
         let is_near = |file: &&ArchiveFile| file.span().is_some_and(|(first, last)| first < to && last > from);
         let files = self.files.iter().filter(is_near).cloned().collect();
-        let flows = FlowFiles::new(&self.archive, files).map_err(|error| error.reason());
-        let flows = flows.map_err(|error| datafusion::common::exec_datafusion_err!("{error}"))?;
+        let flows = flows(&self.archive, files).map_err(|error| exec_datafusion_err!("{}", error.reason()))?;
         let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
         let ends = col("end_time").gt_eq(time(from)).and(col("end_time").lt(time(to)));
-        let mut batches =
-            context.read_table(Arc::new(flows))?.filter(ends)?.select_columns(&COLUMNS)?.execute_stream().await?;
+        let mut batches = context.read_table(flows)?.filter(ends)?.select_columns(&COLUMNS)?.execute_stream().await?;
         let mut seen = Vec::new();
         while let Some(batch) = batches.try_next().await? {
             let records = Records::of(&batch)?;

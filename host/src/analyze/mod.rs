@@ -77,6 +77,8 @@ pub struct Summary {
     pub time: Duration,
     /// What became of each plugin.
     pub plugins: Vec<PluginSummary>,
+    /// Slices by what became of them for some plugin, each counted once however many plugins it is so for.
+    pub by_status: BTreeMap<Status, u64>,
     /// Most devices of a slice that are in no plugin's scope.
     pub unwatched: u64,
     /// Flows of which no device is an end.
@@ -190,7 +192,7 @@ impl<'a> AnalysisRun<'a> {
         }
         let missed = missed(&run.run_id, &options.kept_out, &stages, &coverage);
         for plugin in &options.kept_out {
-            summary.missed.insert(plugin.id.clone(), unanalysed(&plugin.id, &stages, &coverage));
+            summary.missed.insert(plugin.id.clone(), unanalysed(&plugin.id, &stages, &coverage).len() as u64);
         }
         let first = travellers.iter().map(|(first, _)| *first).min().unwrap_or(stages.len());
         summary.planned = (stages.len() - first) as u64;
@@ -317,6 +319,10 @@ impl<'a> AnalysisRun<'a> {
                 }
             }
         }
+        let of_slice = results.coverage.iter().filter(|row| row.device_id.is_none());
+        for status in of_slice.map(|row| row.status).collect::<BTreeSet<_>>() {
+            *self.summary.by_status.entry(status).or_default() += 1;
+        }
         let unwatched: Vec<_> = unwatched(&base(None), outcome.unwatched, outcome.unresolved).collect();
         if unwatched.is_empty() && self.unwatched_before.contains(&stage.slice.start) {
             results.coverage.push(Row { status: Status::Complete, ..base(None) });
@@ -411,17 +417,17 @@ impl PluginSummary {
     }
 }
 
-/// How a plugin stands to a workspace's archive, in slices.
+/// How a plugin stands to a workspace's archive: slices, by their start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// The plugin's id.
     pub plugin: String,
     /// New or changed.
-    pub pending: u64,
+    pub pending: BTreeSet<i64>,
     /// Of those the ones that only `--rerun` reaches.
-    pub stale: u64,
+    pub stale: BTreeSet<i64>,
     /// Analysed with other bytes of the plugin, under another configuration, or with another device list.
-    pub outdated: u64,
+    pub outdated: BTreeSet<i64>,
 }
 
 /// How a workspace's plugins stand to its archive: those that can run, and those that are kept out, of which nothing can
@@ -445,11 +451,12 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
         let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin.id().as_str()));
         let is_analysed = |row: &&Row| row.device_id.is_none() && !matches!(row.status, Status::NotRun | Status::Blind);
         let analysed = own.filter(is_analysed);
+        let starts = |indices: &[usize]| indices.iter().map(|index| stages[*index].slice.start).collect();
         standings.push(Standing {
             plugin: plugin.id().to_string(),
-            pending: route.pending as u64,
-            stale: route.stale.len() as u64,
-            outdated: analysed.filter(is_outdated).count() as u64,
+            pending: starts(&route.pending),
+            stale: starts(&route.stale),
+            outdated: analysed.filter(is_outdated).map(|row| row.slice_start).collect(),
         });
     }
     for KeptOut { id, .. } in kept_out {
@@ -459,11 +466,11 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
     Ok(standings)
 }
 
-/// How many slices a plugin never looked at.
-fn unanalysed(plugin: &str, stages: &[Stage], coverage: &[Row]) -> u64 {
+/// The slices that a plugin never looked at.
+fn unanalysed(plugin: &str, stages: &[Stage], coverage: &[Row]) -> BTreeSet<i64> {
     let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin) && row.status != Status::NotRun);
     let analysed: BTreeSet<_> = own.map(|row| row.slice_start).collect();
-    stages.iter().filter(|stage| !analysed.contains(&stage.slice.start)).count() as u64
+    stages.iter().map(|stage| stage.slice.start).filter(|start| !analysed.contains(start)).collect()
 }
 
 /// That a slice's files hold another number of flows than they say: bits have changed.

@@ -78,7 +78,7 @@ pub(crate) struct Route {
     /// Stages that changed after they were analysed and that no kept state reaches back to.
     pub(crate) stale: Vec<usize>,
     /// Stages that are new or changed.
-    pub(crate) pending: usize,
+    pub(crate) pending: Vec<usize>,
 }
 
 /// What the user asked for beyond what is new.
@@ -133,7 +133,7 @@ pub(crate) async fn route(
     let covered = Covered::of(plugin, coverage);
     let is_current = |i: usize| covered.is_current(&stages[i], i.checked_sub(1).map(|before| &stages[before]));
     let todo: Vec<usize> = (0..stages.len()).filter(|i| !is_current(*i)).collect();
-    let mut route = Route { first: stages.len(), states: None, anew: None, stale: Vec::new(), pending: todo.len() };
+    let mut route = Route { first: stages.len(), states: None, anew: None, stale: Vec::new(), pending: todo.clone() };
     let stage_of = |time: i64| stages.iter().position(|stage| time < stage.slice.end).unwrap_or(stages.len());
     if asked.rerun {
         route.first = asked.from.map_or(0, stage_of);

@@ -31,11 +31,15 @@ pub(super) struct Report {
     pub(super) findings: Vec<(String, u64)>,
     /// What became of each plugin.
     pub(super) plugins: Vec<PluginCoverage>,
+    /// Slices in which sensors were down or lossy, each counted once.
+    pub(super) blind: u64,
+    /// Slices whose records lack what some plugin needs, each counted once.
+    pub(super) unsuited: u64,
     /// Devices that are in no plugin's scope.
     pub(super) devices_without_plugin: u64,
     /// Flows of which neither end is internal.
     pub(super) flows_without_device: u64,
-    /// Where nothing was new: slices of all plugins that were analysed under another configuration.
+    /// Where nothing was new: slices that some plugin analysed under another configuration, each counted once.
     pub(super) outdated: u64,
     /// Whether it was told to stop before its end.
     pub(super) interrupted: bool,
@@ -137,15 +141,13 @@ impl Report {
                 "Not everything was covered: {files} of the archive cannot be read, first {path}: {reason}"
             );
         }
-        let blind: u64 = self.plugins.iter().map(|plugin| plugin.blind).sum();
-        let unsuited: u64 = self.plugins.iter().map(|plugin| plugin.unsuited).sum();
         let unwatched = self.devices_without_plugin;
         let mut but = Vec::new();
-        if blind > 0 {
-            but.push(format!("{} in which sensors were down or lossy", counted(blind, "slice")));
+        if self.blind > 0 {
+            but.push(format!("{} in which sensors were down or lossy", counted(self.blind, "slice")));
         }
-        if unsuited > 0 {
-            but.push(format!("{} whose records lack what a plugin needs", counted(unsuited, "slice")));
+        if self.unsuited > 0 {
+            but.push(format!("{} whose records lack what a plugin needs", counted(self.unsuited, "slice")));
         }
         let no_flows = mapped::no_flows(&self.rows);
         if no_flows > 0 {
@@ -295,9 +297,15 @@ mod tests {
         check(Report::default(), Outcome::Done, "Nothing is new since the last run.");
         check(report(PluginCoverage::default()), Outcome::Done, "Everything was covered.");
         check(
-            report(PluginCoverage { unsuited: 1, ..PluginCoverage::default() }),
+            Report { unsuited: 1, ..report(PluginCoverage { unsuited: 1, ..PluginCoverage::default() }) },
             Outcome::Done,
             "Everything that could be was covered; not so 1 slice whose records lack what a plugin needs.",
+        );
+        let blind = || PluginCoverage { blind: 4, ..PluginCoverage::default() };
+        check(
+            Report { blind: 4, plugins: vec![blind(), blind(), blind()], ..report(blind()) },
+            Outcome::Done,
+            "Everything that could be was covered; not so 4 slices in which sensors were down or lossy.",
         );
         check(
             report(PluginCoverage {

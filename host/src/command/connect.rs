@@ -1,7 +1,7 @@
 //! Where the commands meet the library.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     ffi::OsString,
     num::NonZeroU32,
@@ -143,7 +143,7 @@ pub(super) async fn analyze(
     let mut report = report(&workspace, summary).await?;
     if report.planned == 0 {
         let standings = analysis::standing(&workspace, &plugins, &[]).await?;
-        report.outdated = standings.iter().map(|plugin| plugin.outdated).sum();
+        report.outdated = union(standings.iter().map(|plugin| &plugin.outdated));
     }
     report.plugins.extend(refused.iter().map(|refusal| kept_out(refusal, &missed)));
     if !report.interrupted {
@@ -153,6 +153,11 @@ pub(super) async fn analyze(
         report.broken_files.push((broken.path.clone(), broken.reason.clone()));
     }
     Ok(report)
+}
+
+/// How many slices there are in several sets of them.
+fn union<'a>(sets: impl Iterator<Item = &'a BTreeSet<i64>>) -> u64 {
+    sets.flatten().collect::<BTreeSet<_>>().len() as u64
 }
 
 fn session(memory: u64, threads: Option<usize>) -> Result<SessionContext> {
@@ -235,6 +240,8 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
             .map(|(severity, count)| (severity.name().to_owned(), *count))
             .collect(),
         plugins: plugins.collect(),
+        blind: summary.by_status.get(&Status::Blind).copied().unwrap_or(0),
+        unsuited: summary.by_status.get(&Status::Unsuited).copied().unwrap_or(0),
         devices_without_plugin: summary.unwatched,
         flows_without_device: summary.unresolved,
         outdated: 0,
@@ -342,11 +349,26 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
             kept_out: refusal.map(|refusal| refusal.reason.clone()),
             analysed_to: analysed().map(|row| row.slice_end).max().and_then(time),
             is_idle: analysed().next().is_some() && analysed().all(|row| row.devices == 0),
-            pending: standing.pending,
-            stale: standing.stale,
-            outdated: standing.outdated,
+            pending: standing.pending.len() as u64,
+            stale: standing.stale.len() as u64,
+            outdated: standing.outdated.len() as u64,
             id,
         }
+    };
+    let of_status = |status: Status| {
+        let of_plugins = whole().filter(|row| row.plugin.is_some() && row.status == status);
+        of_plugins.map(|row| row.slice_start).collect::<BTreeSet<_>>().len() as u64
+    };
+    let can_run = || standings.iter().filter(|standing| kept_out.iter().all(|out| out.id != standing.plugin));
+    let reachable: Vec<_> = can_run().map(|standing| &standing.pending - &standing.stale).collect();
+    let slices_open = status::SlicesOpen {
+        pending: union(reachable.iter()),
+        stale: union(can_run().map(|standing| &standing.stale)),
+        outdated: union(can_run().map(|standing| &standing.outdated)),
+        faulted: of_status(Status::Faulted),
+        not_run: of_status(Status::NotRun),
+        unsuited: of_status(Status::Unsuited),
+        blind: of_status(Status::Blind),
     };
     let inventory = config.inventory.as_ref().map(|path| status::Inventory {
         place: path.display().to_string(),
@@ -369,6 +391,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
         plugins: workspace.plugins.offered.iter().map(plugin).collect(),
         last_run: last_run(&workspace).await?,
         coverage: statuses,
+        slices_open,
         devices_without_plugin: unwatched().map(|row| row.devices).max().unwrap_or(0),
         flows_without_device: unwatched().filter(|row| row.devices == 0).map(|row| row.flows).sum(),
     })

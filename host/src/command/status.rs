@@ -14,8 +14,9 @@ pub(super) struct Report {
     pub(super) inventory: Option<Inventory>,
     pub(super) plugins: Vec<Plugin>,
     pub(super) last_run: Option<Run>,
-    /// Slices of all plugins by status, such as `complete`.
+    /// How often a plugin's slice has each status, such as `complete`.
     pub(super) coverage: Vec<(String, u64)>,
+    pub(super) slices_open: SlicesOpen,
     /// Devices that are in no plugin's scope.
     pub(super) devices_without_plugin: u64,
     /// Flows of which neither end is internal.
@@ -67,6 +68,21 @@ pub(super) struct Plugin {
     pub(super) stale: u64,
     /// Slices that were analysed with other bytes of the plugin, under another configuration or with another device list.
     pub(super) outdated: u64,
+}
+
+/// Slices of which something is open for some plugin, each counted once however many plugins it is open for.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct SlicesOpen {
+    /// New or changed.
+    pub(super) pending: u64,
+    /// Changed, and only `--rerun` reaches them.
+    pub(super) stale: u64,
+    /// Analysed with other bytes of a plugin, under another configuration or with another device list.
+    pub(super) outdated: u64,
+    pub(super) faulted: u64,
+    pub(super) not_run: u64,
+    pub(super) unsuited: u64,
+    pub(super) blind: u64,
 }
 
 /// The last run.
@@ -164,8 +180,7 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
 impl Report {
     /// What nobody looked at, or not as things stand now, and what can be done: those first that should not be so.
     fn open(&self) -> Vec<(Look, String)> {
-        let of = |status| self.coverage.iter().find(|(name, _)| name == status).map_or(0, |(_, slices)| *slices);
-        let sum = |slices: fn(&Plugin) -> u64| self.plugins.iter().filter(|p| p.kept_out.is_none()).map(slices).sum();
+        let slices = &self.slices_open;
         let mut open = Vec::new();
         let mut say = |look, number: u64, thing: &str, text: &str| {
             if number > 0 {
@@ -173,19 +188,15 @@ impl Report {
             }
         };
         let (bad, plain) = (Look::Bad, Look::Plain);
-        say(bad, sum(|p| p.pending - p.stale), "slice", "pending: `wardflow analyze` does them");
-        say(
-            bad,
-            sum(|p| p.stale),
-            "slice",
-            "changed after they were analysed: `wardflow analyze --rerun` does them again",
-        );
+        say(bad, slices.pending, "slice", "pending: `wardflow analyze` does them");
+        let changed = "changed after they were analysed: `wardflow analyze --rerun` does them again";
+        say(bad, slices.stale, "slice", changed);
         let see = "SELECT plugin, slice_start, device_id, fault FROM coverage WHERE status = ";
-        say(bad, of("faulted"), "slice", &format!("in which a plugin lost devices: {see}'faulted'"));
-        say(bad, of("not_run"), "slice", &format!("in which a plugin did not run: {see}'not_run'"));
-        say(plain, sum(|p| p.outdated), "slice", super::analyze::OUTDATED);
-        say(plain, of("blind"), "slice", "in which sensors were down or lossy");
-        say(plain, of("unsuited"), "slice", "whose records lack what a plugin needs");
+        say(bad, slices.faulted, "slice", &format!("in which a plugin lost devices: {see}'faulted'"));
+        say(bad, slices.not_run, "slice", &format!("in which a plugin did not run: {see}'not_run'"));
+        say(plain, slices.outdated, "slice", super::analyze::OUTDATED);
+        say(plain, slices.blind, "slice", "in which sensors were down or lossy");
+        say(plain, slices.unsuited, "slice", "whose records lack what a plugin needs");
         say(plain, self.devices_without_plugin, "device", "that no plugin watches");
         say(plain, self.flows_without_device, "flow", super::analyze::NO_INTERNAL_END);
         open.extend(mapped::no_flows_note(&self.archive.rows).map(|note| (bad, note)));
@@ -218,7 +229,7 @@ fn minute(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Archive, Plugin, Report};
+    use super::{Archive, Plugin, Report, SlicesOpen};
 
     fn plugin(id: &str) -> Plugin {
         Plugin {
@@ -234,7 +245,7 @@ mod tests {
         }
     }
 
-    fn check(plugin: Plugin, coverage: &[(&str, u64)], flows_without_device: u64, expected: &[&str]) {
+    fn check(plugin: Plugin, slices_open: SlicesOpen, flows_without_device: u64, expected: &[&str]) {
         let archive = Archive {
             place: "archive".to_owned(),
             is_mapped: false,
@@ -252,7 +263,8 @@ mod tests {
             inventory: None,
             plugins: vec![plugin],
             last_run: None,
-            coverage: coverage.iter().map(|(name, slices)| ((*name).to_owned(), *slices)).collect(),
+            coverage: Vec::new(),
+            slices_open,
             devices_without_plugin: 0,
             flows_without_device,
         };
@@ -265,19 +277,24 @@ mod tests {
 
     #[test]
     fn says_all_that_is_open() {
-        let of = plugin("acme/pump");
-        check(plugin("acme/pump"), &[("complete", 4)], 0, &[]);
-        check(Plugin { pending: 3, stale: 1, ..of }, &[], 0, &["2 slices pending", "1 slice changed after"]);
-        check(Plugin { outdated: 4, ..plugin("acme/pump") }, &[("complete", 4)], 0, &["4 slices analysed with other"]);
+        let none = SlicesOpen::default;
+        check(plugin("acme/pump"), none(), 0, &[]);
         check(
             plugin("acme/pump"),
-            &[("faulted", 1), ("complete", 3)],
+            SlicesOpen { pending: 2, stale: 1, ..none() },
+            0,
+            &["2 slices pending", "1 slice changed after"],
+        );
+        check(plugin("acme/pump"), SlicesOpen { outdated: 4, ..none() }, 0, &["4 slices analysed with other"]);
+        check(
+            plugin("acme/pump"),
+            SlicesOpen { faulted: 1, ..none() },
             2,
             &["1 slice in which a plugin lost", "2 flows"],
         );
         check(
             Plugin { kept_out: Some("not approved".into()), pending: 4, ..plugin("acme/pump") },
-            &[("not_run", 4), ("blind", 1)],
+            SlicesOpen { not_run: 4, blind: 1, ..none() },
             0,
             &[
                 "acme/pump is kept out: not approved",
@@ -288,10 +305,10 @@ mod tests {
         );
         check(
             Plugin { status: "disabled".into(), ..plugin("acme/pump") },
-            &[("complete", 4)],
+            none(),
             0,
             &["no plugin can run", "acme/pump is disabled"],
         );
-        check(Plugin { is_idle: true, ..plugin("acme/pump") }, &[("complete", 4)], 0, &["acme/pump has no device"]);
+        check(Plugin { is_idle: true, ..plugin("acme/pump") }, none(), 0, &["acme/pump has no device"]);
     }
 }

@@ -360,22 +360,74 @@ fn two_sensors_find_what_one_finds() {
     let doubles = skewed.done("wardflow -C w sql 'SELECT sum(CAST(is_double AS INT)) FROM flows' --format csv");
     let seen: u64 = doubles.lines().nth(1).unwrap().parse().unwrap();
     assert_eq!(seen, numbers[0], "doubles beside {}", numbers[0]);
-    let causes = |findings: &str| -> Vec<String> {
-        let cause = |line: &str| line.split(',').take(6).collect::<Vec<_>>().join(",");
-        findings.lines().map(cause).collect()
-    };
     assert_eq!(causes(&findings(&skewed)), causes(&expected));
 }
 
-/// A lossy and a sampled sensor are not taken for whole ones.
+/// Findings by plugin, kind, device, peer, port and protocol.
+fn causes(findings: &str) -> Vec<String> {
+    let cause = |line: &str| line.split(',').take(6).collect::<Vec<_>>().join(",");
+    let mut causes: Vec<String> = findings.lines().map(cause).collect();
+    causes.sort();
+    causes
+}
+
+/// Two sensors of which each loses a tenth, but not the same, find what a whole one finds: to the flow where each lacks other
+/// flows; the same causes where each loses flows and packets by chance, some of which the other loses too.
 #[test]
-fn what_is_sampled_or_lossy_is_told() {
+fn two_lossy_sensors_find_what_a_whole_one_finds() {
+    let options = Options {
+        devices: 60,
+        days: 4,
+        flows: Some(60_000),
+        incidents: vec![Incident::Beacon, Incident::Scan],
+        ..Options::default()
+    };
+    let hospital = Hospital::new(options).unwrap();
+    let opened = hospital.flows().next().unwrap().start_us;
+    let flows = hospital.flows().count() as f64;
+    let whole = Scratch::new();
+    workspace(&whole, &hospital);
+    write_zeek(&whole, View::new(ViewKind::Everything { sensor: "all" }).of(hospital.flows()), "logs", opened);
+    whole.done("wardflow -C w -q ingest zeek logs");
+    let expected = findings(&whole);
+    assert!(expected.lines().count() > 2, "{expected}");
+
+    let lossy = |view: View, loss: f64| View::new(ViewKind::Lossy { ratio: loss }).of(view.of(hospital.flows()));
+    for (overlap, loss) in [(0.8, 0.0), (1.0, 0.1)] {
+        let two = Scratch::new();
+        workspace(&two, &hospital);
+        write_zeek(&two, lossy(View::new(ViewKind::North { overlap }), loss), "north", opened);
+        write_zeek(&two, lossy(View::new(ViewKind::South { overlap }), loss), "south", opened);
+        two.done("wardflow -C w -q ingest zeek north south");
+        let counts = two.done(
+            "wardflow -C w sql 'SELECT sensor, count(*), sum(CAST(is_double AS INT)) FROM flows GROUP BY sensor' --format csv",
+        );
+        let count = |line: &str, place: usize| line.split(',').nth(place).unwrap().parse::<f64>().unwrap();
+        let sensors: Vec<(f64, f64)> = counts.lines().skip(1).map(|line| (count(line, 1), count(line, 2))).collect();
+        assert!(sensors.iter().all(|(seen, _)| (0.8..0.92).contains(&(seen / flows))), "of {flows}: {counts}");
+        let counted = sensors.iter().map(|(seen, doubles)| seen - doubles).sum::<f64>() / flows;
+        if loss > 0.0 {
+            assert!((0.97..1.0).contains(&counted), "{counted} of {flows}: {counts}");
+            assert_eq!(causes(&findings(&two)), causes(&expected));
+        } else {
+            assert_eq!(counted, 1.0, "{counts}");
+            assert_eq!(findings(&two), expected);
+        }
+    }
+}
+
+/// A lossy sensor is not taken for a whole one for as long as it says that it loses much, and each slice of that is counted
+/// once, whatever the number of plugins.
+#[test]
+fn what_a_sensor_loses_is_told_of_the_slices_in_which_it_does() {
     let hospital = hospital();
     let scratch = Scratch::new();
     scratch.done("wardflow init w");
     let opened = hospital.flows().next().unwrap().start_us;
     write_zeek(&scratch, View::new(ViewKind::Lossy { ratio: 0.2 }).of(hospital.flows()), "logs", opened);
-    let hours = (opened / 1_000_000)..(opened / 1_000_000 + 86_400);
+    // For half of the day.
+    let hours = (opened / 1_000_000)..(opened / 1_000_000 + 43_200);
+    let end = hours.end;
     let mut loss =
         String::from("#separator \\x09\n#path\tcapture_loss\n#fields\tts\tts_delta\tpeer\tgaps\tacks\tpercent_lost\n");
     for at in hours.step_by(900) {
@@ -383,10 +435,20 @@ fn what_is_sampled_or_lossy_is_told() {
     }
     scratch.write("logs/capture_loss.log", loss);
     scratch.done("sed -i 's/,\"_system_name\":\"[a-z-]*\"//' logs/conn.json && wardflow -C w -q ingest zeek logs");
-    scratch.done("wardflow -C w -q analyze");
-    let coverage = scratch.done(
-        "wardflow -C w sql 'SELECT DISTINCT status, fault FROM coverage WHERE plugin IS NOT NULL AND flows > 0' --format csv",
-    );
-    assert!(coverage.contains("blind,the sensor missed up to 20 %"), "{coverage}");
-    assert!(!coverage.contains("complete"), "{coverage}");
+    let said = scratch.done("wardflow -C w -q analyze");
+    let coverage = scratch.done(&format!(
+        "wardflow -C w sql 'SELECT status, slice_start < to_timestamp_seconds({end}) AS lossy, fault, \
+         count(DISTINCT slice_start) AS slices, count(*) AS rows \
+         FROM coverage WHERE plugin IS NOT NULL AND device_id IS NULL GROUP BY ALL ORDER BY 1' --format csv"
+    ));
+    let lines: Vec<Vec<&str>> = coverage.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let [blind, complete] = lines.as_slice() else { panic!("{coverage}") };
+    assert_eq!(blind[..3], ["blind", "true", "the sensor missed up to 20 %"], "{coverage}");
+    assert_eq!(complete[..2], ["complete", "false"], "{coverage}");
+    let (slices, rows): (u64, u64) = (blind[3].parse().unwrap(), blind[4].parse().unwrap());
+    assert!(slices > 1 && rows == 3 * slices, "{coverage}");
+    let told = format!("{slices} slices in which sensors were down or lossy");
+    assert!(said.contains(&told), "{said}");
+    let status = scratch.done("wardflow -C w status");
+    assert!(status.contains(&told), "{status}");
 }

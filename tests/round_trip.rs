@@ -416,6 +416,38 @@ fn two_lossy_sensors_find_what_a_whole_one_finds() {
     }
 }
 
+/// Two sensors of which each sees one direction see together what one sees that sees both, and are not taken for one that does
+/// not.
+#[test]
+fn directions_that_two_sensors_saw_are_one_flow() {
+    const SUMS: &str = "wardflow -C w sql 'SELECT direction, count(*), sum(bytes_sent), sum(bytes_received), sum(packets_sent), \
+                        sum(packets_received) FROM device_flows GROUP BY direction ORDER BY direction' --format csv";
+    const FINDINGS: &str = "wardflow -C w -q analyze && wardflow -C w sql 'SELECT DISTINCT kind, device_id, peer_port FROM findings \
+                            WHERE plugin = $$wardflow/scan$$ ORDER BY 1, 2, 3' --format csv";
+    let hospital = hospital();
+    let opened = hospital.flows().next().unwrap().start_us;
+    let [whole, two] = [Scratch::new(), Scratch::new()];
+    write_zeek(&whole, hospital.flows(), "logs", opened);
+    let forth = hospital.flows().filter(|flow| flow.src_packets > 0);
+    let forth = forth.map(|flow| Flow { dst_packets: 0, dst_bytes: 0, sensor: "forth", ..flow });
+    write_zeek(&two, forth, "logs/forth", opened);
+    let back = hospital.flows().filter(|flow| flow.dst_packets > 0);
+    let back = back.map(|flow| Flow { src_packets: 0, src_bytes: 0, sensor: "back", uid: !flow.uid, ..flow });
+    write_zeek(&two, back, "logs/back", opened);
+    for scratch in [&whole, &two] {
+        scratch.done("wardflow init w && wardflow -C w -q ingest zeek logs");
+    }
+    let expected = whole.done(SUMS);
+    assert_eq!(expected.lines().count(), 3, "{expected}");
+    assert_eq!(two.done(SUMS), expected);
+    // A condition on what was completed finds it.
+    let answered = "wardflow -C w sql 'SELECT count(*) FROM device_flows WHERE packets_received > 3 AND packets_sent > 3' --format csv";
+    assert_eq!(two.done(answered), whole.done(answered));
+    let found = whole.done(FINDINGS);
+    assert!(found.contains("scan"), "{found}");
+    assert_eq!(two.done(FINDINGS), found);
+}
+
 /// A lossy sensor is not taken for a whole one for as long as it says that it loses much, and each slice of that is counted
 /// once, whatever the number of plugins.
 #[test]

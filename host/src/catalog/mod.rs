@@ -37,6 +37,9 @@ use crate::{
     workspace::Workspace,
 };
 
+/// What `device_flows` is made of, and of no other use.
+const SINGLE_FLOWS: &str = "single_flows";
+
 /// A session over a workspace, as it is now. Compiled plugins are kept in `cache`.
 ///
 /// # Errors
@@ -59,7 +62,8 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     functions::register(context, workspace);
     let files = flows(&workspace.archive, workspace.listing.files.clone())?;
     let doubles = Arc::new(Doubles::of(workspace));
-    add("flows", Arc::new(MarkedFlows::new(files, Arc::clone(&doubles))))?;
+    add("flows", Arc::new(MarkedFlows::new(Arc::clone(&files), Arc::clone(&doubles))))?;
+    add(SINGLE_FLOWS, Arc::new(SingleFlows::new(files, Arc::clone(&doubles))))?;
     add("sensor_health", Arc::new(sensors::SensorHealthTable::new(workspace, &doubles)))?;
     add("rejects", beside(workspace, archive::rejects::schema(), workspace.archive.reject_files().await?)?)?;
     for table in AsideTable::ALL {
@@ -85,6 +89,7 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     catalog.register_schema("lake", lake).context(|| "registering the schema lake".to_owned())?;
     catalog.register_schema("open", open).context(|| "registering the schema open".to_owned())?;
     views::register(context).await?;
+    context.deregister_table(SINGLE_FLOWS).context(|| format!("putting away the table {SINGLE_FLOWS}"))?;
     evidence::register(context).await?;
     replay::register(context, workspace, cache);
     Ok(())

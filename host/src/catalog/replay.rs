@@ -243,7 +243,9 @@ impl ExecutionPlan for ReplayExec {
                 let flows = flows(&workspace.archive, files).map_err(failed)?;
                 let flows = Arc::new(SingleFlows::new(flows, Arc::clone(&doubles)));
                 let mut here = [&mut traveller];
-                let only = only.clone().map(|devices| Only { devices, observed: stage.observed(), is_canonical });
+                // What is known beforehand is known of all records, doubles and halves among them.
+                let observed = if doubles.may_be_at(stage.slice.start) { None } else { stage.observed() };
+                let only = only.clone().map(|devices| Only { devices, observed, is_canonical });
                 let outcome = step(&session, flows, &directory, stage.slice, &mut here, only, &stop).await;
                 let outcome = outcome.map_err(failed)?;
                 if let Some(lacking) = outcome.plugins.values().find(|plugin| plugin.status.is_failure()) {

@@ -61,21 +61,21 @@ SELECT run_id, started_at, ended_at, command, wardflow_version, slices, flows, f
 FROM (SELECT *, row_number() OVER (PARTITION BY run_id ORDER BY ended_at DESC NULLS LAST) AS place FROM lake.runs)
 WHERE place = 1";
 
-/// One row a flow and end that is a device, as that device sees it; of what several sensors saw, once.
+/// One row a flow and end that is a device, as that device sees it; of what several sensors saw, once and whole.
 const DEVICE_FLOWS: &str = "
 SELECT device_of(src_ip, src_mac, end_time) AS device_id, 'outbound' AS direction, start_time, end_time,
        src_ip AS local_ip, src_port AS local_port, dst_ip AS peer_ip, dst_port AS peer_port,
        device_of(dst_ip, dst_mac, end_time) AS peer_device_id, protocol, service,
        src_bytes AS bytes_sent, dst_bytes AS bytes_received, src_packets AS packets_sent, dst_packets AS packets_received,
        conn_state, tcp_flags, vlan, dst_name AS peer_name, sensor, flow_uid, community_id
-FROM flows WHERE NOT is_double AND device_of(src_ip, src_mac, end_time) IS NOT NULL
+FROM single_flows WHERE device_of(src_ip, src_mac, end_time) IS NOT NULL
 UNION ALL
 SELECT device_of(dst_ip, dst_mac, end_time), 'inbound', start_time, end_time,
        dst_ip, dst_port, src_ip, src_port,
        device_of(src_ip, src_mac, end_time), protocol, service,
        dst_bytes, src_bytes, dst_packets, src_packets,
        conn_state, tcp_flags, vlan, CAST(NULL AS VARCHAR), sensor, flow_uid, community_id
-FROM flows WHERE NOT is_double AND device_of(dst_ip, dst_mac, end_time) IS NOT NULL";
+FROM single_flows WHERE device_of(dst_ip, dst_mac, end_time) IS NOT NULL";
 
 /// Connections that had not ended when they were told last, and have not since: of each the latest record.
 const OPEN_FLOWS: &str = "

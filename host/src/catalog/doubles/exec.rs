@@ -1,4 +1,4 @@
-//! `DoublesExec`: leaves doubles out of flows, or marks them.
+//! `DoublesExec`: leaves doubles out of flows and completes the others, or marks them.
 
 use std::{fmt, sync::Arc};
 
@@ -19,7 +19,11 @@ use datafusion::{
 };
 use futures::TryStreamExt;
 
-use super::{Doubles, records::Records};
+use super::{
+    Doubles,
+    complete::{Completion, complete},
+    records::Records,
+};
 use crate::detect::one_input;
 
 /// Flows with the compared columns in; those of `kept` out, with a mark or without doubles.
@@ -29,7 +33,7 @@ pub(super) struct DoublesExec {
     doubles: Arc<Doubles>,
     /// Columns of the input that go out.
     kept: Vec<usize>,
-    /// What goes out: with a column more than `kept` has, doubles are marked in it, else left out.
+    /// What goes out: with a column more than `kept` has, doubles are marked in it and all else is as it was seen.
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
 }
@@ -73,12 +77,13 @@ impl ExecutionPlan for DoublesExec {
         let batches = input.and_then(move |batch| {
             let (doubles, kept, schema) = (Arc::clone(&doubles), kept.clone(), Arc::clone(&schema));
             async move {
-                let is_double = is_double(&doubles, &batch).await?;
+                let (is_double, completions) = look_up(&doubles, &batch).await?;
                 let mut columns: Vec<ArrayRef> = kept.iter().map(|column| Arc::clone(batch.column(*column))).collect();
                 if marks {
                     columns.push(Arc::new(is_double));
                     return Ok(RecordBatch::try_new(schema, columns)?);
                 }
+                complete(&schema, &mut columns, &completions);
                 let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
                 let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
                 Ok(filter_record_batch(&batch, &arrow::compute::not(&is_double)?)?)
@@ -88,7 +93,8 @@ impl ExecutionPlan for DoublesExec {
     }
 }
 
-async fn is_double(doubles: &Doubles, batch: &RecordBatch) -> Result<BooleanArray> {
+/// Whether each row is a double, and what completes it.
+async fn look_up(doubles: &Doubles, batch: &RecordBatch) -> Result<(BooleanArray, Vec<Completion>)> {
     let slices: Vec<i64> = Records::of(batch)?.end.iter().map(|end| doubles.slice(*end)).collect();
     let mut distinct = slices.clone();
     distinct.sort_unstable();
@@ -100,9 +106,13 @@ async fn is_double(doubles: &Doubles, batch: &RecordBatch) -> Result<BooleanArra
         }
     }
     let records = Records::of(batch)?;
-    let is_double = |(row, slice): (usize, &i64)| {
-        let of_slice = found.iter().find(|(found, _)| found == slice);
-        of_slice.is_some_and(|(_, doubles)| doubles.records.contains(&records.record(row, records.key(row))))
+    let row = |(row, slice): (usize, &i64)| {
+        let Some((_, of_slice)) = found.iter().find(|(found, _)| found == slice) else { return (false, None) };
+        let record = records.record(row, records.key(row));
+        let half = of_slice.halves.get(&record).copied();
+        let completion = half.and_then(|half| Some((half, !records.alone(row)?.is_src)));
+        (of_slice.records.contains(&record), completion)
     };
-    Ok(slices.iter().enumerate().map(|row| Some(is_double(row))).collect())
+    let (is_double, completions): (Vec<bool>, _) = slices.iter().enumerate().map(row).unzip();
+    Ok((is_double.into(), completions))
 }

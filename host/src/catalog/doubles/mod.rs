@@ -1,15 +1,17 @@
-//! Doubles: flows that several sensors saw. SQL's `flows` marks them, `device_flows` and the operator leave them out.
+//! Doubles: flows that several sensors saw. SQL's `flows` marks them, `device_flows` and the operator leave them out, and
+//! complete what one sensor saw of one direction by what another saw of the other.
 //!
 //! They are found slice by slice, as slices are asked for, and only in slices of which the footers say that several sensors
 //! delivered flows. Flows just outside of a slice are looked at too, so that no clock parts what belongs together.
 
+mod complete;
 mod exec;
 mod find;
 mod records;
 mod table;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -25,8 +27,8 @@ use tokio::sync::OnceCell;
 
 pub use self::table::{MarkedFlows, SingleFlows};
 use self::{
-    find::{Found, Seen},
-    records::{COLUMNS, Records},
+    find::{Found, Half, Seen},
+    records::{BYTES, COLUMNS, Records},
 };
 use super::flows;
 use crate::{
@@ -40,8 +42,8 @@ const HOUR: i64 = 3_600_000_000;
 /// How far outside of a slice flows are looked at: more than clocks may differ and exporters be late.
 const MARGIN: i64 = 600_000_000;
 
-/// Flows that are compared at a time, 48 bytes each.
-const MOST_AT_ONCE: u64 = 4_000_000;
+/// Flows that are compared at a time, 64 bytes each.
+const MOST_AT_ONCE: u64 = 3_000_000;
 
 /// Slices whose doubles are kept: those that a scan is in the midst of.
 const KEPT: usize = 16;
@@ -61,6 +63,8 @@ pub struct Doubles {
 #[derive(Debug, Default)]
 pub struct SliceDoubles {
     records: HashSet<u64, FixedState>,
+    /// What completes records of one direction that are no doubles.
+    halves: HashMap<u64, Half, FixedState>,
     /// What each sensor saw twice, in order of name.
     pub sensors: Vec<SensorDoubles>,
 }
@@ -107,6 +111,11 @@ impl Doubles {
         !self.slices.is_empty()
     }
 
+    /// Whether there may be any in the slice that holds a time, microseconds UTC.
+    pub fn may_be_at(&self, time: i64) -> bool {
+        self.slices.contains_key(&self.slice(time))
+    }
+
     /// Those of the slice that holds a time, microseconds UTC; none where one sensor alone delivered flows.
     ///
     /// # Errors
@@ -141,7 +150,8 @@ impl Doubles {
         let [start, end] = [slice, slice + 1].map(|number| number * self.slice_length);
         let parts = rows.div_ceil(MOST_AT_ONCE).max(1);
         let mut clocks = None;
-        let mut found = Found { records: HashSet::default(), counts: vec![0; sensors.len()], counted: start..end };
+        let (records, halves, counts) = (HashSet::default(), HashMap::default(), vec![0; sensors.len()]);
+        let mut found = Found { records, halves, counts, counted: start..end };
         for part in 0..parts {
             let mut seen = self.read(start - MARGIN, end + MARGIN, sensors, |key| key % parts == part).await?;
             let clocks = clocks.get_or_insert_with(|| find::clocks(&mut seen, sensors.len()));
@@ -153,7 +163,7 @@ impl Doubles {
             clock_offset: clocks.as_ref().map_or(0, |clocks| clocks.offsets[place]),
         };
         let sensors = sensors.iter().enumerate().map(of_sensor).collect();
-        Ok(Arc::new(SliceDoubles { records: found.records, sensors }))
+        Ok(Arc::new(SliceDoubles { records: found.records, halves: found.halves, sensors }))
     }
 
     /// Flows that end in a time, of the keys that are wanted.
@@ -165,7 +175,8 @@ impl Doubles {
         let flows = flows(&self.archive, files).map_err(|error| exec_datafusion_err!("{}", error.reason()))?;
         let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
         let ends = col("end_time").gt_eq(time(from)).and(col("end_time").lt(time(to)));
-        let mut batches = context.read_table(flows)?.filter(ends)?.select_columns(&COLUMNS)?.execute_stream().await?;
+        let columns = [COLUMNS.as_slice(), &BYTES].concat();
+        let mut batches = context.read_table(flows)?.filter(ends)?.select_columns(&columns)?.execute_stream().await?;
         let mut seen = Vec::new();
         while let Some(batch) = batches.try_next().await? {
             let records = Records::of(&batch)?;
@@ -182,6 +193,8 @@ impl Doubles {
                         start: records.start(row),
                         end: records.end[row],
                         packets: records.packets(row),
+                        bytes: records.bytes(row),
+                        alone: records.alone(row),
                         sensor: u16::try_from(sensor).unwrap_or(u16::MAX),
                     });
                 }

@@ -3,11 +3,13 @@
 use std::hash::BuildHasher;
 
 use arrow::{
-    array::{Array, AsArray, RecordBatch, StringViewArray},
+    array::{Array, AsArray, RecordBatch, StringViewArray, UInt64Array},
     datatypes::{TimestampMicrosecondType, UInt8Type, UInt16Type, UInt64Type},
 };
 use datafusion::common::{Result, internal_datafusion_err};
 use foldhash::fast::FixedState;
+
+use super::find::Alone;
 
 /// The columns that are compared.
 pub(super) const COLUMNS: [&str; 10] = [
@@ -23,6 +25,9 @@ pub(super) const COLUMNS: [&str; 10] = [
     "sensor",
 ];
 
+/// What is told beside, to complete a record with what another sensor saw.
+pub(super) const BYTES: [&str; 2] = ["src_bytes", "dst_bytes"];
+
 /// The rows of a batch that has the columns of [`COLUMNS`].
 pub(super) struct Records<'a> {
     src_ip: &'a StringViewArray,
@@ -32,7 +37,9 @@ pub(super) struct Records<'a> {
     protocol: &'a [u8],
     start: &'a [i64],
     pub(super) end: &'a [i64],
-    packets: [&'a arrow::array::PrimitiveArray<UInt64Type>; 2],
+    packets: [&'a UInt64Array; 2],
+    /// Where they were read.
+    bytes: [Option<&'a UInt64Array>; 2],
     sensor: &'a StringViewArray,
 }
 
@@ -57,6 +64,7 @@ impl<'a> Records<'a> {
                 column("src_packets")?.as_primitive::<UInt64Type>(),
                 column("dst_packets")?.as_primitive::<UInt64Type>(),
             ],
+            bytes: BYTES.map(|name| batch.column_by_name(name).map(|column| column.as_primitive::<UInt64Type>())),
             sensor: text("sensor")?,
         })
     }
@@ -67,10 +75,26 @@ impl<'a> Records<'a> {
 
     /// Stands for both ends and the protocol of a row, whichever end is the initiator.
     pub(super) fn key(&self, row: usize) -> u64 {
+        let [src, dst] = self.ends(row);
+        FixedState::default().hash_one((src.min(dst), src.max(dst), self.protocol[row]))
+    }
+
+    /// Stand for the two ends of a row.
+    fn ends(&self, row: usize) -> [u64; 2] {
         let state = FixedState::default();
         let src = state.hash_one((self.src_ip.value(row), self.src_port[row]));
         let dst = state.hash_one((self.dst_ip.value(row), self.dst_port[row]));
-        state.hash_one((src.min(dst), src.max(dst), self.protocol[row]))
+        [src, dst]
+    }
+
+    /// The end whose packets alone were seen, if there is one.
+    pub(super) fn alone(&self, row: usize) -> Option<Alone> {
+        let [is_src, is_dst] = self.packets.map(|side| count(side, row).is_some_and(|packets| packets > 0));
+        if is_src == is_dst {
+            return None;
+        }
+        let ([src, dst], [src_port, dst_port]) = (self.ends(row), [self.src_port[row], self.dst_port[row]]);
+        Some(Alone { is_src, is_high: (src > dst) == is_src, has_higher_port: (src_port > dst_port) == is_src })
     }
 
     /// Stands for a row, whose key is given.
@@ -89,7 +113,16 @@ impl<'a> Records<'a> {
     }
 
     pub(super) fn packets(&self, row: usize) -> u64 {
-        let of = |side: &arrow::array::PrimitiveArray<UInt64Type>| if side.is_null(row) { 0 } else { side.value(row) };
-        of(self.packets[0]).saturating_add(of(self.packets[1]))
+        let [src, dst] = self.packets.map(|side| count(side, row).unwrap_or(0));
+        src.saturating_add(dst)
     }
+
+    /// Bytes of both sides; nothing where neither is known.
+    pub(super) fn bytes(&self, row: usize) -> Option<u64> {
+        self.bytes.into_iter().flatten().filter_map(|side| count(side, row)).reduce(u64::saturating_add)
+    }
+}
+
+fn count(column: &UInt64Array, row: usize) -> Option<u64> {
+    column.is_valid(row).then(|| column.value(row))
 }

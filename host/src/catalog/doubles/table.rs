@@ -11,7 +11,7 @@ use datafusion::{
     physical_plan::{ExecutionPlan, expressions::Column, projection::ProjectionExec},
 };
 
-use super::{Doubles, exec::DoublesExec, records::COLUMNS};
+use super::{Doubles, complete::COMPLETED, exec::DoublesExec, records::COLUMNS};
 
 /// The column that marks doubles: whether another sensor saw the conversation more fully.
 const DOUBLE: &str = "is_double";
@@ -23,7 +23,7 @@ pub struct MarkedFlows {
     doubles: Arc<Doubles>,
 }
 
-/// The flows that are no doubles.
+/// The flows that are no doubles, completed where two sensors saw one direction each.
 #[derive(Debug)]
 pub struct SingleFlows {
     flows: Arc<dyn TableProvider>,
@@ -67,7 +67,12 @@ impl TableProvider for SingleFlows {
     }
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        self.flows.supports_filters_pushdown(filters)
+        let below = self.flows.supports_filters_pushdown(filters)?;
+        let can = |(filter, below): (&&Expr, TableProviderFilterPushDown)| {
+            let is_completed = filter.column_refs().iter().any(|column| COMPLETED.contains(&column.name.as_str()));
+            if is_completed && self.doubles.may_be() { TableProviderFilterPushDown::Unsupported } else { below }
+        };
+        Ok(filters.iter().zip(below).map(can).collect())
     }
 
     async fn scan(

@@ -11,6 +11,7 @@ mod counts;
 mod data;
 mod devices;
 mod engine;
+mod ingest;
 #[path = "../../native/linked.rs"]
 mod linked;
 mod micro;
@@ -82,6 +83,12 @@ enum Command {
     Calls { pulled: String, rows: usize, times: usize },
     /// Measures one night after many.
     Nights,
+    /// Measures `wardflow ingest`, each kind of source beside DuckDB: some minutes. `--only` takes the names of sources.
+    Ingest {
+        /// Flows that each source tells of.
+        #[arg(long, default_value_t = 1_000_000)]
+        of: u64,
+    },
 }
 
 fn main() -> Result<()> {
@@ -102,6 +109,10 @@ fn main() -> Result<()> {
             let nights = nights::run(&args.out.join(Layout::Nights.directory()), &args.plugins)?;
             println!("{}", serde_json::to_string(&nights)?);
             Ok(())
+        }
+        Some(Command::Ingest { of }) => {
+            let (python, rounds) = (args.python.as_deref(), args.rounds);
+            ingest::Ingest { out: &args.out, python, flows: of, rounds, only: &args.only }.run()
         }
         None => {
             data::make(&args.out, args.flows, &rounds::layouts(&args.only))?;

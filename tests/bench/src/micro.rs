@@ -184,7 +184,8 @@ impl FlowBatch for Rows {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle of values.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -2,8 +2,7 @@
 
 use std::{
     fmt,
-    fs::File,
-    io::{self, Read},
+    io::Read,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -19,10 +18,11 @@ use super::{
     nfdump::{Nfdump, is_nfcapd},
     pcap::{Pcap, is_capture},
     reader::{Reader, Record},
+    spool::spool,
     zeek::{self, Names, ZeekLog},
 };
 use crate::{
-    error::{Context, Error, Result},
+    error::{Error, Result},
     mapping::Mapping,
 };
 
@@ -175,10 +175,9 @@ impl Opening<'_> {
     }
 
     /// The content as a file, for a program to read.
-    fn copy(&self, mut content: impl Read) -> Result<PathBuf> {
+    fn copy(&self, content: impl Read) -> Result<PathBuf> {
         let path = self.scratch.join("content");
-        let mut copy = || io::copy(&mut content, &mut File::create(&path)?);
-        copy().context(|| "copying it for the program that reads it".into())?;
+        spool(content, &path)?;
         Ok(path)
     }
 }

@@ -57,6 +57,7 @@ mod record;
 pub mod rejects;
 mod sensor_hours;
 mod slices;
+mod spool;
 mod tcp;
 mod told;
 mod values;

@@ -1,8 +1,8 @@
 //! Captured packets (pcap, with micro- or nanoseconds, and pcapng), through `nfpcapd` of the package nfdump 1.7, which
 //! makes flow files of them, and `nfdump`, which reads those.
 //!
-//! Columns are those of [`nfdump`](super::nfdump); `vlan` and MAC addresses are those of the frames, and bytes those of
-//! IP packets, with headers. Each direction is a part.
+//! A plain copy of each file is made as for [`nfdump`](super::nfdump), and columns are those of it; `vlan` and MAC
+//! addresses are those of the frames, and bytes those of IP packets, with headers. Each direction is a part.
 //!
 //! `nfpcapd` is asked for short timeouts: it writes a direction once it has ended, or been silent for 30 s, or lasted
 //! 60 s, so that no part comes long after the one that it belongs to. It looks for silent ones only as packets come:

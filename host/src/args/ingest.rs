@@ -27,7 +27,8 @@ Examples:
 
 Zeek's dns.log, http.log and ssl.log are read for the names of the flows in the conn.log beside
 them; dhcp.log, notice.log, capture_loss.log, stats.log, software.log and known_*.log into tables
-of their own. nfdump and pcap need the programs of Debian's package nfdump.")]
+of their own. nfdump and pcap need the programs of Debian's package nfdump, and a plain copy of each
+file while it is read: one that would leave less than 1 GiB of the disk free is refused.")]
 pub(crate) struct Ingest {
     /// What they are; `auto` tells by their content
     #[arg(value_name = "SOURCE")]

@@ -25,6 +25,9 @@
 //! says so, `nfcapd` has multiplied the counts already, and `nfdump` has no tag for the interval: it is null. A line
 //! without any counts is counted as a record of another kind: a firewall's event, or the outer addresses of a tunnel,
 //! which `nfdump` prints before the flow in it.
+//!
+//! `nfdump` reads files, so a plain copy of each is made while it is read. One that would leave less than 1 GiB of the
+//! disk free, or a twentieth of a smaller disk, is refused.
 
 mod line;
 

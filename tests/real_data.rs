@@ -113,6 +113,39 @@ fn every_record_counts() {
     assert!(checked >= 30 && left_out.len() <= 3, "{checked} without {left_out:?}");
 }
 
+/// Every IP packet of a capture is one of a flow, and every conversation one of the flows, as a program counted them that
+/// knows nothing of `nfpcapd`: every capture of the data.
+#[cfg_attr(not(real_data), ignore = "no real data: set WARDFLOW_DATA")]
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that could not be made must not look like one that was passed")]
+fn every_packet_counts() {
+    // Ports of ICMP are a type and a code, which an answer has others of.
+    const COUNTS: &str = "
+        SELECT sum(coalesce(src_packets, 0) + coalesce(dst_packets, 0)) AS packets,
+               count(DISTINCT protocol || least(src, dst) || greatest(src, dst)) AS conversations
+        FROM (SELECT *, ' ' || src_ip || ' ' || CASE WHEN protocol IN (6, 17) THEN src_port ELSE 0 END AS src,
+                        ' ' || dst_ip || ' ' || CASE WHEN protocol IN (6, 17) THEN dst_port ELSE 0 END AS dst
+              FROM flows)";
+    if let Some(lacking) = ["nfpcapd", "nfdump", "python3"]
+        .into_iter()
+        .find(|program| Scratch::new().run(&format!("command -v {program}")).code != Some(0))
+    {
+        eprintln!("skipped: {lacking} is not installed");
+        return;
+    }
+    let captures = Scratch::new().done(&format!("cd {} && find . -name '*.pcap' | sort", real("")));
+    for capture in captures.lines().map(|file| file.trim_start_matches("./")) {
+        let start = if is_relative(capture) { "--start 2020-01-01" } else { "" };
+        let file = real(capture);
+        let scratch = Scratch::new();
+        scratch.done(&format!("wardflow init w && wardflow -C w -q ingest pcap {file} {start}"));
+        let counted = scratch.done(&format!("python3 {}/count_packets.py {file}", env!("CARGO_MANIFEST_DIR")));
+        check(&scratch, COUNTS, counted.trim());
+        check(&scratch, "SELECT count(*) FROM rejects", "0");
+    }
+    assert!(captures.lines().count() >= 15, "{captures}");
+}
+
 /// Whether the times of a capture count from its beginning.
 fn is_relative(file: &str) -> bool {
     let relative = [
@@ -120,6 +153,7 @@ fn is_relative(file: &str) -> bool {
         "005-zeek",
         "horizontal",
         "sality",
+        "syslog",
         "test13",
         "test14",
         "test15",

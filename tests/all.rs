@@ -6,6 +6,7 @@ mod cli;
 mod determinism;
 mod faults;
 mod follow;
+mod killed;
 mod kit;
 mod mapped;
 mod native;

@@ -10,16 +10,21 @@ use std::{
 
 use crate::support::Scratch;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a flow may take to come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Follows `logs` until it is told to stop.
+pub(crate) const FOLLOW: &str = "exec wardflow -C w -q ingest zeek logs --follow --every 1 > said";
 
 /// The log of the tests, in two halves at the end of a line.
-fn halves() -> (String, String) {
+pub(crate) fn halves() -> (String, String) {
     let log = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/data/zeek/conn.log")).unwrap();
     let middle = log[..log.len() / 2].rfind('\n').unwrap() + 1;
     (log[..middle].to_owned(), log[middle..].to_owned())
 }
 
-fn records(text: &str) -> usize {
+/// Records of a part of the log.
+pub(crate) fn records(text: &str) -> usize {
     text.lines().filter(|line| !line.starts_with('#')).count()
 }
 
@@ -38,10 +43,10 @@ fn wait_for(scratch: &Scratch, expected: usize) {
 }
 
 fn follow(scratch: &Scratch) -> Child {
-    scratch.shell("exec wardflow -C w -q ingest zeek logs --follow --every 1 > said").spawn().unwrap()
+    scratch.shell(FOLLOW).spawn().unwrap()
 }
 
-fn append(scratch: &Scratch, text: &str) {
+pub(crate) fn append(scratch: &Scratch, text: &str) {
     let log = fs::OpenOptions::new().append(true).open(scratch.path().join("logs/conn.log"));
     log.unwrap().write_all(text.as_bytes()).unwrap();
 }

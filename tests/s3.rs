@@ -23,7 +23,10 @@ use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
-use crate::support::{Scratch, guest};
+use crate::{
+    follow::{FOLLOW, PATIENCE, append, halves, records},
+    support::{Scratch, guest},
+};
 
 /// 2026-03-02T00:00:00Z, in seconds.
 const MIDNIGHT: i64 = 1_772_409_600;
@@ -308,6 +311,28 @@ fn an_archive_and_a_lake_of_ones_own() {
     let buckets = store.scratch.path().join("buckets/logs");
     assert!(buckets.join("lake/coverage/_delta_log/00000000000000000000.json").is_file());
     assert!(buckets.join("flows/date=2026-03-02").is_dir());
+}
+
+#[test]
+fn a_log_that_grows_is_followed_into_a_store() {
+    let store = Store::new("archive = \"s3://logs/flows\"\nlake = \"s3://logs/lake\"\n");
+    let (first, second) = halves();
+    let wait_for = |expected: usize| {
+        let began = Instant::now();
+        while store.sql("SELECT count(*) FROM flows") != [expected.to_string()] {
+            assert!(began.elapsed() < PATIENCE, "{expected} flows did not come");
+            thread::sleep(Duration::from_millis(200));
+        }
+    };
+    store.scratch.write("logs/conn.log", &first);
+    let mut following = store.scratch.shell(&store.line(FOLLOW)).spawn().unwrap();
+    wait_for(records(&first));
+    append(&store.scratch, &second);
+    wait_for(records(&first) + records(&second));
+    store.scratch.done(&format!("kill -INT {}", following.id()));
+    assert_eq!(following.wait().unwrap().code(), Some(130));
+    assert!(store.done("wardflow -C w ingest zeek logs").contains("already there"));
+    wait_for(records(&first) + records(&second));
 }
 
 #[test]

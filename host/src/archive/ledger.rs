@@ -11,7 +11,7 @@ use super::{
     location::{Archive, OWN_DIRECTORY},
     rejects,
 };
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 
 /// What the archive knows of a source, one JSON file a source, `_wardflow/sources/<digest>.json`. It is written last, so
 /// that a source without one is ingested again, over what may be there of it.
@@ -193,5 +193,8 @@ pub(super) fn path(digest: &str) -> String {
 }
 
 fn parse(file: &str, json: &[u8]) -> Result<SourceEntry> {
-    serde_json::from_slice(json).context(|| format!("the archive's entry {file} cannot be read"))
+    let parsed = serde_json::from_slice(json).context(|| format!("the archive's entry {file} cannot be read"));
+    parsed.map_err(|error: Error| {
+        error.remedy("`wardflow archive check --repair` moves it out of the way, and says what to ingest again")
+    })
 }

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
     match done {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::FAILURE,
+        Ok(Outcome::Repaired) => ExitCode::from(command::REPAIRED),
         Ok(Outcome::Interrupted) => ExitCode::from(command::INTERRUPTED),
         Err(error) => {
             let code = print::exit_code(&error);

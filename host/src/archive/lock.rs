@@ -37,11 +37,8 @@ impl Archive {
             File::create(&path)
         };
         let file = open().context(|| format!("opening the archive {} for writing", self.describe()))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-            Error::failed(format!("the archive {} is being written by another process", self.describe()))
-                .remedy("wait until it has ended, then try again")
-                .because(error)
-        })?;
+        flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|error| self.held_by_another("written or checked", error))?;
         let unfinished = own.join(UNFINISHED);
         match fs::remove_dir_all(&unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -50,6 +47,34 @@ impl Archive {
             _ => {}
         }
         Ok(ArchiveLock { archive: self.clone(), _file: file })
+    }
+}
+
+/// Keeps writers out of an archive that is read, until it is dropped; others may read it too.
+#[derive(Debug)]
+pub struct ReadLock {
+    _file: Option<File>,
+}
+
+impl Archive {
+    /// Keeps writers out. Nothing is written for it: where no writer ever was, or the file system has no locks, as of a
+    /// copy that is only read, there is nobody to keep out.
+    ///
+    /// # Errors
+    /// Another process writes into the archive.
+    pub fn read_lock(&self) -> Result<ReadLock> {
+        let file = File::open(self.local_directory().join("lock")).ok();
+        let locked = file.as_ref().map(|file| flock(file, FlockOperation::NonBlockingLockShared));
+        if let Some(Err(error @ rustix::io::Errno::WOULDBLOCK)) = locked {
+            return Err(self.held_by_another("written", error));
+        }
+        Ok(ReadLock { _file: file })
+    }
+
+    fn held_by_another(&self, how: &str, error: rustix::io::Errno) -> Error {
+        Error::failed(format!("the archive {} is being {how} by another process", self.describe()))
+            .remedy("wait until it has ended, then try again")
+            .because(error)
     }
 }
 
@@ -71,7 +96,11 @@ mod tests {
         let lock = archive.lock().unwrap();
         let error = archive.lock().unwrap_err();
         assert!(error.to_string().contains("another process"), "{error}");
+        assert!(archive.read_lock().unwrap_err().to_string().contains("another process"));
         drop(lock);
+        let readers = [archive.read_lock().unwrap(), archive.read_lock().unwrap()];
+        archive.lock().unwrap_err();
+        drop(readers);
         archive.lock().unwrap();
     }
 }

@@ -23,6 +23,7 @@ mod asides;
 mod begun;
 mod buffer;
 mod carried;
+mod chains;
 mod column;
 mod content;
 mod delimited;
@@ -77,10 +78,10 @@ pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, write_inventor
 pub use layout::ROW_GROUP_ROWS;
 pub use ledger::SourceEntry;
 pub use location::{Archive, OWN_DIRECTORY};
-pub use lock::ArchiveLock;
+pub use lock::{ArchiveLock, ReadLock};
 pub use maintain::{
     CheckReport, CompactReport, Compacted, ExpireReport, Expired, IngestAgain, OnStep, Problem, REPLACES_KEY, Refused,
-    Step, check, compact, expire,
+    Step, check, compact, expire, repair,
 };
 pub use mapped::RowCounts;
 pub use reader::{Place, Reader, Record, Reject};

@@ -13,12 +13,14 @@ pub(crate) enum Archive {
 
 /// Read the whole archive, and say what is damaged, missing or left over
 ///
-/// It reads every page of every file and compares what is in it with the digests that were written along.
+/// It reads every page of every file and compares what is in it with the digests that were written along. Without
+/// --repair it writes nothing, so that a copy that can only be read is checked too.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
 Exit codes:
-  0  the archive is whole
+  0  the archive is whole, or all that was wrong was put right
   1  it is not: each problem is named, with what to do
+  3  with --repair: all was put right, but for rows that are gone until the named sources are ingested again
 
 Examples:
   wardflow archive check

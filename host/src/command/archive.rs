@@ -21,24 +21,32 @@ use crate::{
 /// The archive is being written by another process, or cannot be read or written.
 pub(super) async fn run(config: &Config, args: Archive, printer: &Printer) -> Result<Outcome> {
     let archive = connect::archive(config)?;
-    let lock = archive.lock()?;
+    archive.refuse_foreign()?;
     let told = |name| {
         let progress = Progress::new(printer, Task { name, unit: BYTES });
         move |step: Step| progress.at(step.bytes_read, step.bytes, step.flows)
     };
     match args {
         Archive::Compact => {
-            let report = archive::compact(&lock, &config.space, &told("compact")).await?;
+            let report = archive::compact(&archive.lock()?, &config.space, &told("compact")).await?;
             report_of(&report, compacted, printer)?;
             Ok(if report.refused.is_empty() { Outcome::Done } else { Outcome::Incomplete })
         }
         Archive::Check(check) => {
-            let report = archive::check(&lock, check.repair, &told("check")).await?;
+            let report = if check.repair {
+                archive::repair(&archive.lock()?, &told("check")).await?
+            } else {
+                archive::check(&archive, &told("check")).await?
+            };
             report_of(&report, checked, printer)?;
-            Ok(if report.is_well() { Outcome::Done } else { Outcome::Incomplete })
+            Ok(match (report.is_mended(), report.ingest_again.is_empty()) {
+                (true, true) => Outcome::Done,
+                (true, false) => Outcome::Repaired,
+                (false, _) => Outcome::Incomplete,
+            })
         }
         Archive::Expire(Expire { before, dry_run }) => {
-            let report = archive::expire(&lock, before, dry_run).await?;
+            let report = archive::expire(&archive.lock()?, before, dry_run).await?;
             let show = |report: &ExpireReport, printer: &Printer| expired(report, dry_run, printer);
             report_of(&report, show, printer)?;
             Ok(Outcome::Done)
@@ -91,21 +99,30 @@ fn checked(report: &CheckReport, printer: &Printer) -> Result<()> {
             printer.line(Look::Plain, &format!("  {}", again(source)))?;
         }
     }
-    let sound = format!("{} in {} are sound", counted(report.flows, "flow"), counted(report.files, "file"));
-    let open = report.problems.iter().filter(|problem| !problem.mended).count() as u64;
-    if report.is_well() {
-        printer.line(Look::Good, &sound)
-    } else {
-        printer.line(Look::Bad, &format!("{sound}; {} to be seen to", counted(open, "problem")))
-    }
+    printer.line(if report.is_mended() { Look::Good } else { Look::Bad }, &summary(report))
 }
 
-/// The command that ingests a source again.
-fn again(IngestAgain { name, format, sensor, bytes }: &IngestAgain) -> String {
-    let format = format.as_deref().unwrap_or("auto");
-    let sensor = sensor.as_deref().map(|sensor| format!(" --sensor {sensor}")).unwrap_or_default();
-    let part = bytes.map(|bytes| format!(", of which just the first {} bytes, decompressed", count(bytes)));
-    format!("wardflow ingest {format} {name}{sensor}{}", part.unwrap_or_default())
+/// What is sound, what was put right, and what is left to do.
+fn summary(report: &CheckReport) -> String {
+    let mut parts = vec![format!("{} in {} are sound", counted(report.flows, "flow"), counted(report.files, "file"))];
+    let mended = report.problems.iter().filter(|problem| problem.mended).count();
+    for (number, what, rest) in [
+        (mended, "problem", "put right"),
+        (report.ingest_again.len(), "source", "to be ingested again, as said above"),
+        (report.problems.len() - mended, "problem", "to be seen to"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{} {rest}", counted(number as u64, what)));
+        }
+    }
+    parts.join("; ")
+}
+
+/// The command that ingests a source again, and what to mind.
+fn again(source: &IngestAgain) -> String {
+    let part = source.bytes.map(|bytes| format!(", of which just the first {} bytes, decompressed", count(bytes)));
+    let before = source.without.as_ref().map(|file| format!(", once {file} is taken out of the archive"));
+    source.command() + &part.or(before).unwrap_or_default()
 }
 
 /// Places that are shown of each end of a long list.
@@ -151,20 +168,34 @@ fn remedy(remedy: Option<&str>, printer: &Printer) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use wardflow::archive::IngestAgain;
+    use wardflow::archive::{CheckReport, IngestAgain, Problem};
 
-    use super::again;
+    use super::{again, summary};
 
     #[test]
     fn says_what_to_type() {
-        let source = |sensor: Option<&str>, bytes| IngestAgain {
+        let source = IngestAgain {
             name: "conn.log".to_owned(),
             format: Some("zeek".to_owned()),
-            sensor: sensor.map(str::to_owned),
-            bytes,
+            bytes: Some(12_345),
+            ..IngestAgain::default()
         };
-        assert_eq!(again(&source(Some("north"), None)), "wardflow ingest zeek conn.log --sensor north");
         let part = "wardflow ingest zeek conn.log, of which just the first 12,345 bytes, decompressed";
-        assert_eq!(again(&source(None, Some(12_345))), part);
+        assert_eq!(again(&source), part);
+        let source = IngestAgain { bytes: None, without: Some("x.json".to_owned()), ..source };
+        assert_eq!(again(&source), "wardflow ingest zeek conn.log, once x.json is taken out of the archive");
+    }
+
+    #[test]
+    fn tells_what_was_put_right_from_what_stays() {
+        let problem = |mended| Problem { file: "f".into(), what: "w".into(), remedy: "r".into(), mended };
+        let mut report = CheckReport { files: 1, flows: 3, ..CheckReport::default() };
+        assert_eq!(summary(&report), "3 flows in 1 file are sound");
+        report.problems = vec![problem(true), problem(true)];
+        report.ingest_again.push(IngestAgain::default());
+        let mended = "3 flows in 1 file are sound; 2 problems put right; 1 source to be ingested again, as said above";
+        assert_eq!(summary(&report), mended);
+        report.problems.push(problem(false));
+        assert_eq!(summary(&report), format!("{mended}; 1 problem to be seen to"));
     }
 }

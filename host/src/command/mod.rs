@@ -24,6 +24,9 @@ use crate::{
 
 pub(crate) use interrupt::INTERRUPTED;
 
+/// Exit code of a repair after which something is to be ingested again.
+pub(crate) const REPAIRED: u8 = 3;
+
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -31,6 +34,8 @@ pub(crate) enum Outcome {
     Done,
     /// Not everything was covered.
     Incomplete,
+    /// What was wrong was put right, and what went for it is to be ingested again.
+    Repaired,
     /// It was told to stop, and did so where it can be taken up again.
     Interrupted,
 }

@@ -8,7 +8,7 @@ use arrow::{
 };
 
 use crate::archive::{
-    Archive, Format, Ingest, IngestOptions, SourceStatus, check, ingest as ingest_sources, rejects,
+    Archive, Format, Ingest, IngestOptions, SourceStatus, check, ingest as ingest_sources, rejects, repair,
     round_trip::{empty_archive, read},
 };
 
@@ -467,12 +467,13 @@ async fn what_went_on_from_file_to_file_is_repaired_together() {
             }
             let alone = ingest_sources(&lock, &inputs, None, &options).await.unwrap();
             assert!(alone.sources.iter().any(|source| matches!(source.status, SourceStatus::Refused(_))), "{alone:?}");
-            let report = check(&lock, true, &|_| {}).await.unwrap();
+            let report = repair(&lock, &|_| {}).await.unwrap();
             assert_eq!(report.ingest_again.len(), 2, "{report:?}");
         }
         ingest_sources(&lock, &inputs, None, &options).await.unwrap();
         assert_eq!(flows(&archive), JOINED);
-        assert!(check(&lock, false, &|_| {}).await.unwrap().is_well());
+        drop(lock);
+        assert!(check(&archive, &|_| {}).await.unwrap().is_well());
     }
 }
 
@@ -490,9 +491,9 @@ async fn a_log_that_has_grown_is_read_anew_as_a_whole() {
     let (directory, archive) = empty_archive();
     let log = directory.path().join("conn.log");
     let inputs = [log.display().to_string()];
-    let lock = archive.lock().unwrap();
     let run = async |sensor: &str, again| {
         let options = IngestOptions { sensor: Some(sensor.into()), again, ..zeek() };
+        let lock = archive.lock().unwrap();
         ingest_sources(&lock, &inputs, None, &options).await.unwrap()
     };
     let more = "1714521609.5\tC9\t10.0.0.1\t50009\t203.0.113.9\t443\ttcp\t1.25\tShADadFf\n";
@@ -509,7 +510,7 @@ async fn a_log_that_has_grown_is_read_anew_as_a_whole() {
         assert!(matches!(again.sources[0].status, SourceStatus::Added), "{again:?}");
         assert_eq!((again.sources[0].counts.skipped, again.sources[0].counts.flows), (0, flows));
         assert_eq!(sensors(&archive).await, [("b".to_owned(), flows)]);
-        assert!(check(&lock, false, &|_| {}).await.unwrap().is_well());
+        assert!(check(&archive, &|_| {}).await.unwrap().is_well());
         assert_eq!(tree(&archive.directory().unwrap().join("_wardflow/again")), []);
     }
 }
@@ -541,8 +542,10 @@ async fn a_copy_that_was_damaged_is_told_and_can_be_replaced() {
     let (directory, archive) = empty_archive();
     let log = directory.path().join("conn.log");
     let inputs = [log.display().to_string()];
-    let lock = archive.lock().unwrap();
-    let run = async |again| ingest_sources(&lock, &inputs, None, &IngestOptions { again, ..zeek() }).await.unwrap();
+    let run = async |again| {
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, &inputs, None, &IngestOptions { again, ..zeek() }).await.unwrap()
+    };
     fs::write(&log, CONN.replace("50000", "50001")).unwrap();
     run(false).await;
     fs::write(&log, CONN).unwrap();
@@ -551,7 +554,7 @@ async fn a_copy_that_was_damaged_is_told_and_can_be_replaced() {
     assert_eq!(sensors(&archive).await, [(String::new(), 4)]);
     run(true).await;
     assert_eq!(sensors(&archive).await, [(String::new(), 2)]);
-    assert!(check(&lock, false, &|_| {}).await.unwrap().is_well());
+    assert!(check(&archive, &|_| {}).await.unwrap().is_well());
     // A log of the same path that was rotated is another, and nothing is said.
     fs::write(&log, CONN.replace("17145", "17155")).unwrap();
     let rotated = run(false).await;

@@ -2,102 +2,100 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use super::{
-    OnStep, Replaces, Steps, date_of,
+    OnStep, Replaces, Steps,
     holdings::Holdings,
     is_compacted, leftovers,
+    orphans::{Orphans, source_of},
     read_back::{Fault, hours, is_same},
     records::Records,
-    repair::{self, IngestAgain},
-    tables,
+    repair::{self, TakenOut},
+    report::{CheckReport, Problem},
+    tables::Tables,
 };
 use crate::{
-    archive::{Archive, ArchiveFile, ArchiveLock, SourceEntry, carried, files::Survey, ledger},
+    archive::{Archive, ArchiveFile, ArchiveLock, SourceEntry, carried, chains::Chains, files::Survey},
     error::{Error, Result},
 };
-
-/// How an archive stands.
-#[derive(Debug, Default, Serialize)]
-pub struct CheckReport {
-    /// Flow files that are sound.
-    pub files: u64,
-    /// Flows in them.
-    pub flows: u64,
-    /// What is wrong.
-    pub problems: Vec<Problem>,
-    /// Sources whose entries or files were moved away, or that lack flows: ingesting them again restores them.
-    pub ingest_again: Vec<IngestAgain>,
-}
-
-/// Something that is wrong.
-#[derive(Debug, Serialize)]
-pub struct Problem {
-    /// The file, by its path in the archive.
-    pub file: String,
-    /// What is wrong with it.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
-    /// Whether it is done.
-    pub mended: bool,
-}
-
-impl CheckReport {
-    /// Whether nothing is wrong any more.
-    pub fn is_well(&self) -> bool {
-        self.ingest_again.is_empty() && self.problems.iter().all(|problem| problem.mended)
-    }
-}
 
 /// A check that is under way.
 pub(super) struct Check<'a> {
     pub(super) archive: &'a Archive,
+    /// The right to put right what is wrong; without it nothing is written.
+    pub(super) lock: Option<&'a ArchiveLock>,
     pub(super) report: CheckReport,
-    repair: bool,
     /// Files that are not what was written.
     damaged: BTreeSet<String>,
     /// Whether some file could not be had, so that nothing can be said of what is missing.
-    is_cut_off: bool,
+    pub(super) is_cut_off: bool,
 }
 
 const CLEAR: &str = "nothing is lost: `wardflow archive check --repair` clears it away, and so does the next ingest";
 
-const AWAY: &str = "`wardflow archive check --repair` moves it to _wardflow/damaged, and says what to ingest again";
+const CLEARED: &str = "nothing is lost: it was cleared away";
 
-/// Reads the whole archive and compares it with what its footers and its ledger say. With `repair`, what killed runs
-/// left is deleted, damaged files are moved to `_wardflow/damaged/`, and sources whose flows are no longer whole are
-/// taken out of the ledger together with the rest of their flows, so that ingesting them again restores exactly these.
+const TO_MOVE: &str = "`wardflow archive check --repair` moves it to _wardflow/damaged, and says what to ingest again";
+
+const MOVED: &str = "it is in _wardflow/damaged now";
+
+/// Reads the whole archive and compares it with what its footers and its ledger say. Nothing is written.
+///
+/// # Errors
+/// The archive cannot be listed, or is being written.
+pub async fn check(archive: &Archive, on_step: OnStep<'_>) -> Result<CheckReport> {
+    let _no_writer = archive.read_lock()?;
+    run(archive, None, on_step).await
+}
+
+/// Does that, and puts right what it can: what killed runs left is deleted, damaged files are moved to
+/// `_wardflow/damaged/`, and sources whose flows are no longer whole are taken out of the ledger together with the rest
+/// of their flows, so that ingesting them again restores exactly these.
 ///
 /// # Errors
 /// The archive cannot be listed or written.
-pub async fn check(lock: &ArchiveLock, repair: bool, on_step: OnStep<'_>) -> Result<CheckReport> {
-    let archive = lock.archive();
+pub async fn repair(lock: &ArchiveLock, on_step: OnStep<'_>) -> Result<CheckReport> {
+    run(lock.archive(), Some(lock), on_step).await
+}
+
+async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>) -> Result<CheckReport> {
     let report = CheckReport::default();
-    let mut check = Check { archive, report, repair, damaged: BTreeSet::new(), is_cut_off: false };
+    let mut check = Check { archive, lock, report, damaged: BTreeSet::new(), is_cut_off: false };
     let mut records = Records::read(archive).await?;
     let without_conversations = check.unreadable_notes(&records).await?;
     let mut survey = archive.survey().await?;
-    for (file, what) in leftovers::find(archive, &records, &survey).await? {
-        check.report.problems.push(Problem { file, what, remedy: CLEAR.to_owned(), mended: repair });
+    let left = leftovers::find(archive, &records, &survey).await?;
+    for (file, what) in left {
+        let remedy = if lock.is_some() { CLEARED } else { CLEAR }.to_owned();
+        check.report.problems.push(Problem { file, what, remedy, mended: lock.is_some() });
     }
-    if repair {
+    if let Some(lock) = lock {
         check.give_back(&survey).await?;
-        leftovers::clear(archive).await?;
+        leftovers::clear(lock.archive()).await?;
         records = Records::read(archive).await?;
         survey = archive.survey().await?;
     }
     check.flow_files(&records, &survey, on_step).await?;
-    let compacted_tables = tables::check(&mut check, &records).await?;
-    check.without_source(&records, &survey);
+    let (tables, lost_files) = Tables::read(&mut check, &records).await?;
     let damaged = check.damaged.clone();
-    let holdings = Holdings::new(&survey, &records.expired, |file| !damaged.contains(file));
-    let is_fixed = |file: &str| holdings.is_compacted(file) || compacted_tables.contains(file);
-    let lost = check.sources(&records, &holdings, &without_conversations);
-    if repair && !check.is_cut_off {
-        check.report.ingest_again = repair::take_out(archive, &records.entries, &lost, is_fixed).await?;
+    let is_sound = |file: &str| !damaged.contains(file);
+    let holdings = Holdings::new(&survey, &records.expired, is_sound);
+    let is_fixed = |file: &str| holdings.is_compacted(file) || tables.is_compacted(file);
+    let mut orphans = check.orphans(&records, &survey, &tables, is_sound);
+    let anew = check.entries_anew(&records, &orphans, is_fixed).await?;
+    if !anew.is_empty() {
+        records.entries.extend(anew);
+        orphans = check.orphans(&records, &survey, &tables, is_sound);
     }
+    let chains = Chains::new(&records.entries);
+    let lost = sources_that_lack(&records, &chains, &holdings, &without_conversations);
+    let taken = match lock.filter(|_| !check.is_cut_off) {
+        Some(lock) => repair::take_out(lock, &chains, &lost, &orphans, is_fixed).await?,
+        None => TakenOut::default(),
+    };
+    check.report.problems.extend(orphans.problems(&taken.orphans));
+    check.tell_of_sources(&lost, &chains, &holdings, &taken);
+    check.report.ingest_again.extend(taken.again);
+    check.tell_of_tables(lost_files, &records, &chains, &taken.sources, is_fixed).await?;
     Ok(check.report)
 }
 
@@ -107,8 +105,8 @@ impl Check<'_> {
         let mut lost = BTreeSet::new();
         let followed = records.followed();
         for (file, reason) in &records.unreadable {
-            let remedy = "what it noted is lost; `wardflow archive check` says which sources that concerns".to_owned();
-            self.set_aside(file, format!("it cannot be read: {reason}"), remedy).await?;
+            let what = format!("it cannot be read, and what it noted is lost: {reason}");
+            self.set_aside(file, what, TO_MOVE.to_owned()).await?;
             let source = records.entries.iter().find(|entry| *file == carried::path(SourceEntry::short(&entry.digest)));
             lost.extend(source.map(|entry| entry.digest.clone()).filter(|digest| !followed.contains(digest.as_str())));
         }
@@ -137,7 +135,7 @@ impl Check<'_> {
                 let remedy = "see that the disk or the object store is well, then check again".to_owned();
                 self.report.problems.push(Problem { file, what: reason, remedy, mended: false });
             } else if of_sources.contains(&file) || is_compacted(&file) || source_of(&file).is_some() {
-                self.set_aside(&file, reason, AWAY.to_owned()).await?;
+                self.set_aside(&file, reason, TO_MOVE.to_owned()).await?;
             } else {
                 let remedy = "another program wrote it: write it again, or take it out of the archive".to_owned();
                 self.report.problems.push(Problem { file, what: reason, remedy, mended: false });
@@ -154,7 +152,7 @@ impl Check<'_> {
                     let remedy = "another program wrote it: write it again, or take it out of the archive".to_owned();
                     self.report.problems.push(Problem { file: file.path.clone(), what, remedy, mended: false });
                 }
-                Err(Fault::Damaged(what)) => self.set_aside(&file.path, what, AWAY.to_owned()).await?,
+                Err(Fault::Damaged(what)) => self.set_aside(&file.path, what, TO_MOVE.to_owned()).await?,
                 Err(fault) => self.unreachable(&file.path, fault),
             }
             steps.add(file.object.size, file.rows);
@@ -162,74 +160,26 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Files as ingests write them that no source has. They may be all that there is of one, so they stay.
-    fn without_source(&mut self, records: &Records, survey: &Survey) {
-        let of_sources: BTreeSet<&String> = records.entries.iter().flat_map(|entry| &entry.files).collect();
-        let begun = |file: &str| self.report.problems.iter().any(|problem| problem.file.ends_with(file));
-        let is_lost = |file: &&ArchiveFile| {
-            let source = source_of(&file.path).filter(|_| !file.foreign && !of_sources.contains(&file.path));
-            source.is_some_and(|source| !begun(&format!("begun/{source}")))
+    /// Rows of sources that the ledger does not have. They may be all that there is of one, so they stay.
+    fn orphans(&self, records: &Records, survey: &Survey, tables: &Tables, is_sound: impl Fn(&str) -> bool) -> Orphans {
+        let is_begun = |source: &str| {
+            self.report.problems.iter().any(|problem| problem.file.ends_with(&format!("begun/{source}")))
         };
-        let found: Vec<_> = survey.listing.files.iter().filter(is_lost).map(|file| file.path.clone()).collect();
-        self.report.problems.extend(found.into_iter().map(|file| Problem {
-            file,
-            what: "no source of the ledger has it, so that its flows may be added once more".to_owned(),
-            remedy:
-                "ingest the source that it came from, which writes it again, or take it out of the archive".to_owned(),
-            mended: false,
-        }));
-    }
-
-    /// Sources whose flows, or waiting conversations, are no longer whole.
-    fn sources<'r>(
-        &mut self,
-        records: &'r Records,
-        holdings: &Holdings<'_>,
-        without_conversations: &BTreeSet<String>,
-    ) -> Vec<&'r SourceEntry> {
-        let replaced = records.replaced();
-        let known: BTreeSet<&str> = records.entries.iter().map(|entry| entry.digest.as_str()).collect();
-        let is_lost = |entry: &&SourceEntry| {
-            // What went on from a source that is not there any more cannot be told apart from what it would add again.
-            let is_alone = entry.follows.as_deref().is_some_and(|before| !known.contains(before));
-            let is_whole = holdings.is_whole(entry) && !without_conversations.contains(&entry.digest) && !is_alone;
-            !is_whole && !replaced.contains(entry.digest.as_str())
-        };
-        let lost: Vec<_> = records.entries.iter().filter(is_lost).collect();
-        let remedy = match (self.is_cut_off, self.repair) {
-            (true, _) => "some files cannot be read just now, and they may be there: check again when they can",
-            (false, true) => "ingest it again, as said below",
-            (false, false) => "run `wardflow archive check --repair`, then ingest it again",
-        };
-        for entry in &lost {
-            let (there, flows) = (holdings.flows(entry), entry.flows);
-            let what = if there == flows {
-                format!("flows of {}, or of the source before it, that waited for more are lost", entry.name)
-            } else {
-                format!("{there} of the {flows} flows of {} are there", entry.name)
-            };
-            let (file, remedy) = (ledger::path(&entry.digest), remedy.to_owned());
-            self.report.problems.push(Problem { file, what, remedy, mended: false });
-        }
-        lost
+        Orphans::find(records, survey, tables, is_sound, is_begun)
     }
 
     /// Tells of a damaged file, and moves it away if it is to be repaired.
-    pub(super) async fn set_aside(&mut self, file: &str, what: String, remedy: String) -> Result<()> {
-        if self.repair {
-            repair::set_aside(self.archive, file).await?;
-        }
+    async fn set_aside(&mut self, file: &str, what: String, remedy: String) -> Result<()> {
+        let remedy = match self.lock {
+            Some(lock) => {
+                repair::set_aside(lock, file).await?;
+                MOVED.to_owned()
+            }
+            None => remedy,
+        };
         self.damaged.insert(file.to_owned());
-        self.report.problems.push(Problem { file: file.to_owned(), what, remedy, mended: self.repair });
+        self.report.problems.push(Problem { file: file.to_owned(), what, remedy, mended: self.lock.is_some() });
         Ok(())
-    }
-
-    /// Counts files of tables as expired if it is to be repaired, so that they are missed once. Returns whether it is.
-    pub(super) async fn let_go(&mut self, files: Vec<String>) -> Result<bool> {
-        if self.repair {
-            self.archive.record_expired(&files.into_iter().map(|file| (file, 0)).collect()).await?;
-        }
-        Ok(self.repair)
     }
 
     /// Tells of a file that could not be had.
@@ -257,12 +207,19 @@ async fn verify(archive: &Archive, file: &ArchiveFile, replaces: Option<&Replace
     }
 }
 
-/// The source of a flow file, by its name, if an ingest gave it that: `date=…/<16 hexadecimal
-/// digits>[w]-<number>.parquet`.
-fn source_of(path: &str) -> Option<&str> {
-    let name = path.strip_prefix(date_of(path)?)?.trim_start_matches('/');
-    let (source, number) = name.strip_suffix(".parquet")?.rsplit_once('-')?;
-    let source = source.strip_suffix('w').unwrap_or(source);
-    let is_digest = source.len() == 16 && source.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (is_digest && number.parse::<u32>().is_ok()).then_some(source)
+/// Sources whose flows, or waiting conversations, are no longer whole.
+fn sources_that_lack<'r>(
+    records: &'r Records,
+    chains: &Chains<'_>,
+    holdings: &Holdings<'_>,
+    without_conversations: &BTreeSet<String>,
+) -> Vec<&'r SourceEntry> {
+    let replaced = records.replaced();
+    let is_lost = |entry: &&SourceEntry| {
+        // What went on from a source that is not there any more cannot be told apart from what it would add again.
+        let is_cut = chains.missing_before(entry).next().is_some();
+        let is_whole = holdings.is_whole(entry) && !without_conversations.contains(&entry.digest) && !is_cut;
+        !is_whole && !replaced.contains(entry.digest.as_str())
+    };
+    records.entries.iter().filter(is_lost).collect()
 }

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | [`compact`](compact()), [`compact_tables`] | few large files in place of many small ones |
 //! | [`replaces`], [`replacing`] | how one file takes the place of others in one moment |
-//! | [`check`](check()), [`leftovers`], [`records`], [`tables`] | is it whole, and what did killed runs leave? |
-//! | [`repair`] | what is damaged goes out of the way, so that its sources can be ingested again |
+//! | [`check`](check()), [`tell`], [`report`] | is it whole? |
+//! | [`leftovers`], [`records`], [`tables`], [`orphans`] | what did killed runs leave, what is noted, what lies beside, what has no source? |
+//! | [`mod@repair`] | what is damaged goes out of the way, so that its sources can be ingested again |
 //! | [`expire`](expire()), [`expired`] | what is old goes, and its sources count as there all the same |
 //! | [`holdings`] | where the flows of every source are |
 //! | [`read_back`], [`flow_rows`] | Parquet into flows, exactly |
@@ -20,22 +21,47 @@ mod expired;
 mod flow_rows;
 mod holdings;
 mod leftovers;
+mod orphans;
 mod read_back;
 mod records;
 mod repair;
 mod replaces;
 mod replacing;
+mod report;
 mod tables;
+mod tell;
 
+#[cfg(test)]
+mod repair_tests;
 #[cfg(test)]
 mod tests;
 
-pub use check::{CheckReport, Problem, check};
+use crate::{
+    archive::Archive,
+    error::{Error, Result},
+};
+
+pub use check::{check, repair};
 pub use compact::{CompactReport, Compacted, Refused, compact};
 pub use expire::{ExpireReport, Expired, expire};
-pub use repair::IngestAgain;
 pub use replaces::REPLACES_KEY;
 pub(super) use replaces::{Replaces, is_compacted};
+pub use report::{CheckReport, IngestAgain, Problem};
+
+impl Archive {
+    /// Refuses to look after an archive whose files are another program's.
+    ///
+    /// # Errors
+    /// It is one.
+    pub fn refuse_foreign(&self) -> Result<()> {
+        if !self.is_read_only() {
+            return Ok(());
+        }
+        let rule = "`wardflow archive` looks after what `wardflow ingest` wrote";
+        Err(Error::usage(format!("{rule}, and the files of {} are another program's", self.describe()))
+            .remedy("leave them to that program; `wardflow status` names those of them that cannot be used"))
+    }
+}
 
 /// How far a long task is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

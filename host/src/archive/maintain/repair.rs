@@ -3,95 +3,92 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use object_store::ObjectStoreExt;
-use serde::Serialize;
 
+use super::{orphans::Orphans, report::IngestAgain};
 use crate::{
-    archive::{Archive, OWN_DIRECTORY, SourceEntry, carried, ledger},
+    archive::{ArchiveLock, OWN_DIRECTORY, SourceEntry, carried, chains::Chains, ledger},
     error::{Context, Result},
 };
 
-/// A source that is to be ingested again.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct IngestAgain {
-    /// Its path when it was ingested.
-    pub name: String,
-    /// Its format, if it is known.
-    pub format: Option<String>,
-    /// The sensor's name that it was given.
-    pub sensor: Option<String>,
-    /// Not all of what it may be by now, but so many of its first bytes, decompressed.
-    pub bytes: Option<u64>,
-}
-
-impl IngestAgain {
-    fn of(source: &SourceEntry, bytes: Option<u64>) -> Self {
-        let SourceEntry { name, format, sensor, .. } = source.clone();
-        Self { name, format, sensor, bytes }
-    }
+/// What was taken out.
+#[derive(Debug, Default)]
+pub(super) struct TakenOut {
+    /// What to ingest again.
+    pub(super) again: BTreeSet<IngestAgain>,
+    /// Digests of the sources that the ledger does not have any more.
+    pub(super) sources: BTreeSet<String>,
+    /// What the names of files begin with that went along, though the ledger did not have their sources.
+    pub(super) orphans: BTreeSet<String>,
 }
 
 /// Takes sources out of the ledger, and their files out of sight, and says what to ingest again.
 ///
 /// A log that has grown is ingested again as what it is by now, so that all that was added of it goes together; so do
-/// sources whose conversations went on from one to the next, for each wrote what another had begun. That cannot be where some of it `is_fixed` in a compacted file that is sound. Then the entries stay: given just the
-/// content that lacks flows, an ingest writes its files again, and no reader looks at those that the compacted file
-/// replaces.
+/// sources whose conversations went on from one to the next, for each wrote what another had begun. That cannot be
+/// where some of it `is_fixed` in a compacted file that is sound. Then the entries stay: given just the content that
+/// lacks flows, an ingest writes its files again, and no reader looks at those that the compacted file replaces.
 pub(super) async fn take_out(
-    archive: &Archive,
-    entries: &[SourceEntry],
+    lock: &ArchiveLock,
+    chains: &Chains<'_>,
     lost: &[&SourceEntry],
+    orphans: &Orphans,
     is_fixed: impl Fn(&str) -> bool,
-) -> Result<Vec<IngestAgain>> {
-    let mut joined: BTreeMap<&str, Vec<&SourceEntry>> = BTreeMap::new();
-    for entry in entries {
-        if let Some(before) = &entry.continues {
-            joined.entry(before).or_default().push(entry);
-        }
-        if let Some(before) = entry.follows.as_deref() {
-            joined.entry(before).or_default().push(entry);
-            let before = entries.iter().find(|other| other.digest == before);
-            joined.entry(&entry.digest).or_default().extend(before);
-        }
-    }
-    let mut out = BTreeSet::new();
-    let mut again = BTreeSet::new();
+) -> Result<TakenOut> {
+    let mut out = TakenOut::default();
     for &source in lost {
-        if out.contains(source.digest.as_str()) {
+        if out.sources.contains(&source.digest) {
             continue;
         }
-        let together = together(source, &joined);
+        let together = chains.together(&source.digest);
         if together.iter().flat_map(|entry| entry.paths()).any(|file| is_fixed(&file)) {
-            again.insert(IngestAgain::of(source, Some(source.bytes)));
+            out.again.insert(IngestAgain::part(source));
             continue;
+        }
+        for before in together.iter().filter_map(|entry| chains.missing_beginning(entry)).map(SourceEntry::short) {
+            for file in orphans.own_files(before) {
+                set_aside(lock, &file).await?;
+            }
+            out.orphans.insert(before.to_owned());
         }
         // The last first: one whose beginning is not known is not recognised either.
         for entry in together.iter().rev() {
             for file in entry.paths().chain([carried::path(SourceEntry::short(&entry.digest))]) {
-                set_aside(archive, &file).await?;
+                set_aside(lock, &file).await?;
             }
-            set_aside(archive, &ledger::path(&entry.digest)).await?;
-            out.insert(entry.digest.as_str());
-            again.insert(IngestAgain::of(entry, None));
+            set_aside(lock, &ledger::path(&entry.digest)).await?;
+            out.sources.insert(entry.digest.clone());
+            out.again.insert(IngestAgain::of(entry));
         }
     }
-    Ok(again.into_iter().collect())
+    Ok(out)
 }
 
-/// A source, and all that goes together with it.
-fn together<'a>(source: &'a SourceEntry, joined: &BTreeMap<&str, Vec<&'a SourceEntry>>) -> Vec<&'a SourceEntry> {
-    let mut together = vec![source];
-    let mut seen = BTreeSet::from([source.digest.as_str()]);
-    let mut next = 0;
-    while let Some(entry) = together.get(next) {
-        let more = joined.get(entry.digest.as_str()).into_iter().flatten();
-        together.extend(more.copied().filter(|more| seen.insert(more.digest.as_str())).collect::<Vec<_>>());
-        next += 1;
+/// Entries of sources that the ledger lost, though others go on from them, where these cannot be taken out either:
+/// something of them `is_fixed` in a compacted file. They are made from the rows that there are.
+pub(super) fn entries_anew(
+    chains: &Chains<'_>,
+    entries: &[SourceEntry],
+    orphans: &Orphans,
+    expired: &BTreeMap<String, u64>,
+    is_fixed: impl Fn(&str) -> bool,
+) -> Vec<SourceEntry> {
+    let mut anew: BTreeMap<&str, SourceEntry> = BTreeMap::new();
+    for entry in entries {
+        for before in chains.missing_before(entry) {
+            let together = chains.together(&entry.digest);
+            if orphans.is_compacted(SourceEntry::short(before))
+                || together.iter().flat_map(|entry| entry.paths()).any(|file| is_fixed(&file))
+            {
+                anew.entry(before).or_insert_with(|| orphans.entry(before, entry, expired));
+            }
+        }
     }
-    together
+    anew.into_values().collect()
 }
 
 /// Moves a file to the damaged ones; it may be gone already.
-pub(super) async fn set_aside(archive: &Archive, file: &str) -> Result<()> {
+pub(super) async fn set_aside(lock: &ArchiveLock, file: &str) -> Result<()> {
+    let archive = lock.archive();
     let store = archive.store();
     let inside = file.strip_prefix(OWN_DIRECTORY).unwrap_or(file).trim_start_matches('/');
     let mut place = archive.place(&format!("{OWN_DIRECTORY}/damaged/{inside}"));

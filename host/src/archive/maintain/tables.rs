@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use arrow::datatypes::SchemaRef;
 
 use super::{
-    check::{Check, Problem},
+    check::Check,
     read_back::{Fault, batches},
     records::Records,
+    report::IngestAgain,
 };
 use crate::{
-    archive::{AsideTable, OWN_DIRECTORY, SourceEntry, files::Beside, ingest::OPEN_FLOWS, rejects},
+    archive::{
+        AsideTable, OWN_DIRECTORY, SourceEntry, chains::Chains, files::Beside, ingest::OPEN_FLOWS, ledger, rejects,
+    },
     error::Result,
     flow,
 };
@@ -36,47 +39,101 @@ pub(super) fn owners(entries: &[SourceEntry]) -> BTreeMap<String, &SourceEntry> 
     entries.iter().flat_map(|entry| entry.tables_and_rejects().map(move |file| (file, entry))).collect()
 }
 
-/// Reads every file, and looks for those that are missing. Returns the files of sources that lie in compacted ones.
-pub(super) async fn check(check: &mut Check<'_>, records: &Records) -> Result<BTreeSet<String>> {
-    let archive = check.archive;
-    let mut there = BTreeSet::new();
-    let mut compacted = BTreeSet::new();
-    let owners = owners(&records.entries);
-    for table in tables() {
-        let Beside { files, replaces, .. } = archive.beside(&table.directory).await?;
-        for object in files {
-            let path = archive.file(&object.location).to_owned();
-            let in_it: Vec<String> = match replaces.get(&path) {
-                Some(replaces) => replaces.of_sources().map(|(file, _)| file.to_owned()).collect(),
-                None => vec![path.clone()],
-            };
-            there.extend(in_it.iter().cloned());
-            match batches::<Fault>(archive.store().as_ref(), &object, |_| Ok(())).await {
-                Ok(()) if replaces.contains_key(&path) => compacted.extend(in_it),
-                Ok(()) => {}
-                Err(Fault::Damaged(reason)) => {
-                    let remedy = lost(in_it.iter().filter_map(|file| owners.get(file).copied()));
-                    check.set_aside(&path, reason, remedy).await?;
-                    check.let_go(in_it).await?;
-                }
-                Err(fault) => check.unreachable(&path, fault),
-            }
-        }
-    }
-    let missing = owners.iter().filter(|(file, _)| !there.contains(*file) && !records.expired.contains_key(*file));
-    for (file, owner) in missing {
-        let (what, remedy) = ("it is missing".to_owned(), lost(std::iter::once(*owner)));
-        let mended = check.let_go(vec![file.clone()]).await?;
-        check.report.problems.push(Problem { file: file.clone(), what, remedy, mended });
-    }
-    Ok(compacted)
+/// What there is of them.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    /// Rows of each file that is sound, and the file in which they are by now, by its path when it was ingested.
+    pub(super) there: BTreeMap<String, (u64, String)>,
 }
 
-/// How rows of a table come back: its source is whole but for them, so that nothing else is worth taking away.
-fn lost<'a>(sources: impl Iterator<Item = &'a SourceEntry>) -> String {
-    let sources: Vec<_> = sources.map(|source| format!("{} (sources/{}.json)", source.name, source.digest)).collect();
-    format!(
-        "to have its rows back, take out of {OWN_DIRECTORY} the entries of its sources and ingest those again: {}",
-        if sources.is_empty() { "they are not known".to_owned() } else { sources.join(", ") }
-    )
+/// A file that is damaged or gone.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) file: String,
+    pub(super) what: String,
+    pub(super) is_there: bool,
+    /// The paths of what is in it, when it was ingested.
+    pub(super) of: Vec<String>,
+}
+
+impl Tables {
+    /// Reads every file, and looks for those that are missing. Those that are not sound come apart.
+    pub(super) async fn read(check: &mut Check<'_>, records: &Records) -> Result<(Self, Vec<Lost>)> {
+        let archive = check.archive;
+        let (mut there, mut lost) = (BTreeMap::new(), Vec::new());
+        let mut found = BTreeSet::new();
+        for table in tables() {
+            let Beside { files, replaces, .. } = archive.beside(&table.directory).await?;
+            for object in files {
+                let file = archive.file(&object.location).to_owned();
+                let mut rows = 0;
+                let count = batches::<Fault>(archive.store().as_ref(), &object, |batch| {
+                    rows += batch.num_rows() as u64;
+                    Ok(())
+                });
+                let counted = count.await;
+                let of: BTreeMap<String, u64> = match replaces.get(&file) {
+                    Some(replaces) => replaces.of_sources().map(|(path, rows)| (path.to_owned(), rows)).collect(),
+                    None => BTreeMap::from([(file.clone(), rows)]),
+                };
+                found.extend(of.keys().cloned());
+                match counted {
+                    Ok(()) => there.extend(of.into_iter().map(|(path, rows)| (path, (rows, file.clone())))),
+                    Err(Fault::Damaged(what)) => {
+                        lost.push(Lost { file, what, is_there: true, of: of.into_keys().collect() });
+                    }
+                    Err(fault) => check.unreachable(&file, fault),
+                }
+            }
+        }
+        let of_sources = records.entries.iter().flat_map(SourceEntry::tables_and_rejects);
+        let missing = of_sources.filter(|file| !found.contains(file) && !records.expired.contains_key(file));
+        lost.extend(missing.map(|file| {
+            let (what, of) = ("it is missing".to_owned(), vec![file.clone()]);
+            Lost { file, what, is_there: false, of }
+        }));
+        Ok((Self { there }, lost))
+    }
+
+    /// Whether what was ingested as a file lies in a compacted one, which is sound.
+    pub(super) fn is_compacted(&self, path: &str) -> bool {
+        self.there.get(path).is_some_and(|(_, file)| file != path)
+    }
+}
+
+/// How a source's rows in a table come back, and what to ingest for it: the source is whole but for them, so that
+/// nothing else is worth taking away.
+pub(super) fn way_back(
+    source: &SourceEntry,
+    chains: &Chains<'_>,
+    is_fixed: impl Fn(&str) -> bool,
+) -> (String, Option<IngestAgain>) {
+    let (name, entry) = (&source.name, ledger::path(&source.digest));
+    let together = chains.together(&source.digest);
+    let others = together.len().saturating_sub(1);
+    let is_compacted = together.iter().flat_map(|source| source.paths()).any(|file| is_fixed(&file));
+    let (how, again) = match (others, is_compacted) {
+        (0, false) => {
+            let again = IngestAgain::anew(source);
+            (again.command(), Some(again))
+        }
+        (0, true) if source.continues.is_none() => {
+            let again = IngestAgain::unknown(source);
+            (format!("take {entry} out of the archive, then {}", again.command()), Some(again))
+        }
+        (_, true) => {
+            let rule = "what it belongs together with was compacted, and cannot be read again";
+            return (format!("its rows of {name} do not come back: {rule}"), None);
+        }
+        // What followed each other can be read again in one go, and what grew cannot.
+        (_, false) if chains.joined(&source.digest).len() == together.len() => {
+            let what = format!("{name} and the {others} that its conversations went on in");
+            (format!("give {what} to one `wardflow ingest --again`"), None)
+        }
+        (_, false) => {
+            let repair = "run `wardflow archive check --repair`, which says what to ingest again";
+            (format!("take {entry} out of the archive, since {name} has grown, and {repair}"), None)
+        }
+    };
+    (format!("to have its rows back: {how}"), again)
 }

@@ -12,7 +12,7 @@ use object_store::ObjectStoreExt;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use tempfile::TempDir;
 
-use super::{CheckReport, CompactReport, ExpireReport, check, compact, expire};
+use super::{CheckReport, CompactReport, ExpireReport, check, compact, expire, repair};
 use crate::{
     archive::{
         Archive, ArchiveWriter, FlowRecord, FlowsDigest, Format, IngestOptions, SourceEntry, SourceStatus, ingest,
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A log of so many flows, a minute each from an hour of 2024-05-01 on, and a line that cannot be read.
-fn log(hour: i64, flows: i64) -> String {
+pub(super) fn log(hour: i64, flows: i64) -> String {
     let start = 1_714_521_600 + hour * 3_600;
     let mut log = "#separator \\x09\n#path\tconn\n\
         #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\thistory\n"
@@ -35,7 +35,7 @@ fn log(hour: i64, flows: i64) -> String {
     log + &format!("{start}.5\tC{hour}\t10.0.0.1\t70000\t203.0.113.9\t443\ttcp\t-\tS\n")
 }
 
-async fn add(archive: &Archive, log: &Path) -> SourceStatus {
+pub(super) async fn add(archive: &Archive, log: &Path) -> SourceStatus {
     let lock = archive.lock().unwrap();
     let options = IngestOptions { format: Some(Format::Zeek), ..IngestOptions::default() };
     let mut report = ingest(&lock, &[log.display().to_string()], None, &options).await.unwrap();
@@ -43,7 +43,7 @@ async fn add(archive: &Archive, log: &Path) -> SourceStatus {
 }
 
 /// An archive with a source for each of these logs.
-async fn archive_of(location: &str, logs: &[(i64, i64)]) -> (TempDir, Archive, Vec<PathBuf>) {
+pub(super) async fn archive_of(location: &str, logs: &[(i64, i64)]) -> (TempDir, Archive, Vec<PathBuf>) {
     let directory = tempfile::tempdir().unwrap();
     let archive = Archive::open(location, directory.path()).unwrap();
     let mut paths = Vec::new();
@@ -57,7 +57,7 @@ async fn archive_of(location: &str, logs: &[(i64, i64)]) -> (TempDir, Archive, V
 }
 
 /// Every flow that a reader sees.
-async fn flows(archive: &Archive) -> Vec<Vec<u8>> {
+pub(super) async fn flows(archive: &Archive) -> Vec<Vec<u8>> {
     let fields = flow::schema().fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
     let converter = RowConverter::new(fields).unwrap();
     let listing = archive.list().await.unwrap();
@@ -79,18 +79,22 @@ async fn hours(archive: &Archive) -> Vec<(i64, u64, FlowsDigest)> {
     slices.into_iter().map(|slice| (slice.start, slice.rows, slice.digest)).collect()
 }
 
-async fn paths(archive: &Archive) -> Vec<String> {
+pub(super) async fn paths(archive: &Archive) -> Vec<String> {
     archive.list().await.unwrap().files.into_iter().map(|file| file.path).collect()
 }
 
-async fn compacted(archive: &Archive) -> CompactReport {
+pub(super) async fn compacted(archive: &Archive) -> CompactReport {
     let report = compact(&archive.lock().unwrap(), &AddressSpace::default(), &|_| ()).await.unwrap();
     assert!(report.refused.is_empty(), "{report:?}");
     report
 }
 
-async fn checked(archive: &Archive, repair: bool) -> CheckReport {
-    check(&archive.lock().unwrap(), repair, &|_| ()).await.unwrap()
+pub(super) async fn checked(archive: &Archive, is_repair: bool) -> CheckReport {
+    if is_repair {
+        repair(&archive.lock().unwrap(), &|_| ()).await.unwrap()
+    } else {
+        check(archive, &|_| ()).await.unwrap()
+    }
 }
 
 async fn expired(archive: &Archive, before: &str, is_dry_run: bool) -> ExpireReport {
@@ -98,7 +102,7 @@ async fn expired(archive: &Archive, before: &str, is_dry_run: bool) -> ExpireRep
 }
 
 /// Changes a byte of a page.
-fn damage(archive: &Archive, file: &str) {
+pub(super) fn damage(archive: &Archive, file: &str) {
     let path = archive.directory().unwrap().join(file);
     let footer = ArrowReaderMetadata::load(&File::open(&path).unwrap(), Default::default()).unwrap();
     let column = flow::schema().index_of("flow_uid").unwrap();
@@ -125,7 +129,7 @@ fn parquet(archive: &Archive) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-const NIGHT: [(i64, i64); 4] = [(0, 3), (1, 4), (2, 5), (23, 70)];
+pub(super) const NIGHT: [(i64, i64); 4] = [(0, 3), (1, 4), (2, 5), (23, 70)];
 
 #[tokio::test]
 async fn every_flow_is_there_before_and_after() {

@@ -484,3 +484,32 @@ fn what_a_sensor_loses_is_told_of_the_slices_in_which_it_does() {
     let status = scratch.done("wardflow -C w status");
     assert!(status.contains(&told), "{status}");
 }
+
+/// A router of the device list is not taken for what is behind it, where devices are found by MAC address.
+#[test]
+fn what_is_behind_a_router_is_not_the_router() {
+    let scratch = Scratch::new();
+    scratch.done("wardflow init w && sed -i 's/^#inventory/inventory/' w/wardflow.toml");
+    scratch.write("w/inventory.csv", "device,mac\nrouter,02:00:00:00:00:01\npump,02:00:00:00:00:02\n");
+    let mut log = String::from(
+        "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\torig_pkts\tresp_pkts\torig_l2_addr\n",
+    );
+    let ends = (1..=6).map(|last| (format!("10.1.0.{last}"), 1)).chain([("10.2.0.1".to_owned(), 2)]);
+    for (number, (ip, mac)) in ends.enumerate() {
+        let _ = writeln!(
+            log,
+            "{}.0\tC{number}\t{ip}\t40000\t203.0.113.9\t443\ttcp\t5\t5\t02:00:00:00:00:0{mac}",
+            1_772_442_000 + number
+        );
+    }
+    scratch.write("logs/conn.log", log);
+    scratch.done("wardflow -C w -q ingest zeek logs && wardflow -C w -q analyze");
+    let devices =
+        scratch.done("wardflow -C w sql 'SELECT DISTINCT device_id FROM device_flows ORDER BY 1' --format csv");
+    let expected = "device_id\n10.1.0.1\n10.1.0.2\n10.1.0.3\n10.1.0.4\n10.1.0.5\n10.1.0.6\npump\n";
+    assert_eq!(devices, expected);
+    // Sessions of these, and of the router, which had no flow.
+    let covered =
+        scratch.done("wardflow -C w sql 'SELECT devices FROM coverage WHERE plugin = $$wardflow/scan$$' --format csv");
+    assert_eq!(covered, "devices\n8\n");
+}

@@ -15,9 +15,9 @@ use crate::{
 /// How sure a lease's binding is: the sensor may have missed a release, or that the client never took the address.
 const CONFIDENCE: f64 = 0.9;
 
-/// Addresses from which on the leases of one MAC address at one time are not those of a device: a router or relay whose own
-/// address stands in the frames.
-const MOST_ADDRESSES: usize = 4;
+/// IPv4 addresses that a device may have at one time. A MAC address with more is not that of a device: it is of a router or
+/// relay, whose own address stands in the frames.
+pub(crate) const MOST_ADDRESSES: usize = 4;
 
 /// How long a lease of unknown length holds: an hour, the least that is usual.
 const UNKNOWN_LENGTH: i64 = 3_600_000_000;

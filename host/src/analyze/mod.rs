@@ -24,7 +24,7 @@ pub(crate) use self::{
     step::{Traveller, step},
 };
 use crate::{
-    catalog::{self, Doubles, SingleFlows},
+    catalog::{self, Doubles, Routers, SingleFlows},
     coverage::{Row, Status},
     detect::Directory,
     detector::Stop,
@@ -150,6 +150,7 @@ struct AnalysisRun<'a> {
     states: &'a StateStore,
     directory: Arc<Directory>,
     doubles: Arc<Doubles>,
+    routers: Arc<Routers>,
     stages: Vec<Stage>,
     travellers: Vec<(usize, Traveller)>,
     /// What plugins that were kept out did not look at.
@@ -204,6 +205,7 @@ impl<'a> AnalysisRun<'a> {
             states,
             directory: Arc::new(Directory::new(Arc::clone(&workspace.world))),
             doubles: Arc::new(Doubles::of(workspace)),
+            routers: Arc::new(Routers::of(workspace)),
             stages,
             travellers,
             missed,
@@ -273,7 +275,7 @@ impl<'a> AnalysisRun<'a> {
         } else {
             let files = stage.files.iter().map(|file| self.workspace.listing.files[*file].clone()).collect();
             let flows = catalog::flows(&self.workspace.archive, files)?;
-            let flows = Arc::new(SingleFlows::new(flows, Arc::clone(&self.doubles)));
+            let flows = self.routers.left_out_of(Arc::new(SingleFlows::new(flows, Arc::clone(&self.doubles))));
             let is_counted = stage.files.iter().all(|file| !self.workspace.listing.files[*file].foreign);
             outcome = step(self.session, flows, &self.directory, stage.slice, &mut here, None, stop).await?;
             let doubles = self.doubles.at(stage.slice.start).await?;

@@ -12,8 +12,10 @@ mod functions;
 mod inventory;
 mod learning;
 mod mapped;
+mod per_slice;
 mod plugins;
 mod replay;
+mod routers;
 mod sensors;
 mod views;
 
@@ -29,6 +31,7 @@ use object_store::ObjectMeta;
 pub use doubles::{Doubles, MarkedFlows, SensorDoubles, SingleFlows, SliceDoubles};
 pub use files::FlowFiles;
 pub use mapped::flows;
+pub use routers::Routers;
 
 use crate::{
     archive::{self, AsideTable},
@@ -63,7 +66,8 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     let files = flows(&workspace.archive, workspace.listing.files.clone())?;
     let doubles = Arc::new(Doubles::of(workspace));
     add("flows", Arc::new(MarkedFlows::new(Arc::clone(&files), Arc::clone(&doubles))))?;
-    add(SINGLE_FLOWS, Arc::new(SingleFlows::new(files, Arc::clone(&doubles))))?;
+    let single = Arc::new(SingleFlows::new(files, Arc::clone(&doubles)));
+    add(SINGLE_FLOWS, Arc::new(Routers::of(workspace)).left_out_of(single))?;
     add("sensor_health", Arc::new(sensors::SensorHealthTable::new(workspace, &doubles)))?;
     add("rejects", beside(workspace, archive::rejects::schema(), workspace.archive.reject_files().await?)?)?;
     for table in AsideTable::ALL {

@@ -25,7 +25,7 @@ use datafusion::{
 };
 use wardflow_manifest::Column;
 
-use super::{Doubles, SingleFlows, evidence::text_argument, flows};
+use super::{Doubles, Routers, SingleFlows, evidence::text_argument, flows};
 use crate::{
     analyze::{Stage, Traveller, stages, step},
     detect::{Directory, Only, project},
@@ -233,6 +233,7 @@ impl ExecutionPlan for ReplayExec {
             let mut traveller = Traveller::new(plugin, None, start).map_err(failed)?;
             let stop = Stop::default();
             let doubles = Arc::new(Doubles::of(&workspace));
+            let routers = Arc::new(Routers::of(&workspace));
             for stage in stages {
                 if stage.is_skipped {
                     traveller.skip_to(stage.slice.end);
@@ -241,7 +242,7 @@ impl ExecutionPlan for ReplayExec {
                 let files: Vec<_> = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
                 let is_canonical = files.iter().all(|file| !file.foreign);
                 let flows = flows(&workspace.archive, files).map_err(failed)?;
-                let flows = Arc::new(SingleFlows::new(flows, Arc::clone(&doubles)));
+                let flows = routers.left_out_of(Arc::new(SingleFlows::new(flows, Arc::clone(&doubles))));
                 let mut here = [&mut traveller];
                 // What is known beforehand is known of all records, doubles and halves among them.
                 let observed = if doubles.may_be_at(stage.slice.start) { None } else { stage.observed() };

@@ -12,7 +12,7 @@ mod table;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use datafusion::{
@@ -23,14 +23,13 @@ use datafusion::{
 };
 use foldhash::fast::FixedState;
 use futures::TryStreamExt;
-use tokio::sync::OnceCell;
 
 pub use self::table::{MarkedFlows, SingleFlows};
 use self::{
     find::{Found, Half, Seen},
     records::{BYTES, COLUMNS, Records},
 };
-use super::flows;
+use super::{flows, per_slice::PerSlice};
 use crate::{
     archive::{Archive, ArchiveFile},
     error::{Context, Result as HostResult},
@@ -45,9 +44,6 @@ const MARGIN: i64 = 600_000_000;
 /// Flows that are compared at a time, 64 bytes each.
 const MOST_AT_ONCE: u64 = 3_000_000;
 
-/// Slices whose doubles are kept: those that a scan is in the midst of.
-const KEPT: usize = 16;
-
 /// The doubles of an archive.
 #[derive(Debug)]
 pub struct Doubles {
@@ -56,7 +52,7 @@ pub struct Doubles {
     slice_length: i64,
     /// Sensors, in order of name, and flows of each slice of which there are several, by the slice's number.
     slices: BTreeMap<i64, (Vec<String>, u64)>,
-    known: Mutex<BTreeMap<i64, Arc<OnceCell<Arc<SliceDoubles>>>>>,
+    known: PerSlice<SliceDoubles>,
 }
 
 /// The doubles of a slice.
@@ -102,7 +98,7 @@ impl Doubles {
             files: files.to_vec(),
             slice_length: hours * HOUR,
             slices: several.map(|(slice, (sensors, rows))| (slice, (owned(sensors), rows))).collect(),
-            known: Mutex::default(),
+            known: PerSlice::default(),
         }
     }
 
@@ -130,19 +126,7 @@ impl Doubles {
 
     async fn of_slice(&self, slice: i64) -> Result<Option<Arc<SliceDoubles>>> {
         let Some((sensors, rows)) = self.slices.get(&slice) else { return Ok(None) };
-        let cell = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let cell = Arc::clone(known.entry(slice).or_default());
-            while known.len() > KEPT {
-                let far = if known.first_key_value().is_some_and(|(first, _)| *first < slice) {
-                    known.pop_first()
-                } else {
-                    known.pop_last()
-                };
-                drop(far);
-            }
-            cell
-        };
+        let cell = self.known.cell(slice);
         cell.get_or_try_init(|| self.find(slice, sensors, *rows)).await.cloned().map(Some)
     }
 

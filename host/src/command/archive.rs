@@ -122,7 +122,7 @@ fn summary(report: &CheckReport) -> String {
 fn again(source: &IngestAgain) -> String {
     let part = source.bytes.map(|bytes| format!(", of which just the first {} bytes, decompressed", count(bytes)));
     let before = source.without.as_ref().map(|file| format!(", once {file} is taken out of the archive"));
-    source.command() + &part.or(before).unwrap_or_default()
+    source.command() + &part.unwrap_or_default() + &before.unwrap_or_default()
 }
 
 /// Places that are shown of each end of a long list.
@@ -182,8 +182,8 @@ mod tests {
         };
         let part = "wardflow ingest zeek conn.log, of which just the first 12,345 bytes, decompressed";
         assert_eq!(again(&source), part);
-        let source = IngestAgain { bytes: None, without: Some("x.json".to_owned()), ..source };
-        assert_eq!(again(&source), "wardflow ingest zeek conn.log, once x.json is taken out of the archive");
+        let source = IngestAgain { without: Some("x.json".to_owned()), ..source };
+        assert_eq!(again(&source), format!("{part}, once x.json is taken out of the archive"));
     }
 
     #[test]

@@ -76,9 +76,9 @@ impl IngestAgain {
         Self { again: true, ..Self::of(source) }
     }
 
-    /// It, as if it were not there.
+    /// Just what was ingested then, as if it were not there: a longer log would not be known for what it begins with.
     pub(super) fn unknown(source: &SourceEntry) -> Self {
-        Self { without: Some(ledger::path(&source.digest)), ..Self::of(source) }
+        Self { without: Some(ledger::path(&source.digest)), ..Self::part(source) }
     }
 
     /// The command that does it.

@@ -117,9 +117,10 @@ pub(super) fn way_back(
             let again = IngestAgain::anew(source);
             (again.command(), Some(again))
         }
-        (0, true) if source.continues.is_none() => {
+        (0, true) => {
             let again = IngestAgain::unknown(source);
-            (format!("take {entry} out of the archive, then {}", again.command()), Some(again))
+            let (command, bytes) = (again.command(), source.bytes);
+            (format!("take {entry} out of the archive, then {command}, just its first {bytes} bytes"), Some(again))
         }
         (_, true) => {
             let rule = "what it belongs together with was compacted, and cannot be read again";

@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     format::Format,
     join::Joiner,
-    ledger::SourceEntry,
+    ledger::{self, SourceEntry},
     location::{Archive, OWN_DIRECTORY},
     lock::ArchiveLock,
     writer::ArchiveWriter,
 };
 use crate::{
-    error::{Context, Result},
+    error::{Context, Error, Result},
     zone::AddressSpace,
 };
 
@@ -53,7 +53,9 @@ impl Archive {
         for object in self.objects(Some(&directory())).await? {
             let file = self.file(&object.location).to_owned();
             let Some(bytes) = self.get(&file).await? else { continue };
-            let carried: Carried = from_bytes(&bytes).context(|| format!("{file} of the archive cannot be read"))?;
+            let carried: Carried = from_bytes(&bytes).map_err(|error| {
+                Error::failed(format!("{file} of the archive cannot be read")).because(error).remedy(ledger::REPAIR)
+            })?;
             let is_recorded = entries.iter().any(|entry| entry.digest == carried.source);
             let is_followed = entries.iter().any(|entry| entry.follows.as_ref() == Some(&carried.source));
             if is_recorded && !is_followed {
@@ -79,7 +81,7 @@ impl Archive {
 pub(super) async fn settle(lock: &ArchiveLock, carried: Carried, space: &AddressSpace) -> Result<u64> {
     let archive = lock.archive();
     let Some(mut entry) = archive.source(&carried.source).await? else { return Ok(0) };
-    if entry.waiting == 0 {
+    if entry.counts.waiting == 0 {
         // A run that was killed had written it, and not yet forgotten.
         archive.forget_carried(&carried.source).await?;
         return Ok(0);
@@ -94,8 +96,8 @@ pub(super) async fn settle(lock: &ArchiveLock, carried: Carried, space: &Address
             entry.files.push(file.clone());
         }
     }
-    entry.flows += written.rows;
-    entry.waiting = 0;
+    entry.counts.flows += written.rows;
+    entry.counts.waiting = 0;
     archive.record_source(&entry).await?;
     archive.forget_carried(&carried.source).await?;
     Ok(written.rows)

@@ -16,10 +16,10 @@ pub(super) struct Chains<'a> {
 
 impl<'a> Chains<'a> {
     /// Those of a ledger, in one walk through it.
-    pub(super) fn new(entries: &'a [SourceEntry]) -> Self {
-        let by_digest = entries.iter().map(|entry| (entry.digest.as_str(), entry)).collect();
-        let mut chains = Self { by_digest, followers: HashMap::new(), grown: HashMap::new() };
+    pub(super) fn new(entries: impl IntoIterator<Item = &'a SourceEntry>) -> Self {
+        let mut chains = Self { by_digest: HashMap::new(), followers: HashMap::new(), grown: HashMap::new() };
         for entry in entries {
+            chains.by_digest.insert(&entry.digest, entry);
             if let Some(before) = &entry.follows {
                 chains.followers.entry(before).or_default().push(entry);
             }

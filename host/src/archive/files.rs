@@ -233,7 +233,7 @@ impl Archive {
                 Ok(None) | Err(_) => return false,
             }
         }
-        rows == entry.flows
+        rows == entry.counts.flows
     }
 
     /// Rows of a file of a source, wherever they are by now.

@@ -8,10 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     carried,
+    ingest::Counts,
     location::{Archive, OWN_DIRECTORY},
     rejects,
 };
 use crate::error::{Context, Error, Result};
+
+/// What to do where something that the archive notes of a source cannot be read.
+pub(super) const REPAIR: &str =
+    "`wardflow archive check --repair` moves it out of the way, and says what to ingest again";
 
 /// What the archive knows of a source, one JSON file a source, `_wardflow/sources/<digest>.json`. It is written last, so
 /// that a source without one is ingested again, over what may be there of it.
@@ -33,10 +38,10 @@ pub struct SourceEntry {
     /// Its format; absent in entries of an earlier version, which read Zeek's logs alone.
     #[serde(default)]
     pub format: Option<String>,
-    /// Its records.
-    #[serde(alias = "lines")]
-    pub records: u64,
-    /// How the last of them ended.
+    /// What became of its records.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// How its last line ended.
     #[serde(default)]
     pub last_line: LastLine,
     /// The source that it goes on from, whose lines were not added again: a log that has grown.
@@ -51,33 +56,6 @@ pub struct SourceEntry {
     /// Earliest and latest end of its flows, microseconds UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<(i64, i64)>,
-    /// Flows that were added.
-    pub flows: u64,
-    /// Records that became part of a flow that another one began.
-    #[serde(default)]
-    pub joined: u64,
-    /// Conversations that waited for a source to follow.
-    #[serde(default)]
-    pub waiting: u64,
-    /// Conversations of the source before that it went on with.
-    #[serde(default)]
-    pub resumed: u64,
-    /// Records at its beginning that another source had added.
-    #[serde(default)]
-    pub skipped: u64,
-    /// Connections that were open.
-    #[serde(default)]
-    pub open: u64,
-    /// Rows of the tables beside the flows, by table.
-    #[serde(default)]
-    pub asides: BTreeMap<String, u64>,
-    /// Records of other kinds, by kind.
-    #[serde(default)]
-    pub others: BTreeMap<String, u64>,
-    /// Records that could not be read.
-    pub rejects: u64,
-    /// Flows with a name from a log beside it.
-    pub names_joined: u64,
     /// Name of the sensor, if the user gave one.
     pub sensor: Option<String>,
     /// Its flow files, by their paths in the archive.
@@ -107,14 +85,14 @@ impl SourceEntry {
     /// Its records that a longer source need not read again.
     pub(super) fn records_that_stay(&self) -> u64 {
         match self.last_line {
-            LastLine::Whole => self.records,
-            LastLine::Open | LastLine::Broken => self.records.saturating_sub(1),
+            LastLine::Whole => self.counts.records,
+            LastLine::Open | LastLine::Broken => self.counts.records.saturating_sub(1),
         }
     }
 
     /// Paths of its rows in tables beside the flows, and of its rejects.
     pub(super) fn tables_and_rejects(&self) -> impl Iterator<Item = String> {
-        let rejects = (self.rejects > 0).then(|| rejects::path(Self::short(&self.digest)));
+        let rejects = (self.counts.rejects > 0).then(|| rejects::path(Self::short(&self.digest)));
         self.tables.iter().cloned().chain(rejects)
     }
 
@@ -194,7 +172,5 @@ pub(super) fn path(digest: &str) -> String {
 
 fn parse(file: &str, json: &[u8]) -> Result<SourceEntry> {
     let parsed = serde_json::from_slice(json).context(|| format!("the archive's entry {file} cannot be read"));
-    parsed.map_err(|error: Error| {
-        error.remedy("`wardflow archive check --repair` moves it out of the way, and says what to ingest again")
-    })
+    parsed.map_err(|error: Error| error.remedy(REPAIR))
 }

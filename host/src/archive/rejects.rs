@@ -63,7 +63,7 @@ impl Archive {
     pub(super) async fn drop_last_reject(&self, entry: &mut SourceEntry) -> Result<()> {
         let file = path(SourceEntry::short(&entry.digest));
         let Some(bytes) = self.get(&file).await? else { return Ok(()) };
-        if entry.rejects > 1 {
+        if entry.counts.rejects > 1 {
             let scratch = self.scratch()?;
             let shorter = scratch.path().join("rejects");
             without_last(bytes.into(), &shorter).context(|| format!("writing {file} anew"))?;
@@ -71,7 +71,7 @@ impl Archive {
         } else {
             self.delete(&self.place(&file)).await?;
         }
-        entry.rejects = entry.rejects.saturating_sub(1);
+        entry.counts.rejects = entry.counts.rejects.saturating_sub(1);
         self.record_source(entry).await
     }
 }

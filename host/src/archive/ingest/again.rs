@@ -46,7 +46,7 @@ impl Ingest<'_> {
         }
         let past = own.iter().flat_map(|digest| self.entries.past(digest)).map(|entry| entry.digest.clone());
         let own: BTreeSet<String> = past.collect();
-        let all = self.entries.together(own.clone());
+        let all = self.entries.together(&own);
         let all: Vec<SourceEntry> = all.iter().filter_map(|digest| self.entries.get(digest)).cloned().collect();
         for entry in &all {
             self.lock.archive().refuse_compacted(entry).await.map_err(Failure::Source)?;
@@ -119,8 +119,9 @@ impl Archive {
         for note in self.objects(Some(&directory())).await? {
             let file = self.file(&note.location).to_owned();
             let Some(json) = self.get(&file).await? else { continue };
-            let taken_out: TakenOut =
-                serde_json::from_slice(&json).context(|| format!("{file} of the archive cannot be read"))?;
+            let taken_out: TakenOut = serde_json::from_slice(&json)
+                .context(|| format!("{file} of the archive cannot be read"))
+                .map_err(|error| error.remedy("delete it: it notes only what was to be ingested again"))?;
             all.extend((!has(&taken_out.digest)).then_some(taken_out));
         }
         Ok(all)

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// Kinds of other records that are counted each for itself.
 const MOST_KINDS: usize = 64;
 
 /// What became of a source's records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Records of it, those too that were skipped since they were read before.
     pub records: u64,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::known::KnownSources;
-use crate::archive::ledger::SourceEntry;
+use crate::archive::{chains::Chains, ledger::SourceEntry};
 
 /// The ledger, in memory.
 #[derive(Debug, Default)]
@@ -14,8 +14,6 @@ pub(super) struct Entries {
     by_digest: BTreeMap<String, SourceEntry>,
     /// Digests by path.
     by_path: HashMap<String, BTreeSet<String>>,
-    /// Which source went on with what another left waiting, by the digest of that.
-    followed_by: HashMap<String, String>,
     known: Arc<KnownSources>,
 }
 
@@ -49,9 +47,6 @@ impl Entries {
         if let Some(path) = &entry.path {
             self.by_path.entry(path.clone()).or_default().insert(digest.clone());
         }
-        if let Some(before) = &entry.follows {
-            self.followed_by.insert(before.clone(), digest.clone());
-        }
         if !self.by_digest.contains_key(digest) {
             Arc::make_mut(&mut self.known).add(&entry);
         }
@@ -62,7 +57,6 @@ impl Entries {
         let is_one = |digest: &str| digests.contains(digest);
         self.by_digest.retain(|digest, _| !is_one(digest));
         self.by_path.values_mut().for_each(|of_path| of_path.retain(|digest| !is_one(digest)));
-        self.followed_by.retain(|before, after| !is_one(before) && !is_one(after));
         let mut known = KnownSources::default();
         self.by_digest.values().for_each(|entry| known.add(entry));
         self.known = Arc::new(known);
@@ -78,33 +72,23 @@ impl Entries {
         std::iter::successors(self.get(digest), |entry| self.get(entry.continues.as_deref()?))
     }
 
-    /// Whether conversations went on from it to another source, or from another to it.
-    pub(super) fn is_joined(&self, digest: &str) -> bool {
-        self.joined([digest.to_owned()].into()).len() > 1
+    /// What links them.
+    pub(super) fn chains(&self) -> Chains<'_> {
+        Chains::new(self.by_digest.values())
     }
 
-    /// Sources, all that they go on from, and those with which they share conversations: which come and go together.
-    pub(super) fn together(&self, digests: BTreeSet<String>) -> BTreeSet<String> {
-        let past = |digest: &String| self.past(digest).map(|entry| entry.digest.clone()).collect::<Vec<_>>();
-        let mut all = digests;
-        loop {
-            let before = all.len();
-            all = self.joined(all);
-            all.extend(all.iter().flat_map(past).collect::<Vec<_>>());
-            if all.len() == before {
-                return all;
-            }
-        }
-    }
-
-    fn joined(&self, digests: BTreeSet<String>) -> BTreeSet<String> {
+    /// Sources, and all that comes and goes with them: what they go on from, what goes on from them, and those with which they
+    /// share conversations.
+    pub(super) fn together(&self, digests: &BTreeSet<String>) -> BTreeSet<String> {
+        let chains = self.chains();
         let mut all = BTreeSet::new();
-        let mut next: Vec<String> = digests.into_iter().collect();
+        let mut next: Vec<&str> = digests.iter().map(String::as_str).collect();
         while let Some(digest) = next.pop() {
-            let Some(entry) = self.get(&digest) else { continue };
-            let linked = entry.follows.iter().chain(self.followed_by.get(&digest));
-            next.extend(linked.filter(|linked| !all.contains(*linked)).cloned());
-            all.insert(digest);
+            for entry in chains.together(digest).into_iter().flat_map(|entry| self.past(&entry.digest)) {
+                if all.insert(entry.digest.clone()) {
+                    next.push(&entry.digest);
+                }
+            }
         }
         all
     }

@@ -77,18 +77,6 @@ impl SourceReport {
     pub(super) fn take_counts(&mut self, entry: &SourceEntry) {
         self.digest.clone_from(&entry.digest);
         self.format = entry.format.as_deref().and_then(|format| format.parse().ok());
-        self.counts = Counts {
-            records: entry.records,
-            flows: entry.flows,
-            joined: entry.joined,
-            waiting: entry.waiting,
-            resumed: entry.resumed,
-            skipped: entry.skipped,
-            open: entry.open,
-            asides: entry.asides.clone(),
-            others: entry.others.clone(),
-            rejects: entry.rejects,
-            named: entry.names_joined,
-        };
+        self.counts = entry.counts.clone();
     }
 }

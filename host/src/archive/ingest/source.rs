@@ -73,7 +73,7 @@ impl Ingest<'_> {
                 report.take_counts(entry);
                 return Ok(SourceStatus::AlreadyThere);
             }
-            if self.entries.is_joined(&entry.digest) {
+            if self.entries.chains().joined(&entry.digest).len() > 1 {
                 let error = Error::failed("files of it are gone or damaged, and its flows went on in other files");
                 return Err(Failure::Source(
                     error.remedy("run `wardflow archive check --repair`, which says what to ingest again"),
@@ -105,7 +105,12 @@ impl Ingest<'_> {
         };
         let outcome = blocking(|| reading.run()).await??;
         let digest = &outcome.content.digest;
-        if recognised.same.as_ref() != Some(digest) && self.entries.contains(digest) {
+        if let Some(entry) = self.entries.get(digest).filter(|_| recognised.same.as_ref() != Some(digest)) {
+            // A repair that wrote its entry anew knew nothing of its length, by which it is recognised.
+            if entry.bytes != outcome.content.bytes {
+                report.take_counts(entry);
+                return Ok(SourceStatus::AlreadyThere);
+            }
             let error = Error::failed("it was written over while it was read, with what is in the archive already");
             return Err(Failure::Source(error.remedy("ingest it again when it is not being written")));
         }
@@ -176,7 +181,7 @@ impl Ingest<'_> {
                 relations.skip = entry.records_that_stay();
                 relations.continues = Some(digest.clone());
                 relations.read_on =
-                    Some(entry).filter(|old| old.last_line == LastLine::Open && old.rejects > 0).cloned();
+                    Some(entry).filter(|old| old.last_line == LastLine::Open && old.counts.rejects > 0).cloned();
                 report.notes.push(format!("its first {} records were added before, from {name}", relations.skip));
                 report.notes.extend(self.lost(Some(digest)).await);
             } else {
@@ -283,17 +288,7 @@ impl Ingest<'_> {
             replaces: replaces.iter().map(|old| old.digest.clone()).collect(),
             follows: before.as_ref().map(|before| before.source.clone()),
             ends,
-            records: counts.records,
-            flows: counts.flows,
-            joined: counts.joined,
-            waiting: counts.waiting,
-            resumed: counts.resumed,
-            skipped: counts.skipped,
-            open: counts.open,
-            asides: counts.asides,
-            others: counts.others,
-            rejects: counts.rejects,
-            names_joined: counts.named,
+            counts,
             sensor: self.options.sensor.clone(),
             files: written.files,
             tables,

@@ -30,7 +30,7 @@ impl<'a> Holdings<'a> {
 
     /// Whether nothing of a source's flows is missing.
     pub(super) fn is_whole(&self, source: &SourceEntry) -> bool {
-        source.files.iter().all(|file| self.rows(file).is_some()) && self.flows(source) == source.flows
+        source.files.iter().all(|file| self.rows(file).is_some()) && self.flows(source) == source.counts.flows
     }
 
     /// Whether some flows of a source are still there.

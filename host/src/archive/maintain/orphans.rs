@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{date_of, records::Records, report::Problem, tables::Tables};
-use crate::archive::{SourceEntry, carried, files::Survey, ledger::LastLine, rejects};
+use crate::archive::{Counts, SourceEntry, carried, files::Survey, ledger::LastLine, rejects};
 
 /// By what the names of their source's files begin with.
 #[derive(Debug, Default)]
@@ -100,10 +100,13 @@ impl Orphans {
             name: if has_grown { after.name.clone() } else { "unknown".to_owned() },
             format: after.format.clone(),
             sensor: after.sensor.clone(),
-            records: if has_grown { after.skipped } else { 0 },
+            counts: Counts {
+                records: if has_grown { after.counts.skipped } else { 0 },
+                flows: flows.values().sum(),
+                rejects: rejects.iter().map(|held| held.rows).sum(),
+                ..Counts::default()
+            },
             last_line: LastLine::Whole,
-            flows: flows.values().sum(),
-            rejects: rejects.iter().map(|held| held.rows).sum(),
             files: flows.into_keys().collect(),
             tables: tables.iter().map(|held| held.path.clone()).collect(),
             ingested_at: after.ingested_at,

@@ -30,7 +30,7 @@ impl Check<'_> {
         let chains = Chains::new(&records.entries);
         let anew = repair::entries_anew(&chains, &records.entries, orphans, &records.expired, is_fixed);
         for entry in &anew {
-            let flows = entry.flows;
+            let flows = entry.counts.flows;
             let what = format!("it is missing, and what went on from it is compacted; {flows} flows of it are there");
             let remedy = match self.lock {
                 Some(lock) => {
@@ -59,7 +59,7 @@ impl Check<'_> {
             (false, None) => "run `wardflow archive check --repair`, then ingest again what it says",
         };
         for entry in lost {
-            let (there, flows, name) = (holdings.flows(entry), entry.flows, &entry.name);
+            let (there, flows, name) = (holdings.flows(entry), entry.counts.flows, &entry.name);
             let what = if there != flows {
                 format!("{there} of the {flows} flows of {name} are there")
             } else if chains.missing_beginning(entry).is_some() {

@@ -422,7 +422,7 @@ fn two_lossy_sensors_find_what_a_whole_one_finds() {
 fn directions_that_two_sensors_saw_are_one_flow() {
     const SUMS: &str = "wardflow -C w sql 'SELECT direction, count(*), sum(bytes_sent), sum(bytes_received), sum(packets_sent), \
                         sum(packets_received) FROM device_flows GROUP BY direction ORDER BY direction' --format csv";
-    const FINDINGS: &str = "wardflow -C w -q analyze && wardflow -C w sql 'SELECT DISTINCT kind, device_id, peer_port FROM findings \
+    const FINDINGS: &str = "wardflow -C w -q analyze > /dev/null && wardflow -C w sql 'SELECT DISTINCT kind, device_id, peer_port FROM findings \
                             WHERE plugin = $$wardflow/scan$$ ORDER BY 1, 2, 3' --format csv";
     let hospital = hospital();
     let opened = hospital.flows().next().unwrap().start_us;

@@ -288,7 +288,8 @@ mod tests {
         let mut joiner = Joiner::default();
         let name = "n".repeat(1 << 20);
         for port in 1..600 {
-            joiner.push(&FlowRecord { dst_name: Some(&name), ..part(("10.0.0.1", port), SERVER, 17, (0, 1), 0) });
+            let time = i64::from(port) / 20;
+            joiner.push(&FlowRecord { dst_name: Some(&name), ..part(("10.0.0.1", port), SERVER, 17, (time, time), 0) });
             assert!(joiner.waiting() <= 257);
             joiner.over.clear();
         }

@@ -29,7 +29,7 @@ use crate::{
 const MOST_NAMED: usize = 40;
 
 /// A mapping that fits a source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Fit {
     source: SchemaRef,
     /// By position in [`flow::COLUMNS`], as they were written.

@@ -7,8 +7,10 @@ use arrow::{
     datatypes::SchemaRef,
 };
 use datafusion::common::DataFusionError;
+use jiff::tz::TimeZone;
 
 use super::{
+    clocks::Clocks,
     made::{Made, Row},
     records::{Records, Step},
 };
@@ -28,7 +30,7 @@ const CUT: &str = "the line has no end, so that its last value may be cut off: i
                    only by a line end";
 
 /// That a mapping that fits cannot be computed all the same.
-pub(super) fn not_planned(error: &DataFusionError) -> Error {
+fn not_planned(error: &DataFusionError) -> Error {
     Error::usage("the mapping cannot be computed").because(told(error)).remedy("write its expressions in another way")
 }
 
@@ -41,6 +43,8 @@ pub(super) struct Maker {
     columns: usize,
     schema: SchemaRef,
     planned: Planned,
+    /// For times that a zone has twice, or not at all.
+    clocks: Option<Clocks>,
     null: Vec<String>,
 }
 
@@ -58,12 +62,17 @@ pub(super) struct Batch {
 impl Maker {
     /// # Errors
     /// An expression cannot be planned over text.
-    pub(super) fn new(fit: &Fit, source: &Source) -> Result<Self> {
+    pub(super) fn new(fit: &Fit, source: &Source, zone: Option<TimeZone>) -> Result<Self> {
         let used = fit.used();
-        let schema = fit.source().project(&used).context(|| "choosing columns".to_owned())?.into();
-        let planned = fit.physical(&schema).map_err(|error| not_planned(&error))?;
+        let schema: SchemaRef = fit.source().project(&used).context(|| "choosing columns".to_owned())?.into();
+        let zoned = match zone.as_ref().and_then(TimeZone::iana_name) {
+            Some(zone) => &fit.clone().in_zone(zone).map_err(|error| not_planned(&error))?,
+            None => fit,
+        };
+        let planned = zoned.physical(&schema).map_err(|error| not_planned(&error))?;
+        let clocks = zone.map(|zone| Clocks::new(fit.clone(), Arc::clone(&schema), zone));
         let columns = fit.source().fields().len();
-        Ok(Self { used, columns, schema, planned, null: source.null.clone() })
+        Ok(Self { used, columns, schema, planned, clocks, null: source.null.clone() })
     }
 
     /// Reads the next batch, empty at the end. `repeated` is a line that is none of them, the header.
@@ -124,7 +133,10 @@ impl Maker {
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.ends.len()));
         let texts = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows);
         let texts = texts.context(|| "gathering records".to_owned())?;
-        batch.made = Made::of(&self.planned, &texts)?;
+        let clocks = self.clocks.as_ref();
+        batch.made = Made::of(&self.planned, &texts, &|position, record, data_type| {
+            clocks.and_then(|clocks| clocks.value(position, record, data_type))
+        })?;
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array},
     compute::{CastOptions, cast_with_options, concat},
+    datatypes::DataType,
     util::display::{ArrayFormatter, FormatOptions},
 };
 use datafusion::physical_expr::PhysicalExpr;
@@ -27,6 +28,9 @@ pub(in crate::archive) struct Made {
     flows: Flows,
 }
 
+/// A column's value, by its position, for one record, as a type.
+pub(in crate::archive) type Rescue<'a> = &'a dyn Fn(usize, &RecordBatch, &DataType) -> Option<ArrayRef>;
+
 /// What a record is.
 #[allow(clippy::large_enum_variant, reason = "nearly every record is a flow, lent for a moment and never stored")]
 pub(in crate::archive) enum Row<'a> {
@@ -37,18 +41,22 @@ pub(in crate::archive) enum Row<'a> {
 }
 
 impl Made {
+    /// `rescue` may know the value of a column for a record for which its expression fails.
+    ///
     /// # Errors
     /// The mapping was planned for other records.
-    pub(in crate::archive) fn of(planned: &Planned, records: &RecordBatch) -> Result<Self> {
+    pub(in crate::archive) fn of(planned: &Planned, records: &RecordBatch, rescue: Rescue<'_>) -> Result<Self> {
         let mut made = Self::default();
         if let Some(condition) = &planned.condition {
-            let wanted = evaluate(condition, records, 0, "where", &mut made.failures)?;
+            let wanted = evaluate(condition, records, 0, "where", &|_| None, &mut made.failures)?;
             made.wanted = wanted.as_boolean_opt().cloned();
         }
         let mut failures = BTreeMap::new();
         for (position, expression) in &planned.columns {
             let column = &flow::COLUMNS[*position];
-            let values = evaluate(expression, records, 0, column.name, &mut failures)?;
+            let data_type = expression.data_type(&records.schema()).context(|| format!("making `{}`", column.name))?;
+            let rescue = |record: &RecordBatch| rescue(*position, record, &data_type);
+            let values = evaluate(expression, records, 0, column.name, &rescue, &mut failures)?;
             let safe = CastOptions { safe: true, ..CastOptions::default() };
             let cast = cast_with_options(&values, &column.data_type.arrow(), &safe)
                 .context(|| format!("making `{}`", column.name))?;
@@ -88,20 +96,24 @@ fn evaluate(
     batch: &RecordBatch,
     offset: usize,
     name: &str,
+    rescue: &dyn Fn(&RecordBatch) -> Option<ArrayRef>,
     rejects: &mut BTreeMap<usize, String>,
 ) -> Result<ArrayRef> {
     let rows = batch.num_rows();
     match expression.evaluate(batch).and_then(|values| values.into_array(rows)) {
         Ok(values) => Ok(values),
         Err(error) if rows <= 1 => {
+            if let Some(value) = rescue(batch) {
+                return Ok(value);
+            }
             rejects.entry(offset).or_insert_with(|| format!("`{name}` cannot be computed: {}", told(&error)));
             let data_type = expression.data_type(&batch.schema()).context(|| format!("making `{name}`"))?;
             Ok(new_null_array(&data_type, rows))
         }
         Err(_) => {
             let half = rows / 2;
-            let first = evaluate(expression, &batch.slice(0, half), offset, name, rejects)?;
-            let second = evaluate(expression, &batch.slice(half, rows - half), offset + half, name, rejects)?;
+            let first = evaluate(expression, &batch.slice(0, half), offset, name, rescue, rejects)?;
+            let second = evaluate(expression, &batch.slice(half, rows - half), offset + half, name, rescue, rejects)?;
             concat(&[&first, &second]).context(|| format!("making `{name}`"))
         }
     }

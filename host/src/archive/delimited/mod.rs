@@ -7,10 +7,12 @@
 //! value, which may be cut off: it is read again once the file goes on, if only by a line end.
 //!
 //! Text that is read as a time and says no offset is of the workspace's `timezone`, or of `--timezone`: in `to_timestamp`
-//! and its like, in `CAST`, or as it is; what stands before `AT TIME ZONE` is of that zone. A time that its clocks show
-//! twice, or leap over, is a reject. Numbers count from 1970 on, and are of no zone.
+//! and its like, in `CAST`, or as it is; what stands before `AT TIME ZONE` is of that zone. A time that clocks show twice
+//! when summer ends is the first of the two, and one that they leap over when it begins counts on from before; by
+//! `AT TIME ZONE` both are rejects. Numbers count from 1970 on, and are of no zone.
 
 mod batch;
+mod clocks;
 mod flows;
 mod made;
 mod records;
@@ -31,7 +33,7 @@ use jiff::tz::TimeZone;
 
 pub(super) use self::made::{Made, Row};
 use self::{
-    batch::{Batch, Maker, not_planned},
+    batch::{Batch, Maker},
     records::{Records, Step},
 };
 use super::reader::{Place, Reader, Record, Reject};
@@ -97,15 +99,15 @@ impl<R: Read> Delimited<R> {
         let fields = unique(names).into_iter().map(|name| Field::new(name, DataType::Utf8View, true));
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let fit = self.mapping.fit(schema).map_err(|misfit| self.mapping.error(&misfit, "the columns of the text"))?;
-        let fit = match self.zone.iana_name() {
-            None | Some("UTC") => fit,
-            Some(zone) if zone.parse::<Tz>().is_ok() => fit.in_zone(zone).map_err(|error| not_planned(&error))?,
+        let zone = match self.zone.iana_name() {
+            None | Some("UTC") => None,
+            Some(zone) if zone.parse::<Tz>().is_ok() => Some(self.zone.clone()),
             Some(zone) => {
                 return Err(Error::usage(format!("times of the zone {zone} cannot be read from text in columns"))
                     .remedy("name another zone of the same hours, or say it in the mapping: AT TIME ZONE '+02:00'"));
             }
         };
-        Maker::new(&fit, source).map(Some)
+        Maker::new(&fit, source, zone).map(Some)
     }
 }
 

@@ -224,7 +224,12 @@ fn times_without_an_offset_are_of_the_zone() {
     check_start("CAST(dated AS DATE)", "Europe/Berlin", Ok(noon - 14 * 3_600));
     check_start("CASE WHEN to_timestamp(wall) < to_timestamp(zulu) THEN zulu END", "Europe/Berlin", Ok(noon));
     check_start("to_timestamp(twice)", "UTC", Ok(1_729_996_200));
-    check_start("to_timestamp(twice)", "Europe/Berlin", Err("`start_time` cannot be computed: "));
+    // The first of the two.
+    for expression in ["twice", "to_timestamp(twice)", "CAST(twice AS TIMESTAMP)"] {
+        check_start(expression, "Europe/Berlin", Ok(1_729_996_200 - 7_200));
+    }
+    check_start("replace(twice, '10-27', '03-31')", "Europe/Berlin", Ok(1_711_848_600));
+    check_start("to_timestamp(twice) AT TIME ZONE 'Europe/Berlin'", "UTC", Err("`start_time` cannot be computed: "));
 }
 
 #[test]

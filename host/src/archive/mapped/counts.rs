@@ -84,7 +84,7 @@ async fn count(archive: &Archive, file: &ArchiveFile, fit: &Fit) -> Result<RowCo
             Some(planned) => planned,
             none => none.insert(counted.physical(&batch.schema()).context(doing)?),
         };
-        let made = Made::of(planned, &batch).context(doing)?;
+        let made = Made::of(planned, &batch, &|_, _, _| None).context(doing)?;
         for row in 0..batch.num_rows() {
             match made.row(row, None) {
                 Row::Flow(flow) => {

@@ -7,6 +7,7 @@ use object_store::path::Path as StorePath;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    asked::Asked,
     carried,
     ingest::Counts,
     location::{Archive, OWN_DIRECTORY},
@@ -56,8 +57,9 @@ pub struct SourceEntry {
     /// Earliest and latest end of its flows, microseconds UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<(i64, i64)>,
-    /// Name of the sensor, if the user gave one.
-    pub sensor: Option<String>,
+    /// How it was asked to be read.
+    #[serde(flatten)]
+    pub asked: Asked,
     /// Its flow files, by their paths in the archive.
     pub files: Vec<String>,
     /// Its files of tables beside the flows.
@@ -170,7 +172,14 @@ pub(super) fn path(digest: &str) -> String {
     format!("{}/{digest}.json", directory())
 }
 
-fn parse(file: &str, json: &[u8]) -> Result<SourceEntry> {
+pub(super) fn parse(file: &str, json: &[u8]) -> Result<SourceEntry> {
     let parsed = serde_json::from_slice(json).context(|| format!("the archive's entry {file} cannot be read"));
-    parsed.map_err(|error: Error| error.remedy(REPAIR))
+    let entry: SourceEntry = parsed.map_err(|error: Error| error.remedy(REPAIR))?;
+    if path(&entry.digest) != file {
+        let digest = &entry.digest;
+        return Err(
+            Error::failed(format!("the archive's entry {file} says that its source is {digest}")).remedy(REPAIR)
+        );
+    }
+    Ok(entry)
 }

@@ -20,6 +20,7 @@
 mod argus;
 mod aside;
 mod asides;
+mod asked;
 mod begun;
 mod buffer;
 mod carried;
@@ -66,6 +67,7 @@ mod writer;
 mod zeek;
 
 pub use aside::{Aside, AsideTable, HostFact, IdsEvent, Lease, SensorReport};
+pub use asked::Asked;
 pub use digest::FlowsDigest;
 pub use files::{ArchiveFile, BrokenFile, Listing};
 pub use format::Format;

@@ -18,7 +18,7 @@ pub(crate) enum Archive {
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
 Exit codes:
-  0  the archive is whole, or all that was wrong was put right
+  0  the archive is whole, or with --repair all that was wrong was put right
   1  it is not: each problem is named, with what to do
   3  with --repair: all was put right, but for rows that are gone until the named sources are ingested again
 

@@ -95,8 +95,11 @@ fn checked(report: &CheckReport, printer: &Printer) -> Result<()> {
     }
     if !report.ingest_again.is_empty() {
         printer.line(Look::Heading, "To be ingested again")?;
-        for source in &report.ingest_again {
-            printer.line(Look::Plain, &format!("  {}", again(source)))?;
+        let mut rest: Vec<&IngestAgain> = report.ingest_again.iter().collect();
+        while !rest.is_empty() {
+            let source = rest.remove(0);
+            let others: Vec<_> = rest.extract_if(.., |other| source.goes_with(other)).collect();
+            printer.line(Look::Plain, &format!("  {}", again(source, &others)))?;
         }
     }
     printer.line(if report.is_mended() { Look::Good } else { Look::Bad }, &summary(report))
@@ -119,10 +122,10 @@ fn summary(report: &CheckReport) -> String {
 }
 
 /// The command that ingests a source again, and what to mind.
-fn again(source: &IngestAgain) -> String {
+fn again(source: &IngestAgain, others: &[&IngestAgain]) -> String {
     let part = source.bytes.map(|bytes| format!(", of which just the first {} bytes, decompressed", count(bytes)));
     let before = source.without.as_ref().map(|file| format!(", once {file} is taken out of the archive"));
-    source.command() + &part.unwrap_or_default() + &before.unwrap_or_default()
+    source.command(others) + &part.unwrap_or_default() + &before.unwrap_or_default()
 }
 
 /// Places that are shown of each end of a long list.
@@ -181,9 +184,9 @@ mod tests {
             ..IngestAgain::default()
         };
         let part = "wardflow ingest zeek conn.log, of which just the first 12,345 bytes, decompressed";
-        assert_eq!(again(&source), part);
+        assert_eq!(again(&source, &[]), part);
         let source = IngestAgain { without: Some("x.json".to_owned()), ..source };
-        assert_eq!(again(&source), format!("{part}, once x.json is taken out of the archive"));
+        assert_eq!(again(&source, &[]), format!("{part}, once x.json is taken out of the archive"));
     }
 
     #[test]

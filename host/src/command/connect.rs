@@ -386,6 +386,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
             slices: filled().count() as u64,
             rows: workspace.archive.known_rows(&workspace.listing.files),
             broken: workspace.listing.broken.iter().map(|file| (file.path.clone(), file.reason.clone())).collect(),
+            taken_out: workspace.archive.unfinished().await?,
         },
         inventory,
         plugins: workspace.plugins.offered.iter().map(plugin).collect(),

@@ -182,7 +182,8 @@ impl Report {
 
     fn outcome(&self) -> Outcome {
         let is_refused = |source: &Source| matches!(source.status, Status::Refused { .. });
-        if self.sources.iter().any(is_refused) { Outcome::Incomplete } else { Outcome::Done }
+        let is_incomplete = self.sources.iter().any(is_refused) || !self.unfinished.is_empty();
+        if is_incomplete { Outcome::Incomplete } else { Outcome::Done }
     }
 
     fn show(&self, printer: &Printer) -> Result<()> {
@@ -232,6 +233,9 @@ impl Source {
         let others = self.others.iter().map(|(kind, records)| (*records, kind.clone()));
         let words = numbers.chain(tables).chain(others).filter(|(number, _)| *number > 0);
         let mut words: Vec<_> = words.map(|(number, what)| format!("{} {what}", count(number))).collect();
+        if self.resumed > 0 {
+            words.push(format!("{} taken on from the file before", count(self.resumed)));
+        }
         if self.named > 0 {
             words.push(format!("{} of the flows named", count(self.named)));
         }

@@ -40,6 +40,8 @@ pub(super) struct Archive {
     pub(super) rows: Vec<RowCounts>,
     /// Files that cannot be used, and why.
     pub(super) broken: Vec<(String, String)>,
+    /// Sources that were taken out to be read anew, and were not.
+    pub(super) taken_out: Vec<String>,
 }
 
 /// The device list.
@@ -109,7 +111,7 @@ pub(super) async fn run(config: &Config, printer: &Printer) -> Result<Outcome> {
 
 fn show(report: &Report, printer: &Printer) -> Result<()> {
     let plain = |text: String| printer.line(Look::Plain, &text);
-    let Archive { place, is_mapped, files, bytes, flows, first, last, slices, rows, broken } = &report.archive;
+    let Archive { place, is_mapped, files, bytes, flows, first, last, slices, rows, broken, .. } = &report.archive;
     printer.line(Look::Heading, &format!("Archive {place}"))?;
     match (first, last) {
         (Some(first), Some(last)) => plain(format!(
@@ -162,7 +164,7 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         printer.line(Look::Heading, "Coverage, a plugin and slice each")?;
         plain(format!("  {}", parts.join(", ")))?;
     }
-    if report.archive.flows == 0 {
+    if report.archive.flows == 0 && report.archive.taken_out.is_empty() {
         let remedy = if report.archive.is_mapped { "." } else { ": `wardflow ingest` brings in flows." };
         return printer.line(Look::Plain, &format!("There is nothing to analyse yet{remedy}"));
     }
@@ -200,6 +202,12 @@ impl Report {
         say(plain, self.devices_without_plugin, "device", "that no plugin watches");
         say(plain, self.flows_without_device, "flow", super::analyze::NO_INTERNAL_END);
         open.extend(mapped::no_flows_note(&self.archive.rows).map(|note| (bad, note)));
+        for source in &self.archive.taken_out {
+            open.push((
+                bad,
+                format!("what {source} had given was taken out: `wardflow archive check` says how to have it back"),
+            ));
+        }
         for (file, _) in &self.archive.broken {
             open.push((bad, format!("the archive's {file} cannot be used")));
         }
@@ -257,6 +265,7 @@ mod tests {
             slices: 4,
             rows: Vec::new(),
             broken: Vec::new(),
+            taken_out: Vec::new(),
         };
         let report = Report {
             archive,

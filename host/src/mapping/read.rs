@@ -44,6 +44,15 @@ impl Mapping {
         Self::parse(&path, &text)
     }
 
+    /// What it is found by again: its name if it comes along, else its path from the root.
+    pub fn name(&self) -> String {
+        let is_shipped = self.path.parent().is_none_or(|parent| parent.as_os_str().is_empty());
+        match std::path::absolute(&self.path) {
+            Ok(path) if !is_shipped => path.display().to_string(),
+            _ => self.path.with_extension("").display().to_string(),
+        }
+    }
+
     /// Reads the text of a mapping that is at `path`.
     ///
     /// # Errors

@@ -4,14 +4,15 @@
 //! Sources that share conversations with others are taken out together, once all of them were read on trial. What is taken
 //! out is noted, `_wardflow/again/<source>`, until it is there again.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Ingest, entries::Entries, failure::Failure, find::Source, known::Recognised, report::Progress};
 use crate::{
     archive::{
-        ledger::SourceEntry,
+        asked::Asked,
+        ledger::{self, SourceEntry},
         location::{Archive, OWN_DIRECTORY},
     },
     error::{Context, Error, Result},
@@ -25,27 +26,38 @@ pub(in crate::archive) struct TakenOut {
     pub(in crate::archive) name: String,
     /// The same from the root of the file system.
     pub(in crate::archive) path: Option<String>,
+    pub(in crate::archive) format: Option<String>,
+    #[serde(flatten)]
+    pub(in crate::archive) asked: Asked,
 }
 
 impl Ingest<'_> {
-    /// What gives way to a source once it has been read. Where others give way with it, all of them are taken out now, and
-    /// the run reads them in their turn.
+    /// What gives way to a source once it has been read: what was added of it, and of its recording. Where others give way
+    /// with it, all of them are taken out now, and the run reads them in their turn.
     pub(super) async fn gives_way(
         &mut self,
         source: &Source,
         recognised: &Recognised,
+        head: &[u8],
         progress: &Progress,
     ) -> Result<Vec<SourceEntry>, Failure> {
         let place = source.place();
-        let mut own: BTreeSet<String> = recognised.same.iter().chain(&recognised.begins_with).cloned().collect();
-        let of_path = || place.iter().flat_map(|place| self.entries.of_path(place));
-        if of_path().any(|entry| !own.contains(&entry.digest)) {
-            let ends = self.on_trial(source, progress).await?;
-            let same_time = of_path().filter(|entry| is_of_the_same_time(entry.ends, ends));
-            own.extend(same_time.map(|entry| entry.digest.clone()).collect::<Vec<_>>());
+        // A header without records is the beginning of many.
+        let has_records =
+            |digest: &&String| self.entries.get(digest).is_some_and(|entry| entry.records_that_stay() > 0);
+        let begins_with = recognised.begins_with.iter().filter(has_records);
+        let mut own: BTreeSet<String> = recognised.same.iter().chain(begins_with).cloned().collect();
+        if self.entries.near(place.as_deref(), head).any(|entry| !own.contains(&entry.digest)) {
+            let (content, ends) = self.on_trial(source, progress).await?;
+            let alike = self.entries.alike(place.as_deref(), &content, ends);
+            own.extend(alike.map(|entry| entry.digest.clone()).collect::<Vec<_>>());
         }
         let past = own.iter().flat_map(|digest| self.entries.past(digest)).map(|entry| entry.digest.clone());
         let own: BTreeSet<String> = past.collect();
+        if let Some(entry) = own.iter().find(|own| self.read.contains(*own)).and_then(|own| self.entries.get(own)) {
+            let error = Error::usage(format!("it is a part or a copy of {}, which was just read", entry.name));
+            return Err(Failure::Source(error.remedy("give one of the two")));
+        }
         let all = self.entries.together(&own);
         let all: Vec<SourceEntry> = all.iter().filter_map(|digest| self.entries.get(digest)).cloned().collect();
         for entry in &all {
@@ -55,33 +67,48 @@ impl Ingest<'_> {
             return Ok(all);
         }
         let tips = tips(&self.entries, &all);
-        let others: Vec<_> = tips.iter().filter(|entry| !own.contains(&entry.digest)).collect();
-        let is_given = |entry: &SourceEntry| entry.path.as_ref().is_some_and(|path| self.given.contains_key(path));
-        let missing: Vec<_> = others.iter().filter(|entry| !is_given(entry)).collect();
-        if let Some(first) = missing.first() {
+        let others = tips.iter().filter(|entry| !own.contains(&entry.digest));
+        let path = |entry: &SourceEntry| self.given.get(entry.path.as_ref()?).cloned();
+        let (given, missing): (Vec<_>, Vec<_>) =
+            others.map(|entry| (entry, path(entry))).partition(|(_, path)| path.is_some());
+        if let Some((first, _)) = missing.first() {
             let (number, name) = (missing.len(), &first.name);
             let error = Error::usage(format!(
                 "its flows went on in {number} other files that are not read again, such as {name}"
             ));
             return Err(Failure::Source(error.remedy("give all of them, or the directory that holds them")));
         }
+        let had_its_turn = |entry: &SourceEntry| entry.path.as_ref().is_some_and(|path| self.seen.contains(path));
+        if let Some((first, _)) = given.iter().find(|(entry, _)| had_its_turn(entry)) {
+            let error = Error::usage(format!("its flows went on in {}, which was not read again", first.name));
+            return Err(Failure::Source(error.remedy("see above why, and give both again")));
+        }
         self.on_trial(source, progress).await?;
-        for entry in &others {
-            let path = entry.path.as_ref().and_then(|path| self.given.get(path)).cloned();
-            let other = Source::found(path.unwrap_or_default());
-            let read = self.on_trial(&other, progress).await;
-            read.map_err(|failure| match failure {
-                Failure::Source(error) => {
-                    Failure::Source(Error::failed(format!("{} goes with it and is refused", entry.name)).because(error))
-                }
-                archive => archive,
-            })?;
+        for (entry, path) in given {
+            self.is_as_it_was(entry, path.unwrap_or_default(), progress).await?;
         }
         for entry in &tips {
             self.note_taken_out(entry).await?;
         }
         self.take_out(&all).await?;
         Ok(Vec::new())
+    }
+
+    /// Whether a source that goes with another can still be read, and has at least what was added of it.
+    async fn is_as_it_was(&self, entry: &SourceEntry, path: PathBuf, progress: &Progress) -> Result<(), Failure> {
+        let name = &entry.name;
+        let Recognised { same, begins_with } = self.look(path.clone()).await?.recognised;
+        if ![same, begins_with].iter().flatten().any(|digest| *digest == entry.digest) {
+            let error = Error::usage(format!("its flows went on in {name}, which has another content by now"));
+            return Err(Failure::Source(error.remedy("put back what was added from there, and give both")));
+        }
+        match self.on_trial(&Source::found(path), progress).await {
+            Ok(_) => Ok(()),
+            Err(Failure::Source(error)) => Err(Failure::Source(
+                Error::failed(format!("{name}, which goes with it, cannot be read")).because(error),
+            )),
+            Err(archive) => Err(archive),
+        }
     }
 
     /// Deletes what sources gave, and forgets them.
@@ -95,8 +122,8 @@ impl Ingest<'_> {
     }
 
     pub(super) async fn note_taken_out(&mut self, entry: &SourceEntry) -> Result<()> {
-        let SourceEntry { digest, name, path, .. } = entry.clone();
-        let taken_out = TakenOut { digest, name, path };
+        let SourceEntry { digest, name, path, format, asked, .. } = entry.clone();
+        let taken_out = TakenOut { digest, name, path, format, asked };
         self.lock.archive().note_taken_out(&taken_out).await?;
         self.taken_out.push(taken_out);
         Ok(())
@@ -121,10 +148,24 @@ impl Archive {
             let Some(json) = self.get(&file).await? else { continue };
             let taken_out: TakenOut = serde_json::from_slice(&json)
                 .context(|| format!("{file} of the archive cannot be read"))
-                .map_err(|error| error.remedy("delete it: it notes only what was to be ingested again"))?;
+                .map_err(|error: Error| error.remedy(ledger::REPAIR))?;
             all.extend((!has(&taken_out.digest)).then_some(taken_out));
         }
         Ok(all)
+    }
+
+    /// The names of sources that were taken out to be read anew, and were not.
+    ///
+    /// # Errors
+    /// The archive cannot be read, or a note of it is none.
+    pub async fn unfinished(&self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for out in self.taken_out(|_| false).await? {
+            if self.source(&out.digest).await?.is_none() {
+                names.push(out.name);
+            }
+        }
+        Ok(names)
     }
 
     async fn note_taken_out(&self, taken_out: &TakenOut) -> Result<()> {
@@ -144,35 +185,11 @@ fn tips(entries: &Entries, all: &[SourceEntry]) -> Vec<SourceEntry> {
     all.iter().filter(|entry| !past.contains(entry.digest.as_str())).cloned().collect()
 }
 
-/// Whether two recordings of one path are of one time, by the ends of their flows: the shorter lies at least half in the
-/// other. Logs that are rotated have one path too, and follow each other.
-pub(super) fn is_of_the_same_time(one: Option<(i64, i64)>, other: Option<(i64, i64)>) -> bool {
-    let (Some(one), Some(other)) = (one, other) else { return false };
-    let shared = one.1.min(other.1) - one.0.max(other.0);
-    let shorter = (one.1 - one.0).min(other.1 - other.0);
-    shared >= 0 && shared >= shorter / 2
-}
-
 fn directory() -> String {
     format!("{OWN_DIRECTORY}/again")
 }
 
-fn path(digest: &str) -> String {
+/// Where it is noted that a source was taken out.
+pub(in crate::archive) fn path(digest: &str) -> String {
     format!("{}/{}", directory(), SourceEntry::short(digest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_of_the_same_time;
-
-    #[test]
-    fn a_log_that_follows_is_of_another_time() {
-        let check =
-            |one, other| is_of_the_same_time(Some(one), Some(other)) && is_of_the_same_time(Some(other), Some(one));
-        assert!(
-            check((0, 100), (0, 50)) && check((0, 100), (50, 150)) && check((7, 7), (7, 7)) && check((0, 9), (5, 5))
-        );
-        assert!(!check((0, 100), (100, 200)) && !check((0, 100), (60, 160)) && !check((0, 100), (101, 101)));
-        assert!(!is_of_the_same_time(None, Some((0, 1))));
-    }
 }

@@ -36,6 +36,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Whether conversations went into it or out of it, or were put together in it.
+    pub(super) const fn has_joined(&self) -> bool {
+        self.joined + self.waiting + self.resumed > 0
+    }
+
     /// Counts a record of another kind.
     pub(super) fn other(&mut self, kind: &str) {
         match self.others.get_mut(kind) {

@@ -6,14 +6,19 @@ use std::{
 };
 
 use super::known::KnownSources;
-use crate::archive::{chains::Chains, ledger::SourceEntry};
+use crate::archive::{
+    chains::Chains,
+    content::{Content, HEAD},
+    ledger::SourceEntry,
+};
 
 /// The ledger, in memory.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     by_digest: BTreeMap<String, SourceEntry>,
-    /// Digests by path.
+    /// Digests by path, and by the digest of a whole head.
     by_path: HashMap<String, BTreeSet<String>>,
+    by_head: HashMap<String, BTreeSet<String>>,
     known: Arc<KnownSources>,
 }
 
@@ -47,6 +52,9 @@ impl Entries {
         if let Some(path) = &entry.path {
             self.by_path.entry(path.clone()).or_default().insert(digest.clone());
         }
+        if let Some(head) = entry.head.as_ref().filter(|_| entry.bytes >= HEAD as u64) {
+            self.by_head.entry(head.clone()).or_default().insert(digest.clone());
+        }
         if !self.by_digest.contains_key(digest) {
             Arc::make_mut(&mut self.known).add(&entry);
         }
@@ -56,15 +64,36 @@ impl Entries {
     pub(super) fn remove(&mut self, digests: &BTreeSet<String>) {
         let is_one = |digest: &str| digests.contains(digest);
         self.by_digest.retain(|digest, _| !is_one(digest));
-        self.by_path.values_mut().for_each(|of_path| of_path.retain(|digest| !is_one(digest)));
+        let lists = self.by_path.values_mut().chain(self.by_head.values_mut());
+        lists.for_each(|digests| digests.retain(|digest| !is_one(digest)));
         let mut known = KnownSources::default();
         self.by_digest.values().for_each(|entry| known.add(entry));
         self.known = Arc::new(known);
     }
 
-    /// Those that lay at a path when they were ingested.
-    pub(super) fn of_path(&self, path: &str) -> impl Iterator<Item = &SourceEntry> {
-        self.by_path.get(path).into_iter().flatten().filter_map(|digest| self.get(digest))
+    /// Those that may be of the same recording as a source, by its path or its head.
+    pub(super) fn near(&self, path: Option<&str>, head: &[u8]) -> impl Iterator<Item = &SourceEntry> {
+        let head = Some(head).filter(|head| head.len() == HEAD).map(|head| blake3::hash(head).to_hex().to_string());
+        let by_path = path.and_then(|path| self.by_path.get(path));
+        let by_head = head.and_then(|head| self.by_head.get(&head));
+        by_path.into_iter().chain(by_head).flatten().filter_map(|digest| self.get(digest))
+    }
+
+    /// Those of the same recording as a content: half of it, all of it, or damaged. They begin alike, or lay at the same path,
+    /// and the flow that ended first ended in the same microsecond. A log that follows another at its path has another.
+    pub(super) fn alike(
+        &self,
+        path: Option<&str>,
+        content: &Content,
+        ends: Option<(i64, i64)>,
+    ) -> impl Iterator<Item = &SourceEntry> {
+        let by_path = path.and_then(|path| self.by_path.get(path));
+        let by_head =
+            Some(&content.head).filter(|_| content.bytes >= HEAD as u64).and_then(|head| self.by_head.get(head));
+        let digests: BTreeSet<&String> = by_path.into_iter().chain(by_head).flatten().collect();
+        let first = ends.map(|(first, _)| first);
+        let is_alike = move |entry: &&SourceEntry| first.is_some() && entry.ends.map(|(first, _)| first) == first;
+        digests.into_iter().filter_map(|digest| self.get(digest)).filter(is_alike)
     }
 
     /// A source, and those that it goes on from, the latest first.

@@ -1,6 +1,6 @@
 //! From foreign formats into the archive, each source once.
 
-mod again;
+pub(super) mod again;
 mod counts;
 mod dates;
 mod entries;
@@ -23,17 +23,16 @@ use std::{
 
 use object_store::path::Path as StorePath;
 
-pub(super) use self::failure::Failure;
-use self::{
-    again::TakenOut,
-    entries::Entries,
-    find::{Source, find, spool},
-};
+pub(super) use self::{again::TakenOut, failure::Failure};
 pub use self::{
     counts::Counts,
     max_rejects::MaxRejects,
     options::IngestOptions,
     report::{IngestReport, OnProgress, Progress, SourceReport, SourceStatus},
+};
+use self::{
+    entries::Entries,
+    find::{Source, find, spool},
 };
 use super::{
     carried::{self, Carried},
@@ -94,6 +93,10 @@ pub struct Ingest<'a> {
     given: BTreeMap<String, PathBuf>,
     /// Sources that were taken out to be read anew and were not yet.
     taken_out: Vec<TakenOut>,
+    /// Digests of the sources that were added in this run.
+    read: BTreeSet<String>,
+    /// Paths of the sources that had their turn.
+    seen: BTreeSet<String>,
     settled: u64,
 }
 
@@ -111,16 +114,32 @@ impl<'a> Ingest<'a> {
         for old in entries.extract_if(.., |entry| replaced.contains(&entry.digest)) {
             archive.forget(&old).await?;
         }
+        for entry in entries.iter_mut().filter(|entry| !entry.replaces.is_empty()) {
+            entry.replaces.clear();
+            archive.record_source(entry).await?;
+        }
         let carried = archive.carried(&entries).await?;
         let entries = Entries::new(entries);
         let taken_out = archive.taken_out(|digest| entries.contains(digest)).await?;
-        Ok(Self { lock, options, entries, left_over, carried, given: BTreeMap::new(), taken_out, settled: 0 })
+        Ok(Self {
+            lock,
+            options,
+            entries,
+            left_over,
+            carried,
+            given: BTreeMap::new(),
+            taken_out,
+            read: BTreeSet::new(),
+            seen: BTreeSet::new(),
+            settled: 0,
+        })
     }
 
     /// Adds what the inputs stand for. `spooled` is the file that holds standard input, for `-`.
     pub async fn add_all(&mut self, inputs: &[String], spooled: Option<&Path>) -> IngestReport {
         let sources: Vec<Source> = inputs.iter().flat_map(|input| find(input, self.options.format, spooled)).collect();
         let place = |source: &Source| Some((source.place()?, source.path.as_ref().ok()?.clone()));
+        self.seen.clear();
         self.given = sources.iter().filter_map(place).collect();
         let mut report = IngestReport::default();
         let count = sources.len();
@@ -128,7 +147,10 @@ impl<'a> Ingest<'a> {
             let mut done = SourceReport { name: source.name.clone(), ..SourceReport::default() };
             let progress =
                 Progress { source: source.name.clone(), index, sources: count, bytes_read: 0, bytes: 0, flows: 0 };
-            match self.add(source, progress, &mut done).await {
+            let place = source.place();
+            let added = self.add(source, progress, &mut done).await;
+            self.seen.extend(place);
+            match added {
                 Ok(status) => done.status = status,
                 Err(Failure::Source(error)) => done.status = SourceStatus::Refused(error),
                 Err(Failure::Archive(error)) => {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{max_rejects::MaxRejects, report::OnProgress};
 use crate::{
-    archive::{SourceEntry, format::Format},
+    archive::{Asked, SourceEntry, format::Format},
     mapping::Mapping,
     zone::AddressSpace,
 };
@@ -67,14 +67,27 @@ pub(super) const UNCHANGED: &str =
     "it stays as it was read then; --again reads it anew, with the options that are given now";
 
 impl IngestOptions {
-    /// Whether something is asked for that a source may not have been read with.
+    /// How a source of a format is asked to be read.
+    pub(super) fn asked(&self, format: Format) -> Asked {
+        let timezone = self.timezone.iana_name().filter(|name| format.has_local_times() && *name != "UTC");
+        Asked {
+            sensor: self.sensor.clone(),
+            mapping: self.mapping.as_ref().map(|mapping| mapping.name()),
+            timezone: timezone.map(ToOwned::to_owned),
+            sampling: self.sampling,
+            start: self.start,
+        }
+    }
+
+    /// Whether something is asked for that a source was not read with. What is not said now may be as it was.
     pub(super) fn other_than(&self, entry: &SourceEntry) -> bool {
-        let format = self.format.map(Format::name);
-        let is_other_format = format.is_some_and(|format| entry.format.as_deref().is_some_and(|then| then != format));
-        is_other_format
-            || (self.sensor.is_some() && self.sensor != entry.sensor)
-            || self.start.is_some()
-            || self.sampling.is_some()
-            || self.mapping.is_some()
+        let Some(then) = entry.format.as_deref().and_then(|format| format.parse().ok()) else { return false };
+        let (now, before) = (self.asked(then), &entry.asked);
+        self.format.is_some_and(|format| format != then)
+            || (now.sensor.is_some() && now.sensor != before.sensor)
+            || (now.mapping.is_some() && now.mapping != before.mapping)
+            || (now.sampling.is_some() && now.sampling != before.sampling)
+            || (now.start.is_some() && now.start != before.start)
+            || now.timezone != before.timezone
     }
 }

@@ -1,11 +1,14 @@
 //! One source: what it is, whether it is known, and into the archive with it.
 
-use std::{io::Read, path::PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 
 use super::{
-    Ingest, OPEN_FLOWS, again, blocking,
+    Ingest, OPEN_FLOWS, blocking,
     failure::Failure,
     find::{Origin, Source},
     known::Recognised,
@@ -17,7 +20,7 @@ use crate::{
     archive::{
         asides::AsidesWriter,
         carried::{self, Carried, Line},
-        content::HEAD,
+        content::{Content, HEAD},
         format::Format,
         input::InputFile,
         ledger::{LastLine, SourceEntry},
@@ -30,10 +33,10 @@ use crate::{
 };
 
 /// What is seen of a source before it is read.
-struct Looked {
+pub(super) struct Looked {
     file: InputFile,
     head: Vec<u8>,
-    recognised: Recognised,
+    pub(super) recognised: Recognised,
 }
 
 /// What a source has to do with those that are there.
@@ -65,8 +68,8 @@ impl Ingest<'_> {
             Err(_) => return source.path.map(|_| SourceStatus::Added).or_else(|error| unnamed(source.origin, error)),
         };
         let Looked { file, head, recognised } = self.look(path.clone()).await?;
-        if let Some(entry) = recognised.same.as_ref().filter(|_| !options.again).and_then(|same| self.entries.get(same))
-        {
+        let is_kept = |same: &&String| !options.again || self.read.contains(*same);
+        if let Some(entry) = recognised.same.as_ref().filter(is_kept).and_then(|same| self.entries.get(same)) {
             if archive.holds(entry).await {
                 report.notes.extend(options.other_than(entry).then(|| options::UNCHANGED.to_owned()));
                 report.notes.extend(self.lost(entry.continues.as_deref()).await);
@@ -89,7 +92,7 @@ impl Ingest<'_> {
         report.format = Some(format);
         progress.bytes = file.size();
 
-        let mut relations = self.relations(&source, format, &recognised, &progress, report).await?;
+        let mut relations = self.relations(&source, format, (&recognised, &head), &progress, report).await?;
         let line = Line::of(format, source.place().as_deref());
         let is_before = |carried: &&Carried| {
             carried.line == line && relations.replaces.iter().all(|old| old.digest != carried.source)
@@ -114,22 +117,37 @@ impl Ingest<'_> {
             let error = Error::failed("it was written over while it was read, with what is in the archive already");
             return Err(Failure::Source(error.remedy("ingest it again when it is not being written")));
         }
+        if !options.again {
+            report.notes.extend(self.told_of_alike(&source, &relations, &outcome).map_err(Failure::Source)?);
+        }
+        if outcome.counts.has_joined() && !options.again && self.is_without_entry(&outcome.content.digest) {
+            let error = Error::failed("flows of it are in the archive, and its entry in the ledger is gone");
+            return Err(Failure::Source(
+                error.remedy("give it with --again, together with the files that lay beside it when it was added"),
+            ));
+        }
         self.commit(&source, format, line, relations, outcome, ingested_at, report).await?;
         Ok(SourceStatus::Added)
     }
 
-    /// Reads a source and adds nothing. When its flows ended, the first and the last, is returned.
-    pub(super) async fn on_trial(&self, source: &Source, progress: &Progress) -> Result<Option<(i64, i64)>, Failure> {
+    /// Reads a source and adds nothing. Its content is returned, and when its flows ended, the first and the last.
+    pub(super) async fn on_trial(
+        &self,
+        source: &Source,
+        progress: &Progress,
+    ) -> Result<(Content, Option<(i64, i64)>), Failure> {
         let path = source.path.as_ref().map_err(|error| Failure::Source(Error::failed(error.reason())))?.clone();
         let Looked { file, head, .. } = self.look(path.clone()).await?;
         let format = self.format(source, &head).map_err(Failure::Source)?;
         let scratch = self.lock.archive().scratch()?;
         let progress = Progress { bytes: file.size(), ..progress.clone() };
         let reading = self.reading(path, (file, head), format, &scratch, progress)?;
-        Ok(blocking(|| reading.run()).await??.ends)
+        let outcome = blocking(|| reading.run()).await??;
+        Ok((outcome.content, outcome.ends))
     }
 
-    async fn look(&self, path: PathBuf) -> Result<Looked, Failure> {
+    /// Looks at the beginning of a source, and at as much of it as it takes to recognise it.
+    pub(super) async fn look(&self, path: PathBuf) -> Result<Looked, Failure> {
         let known = self.entries.known();
         let look = move || -> std::io::Result<_> {
             let file = InputFile::open(&path)?;
@@ -146,7 +164,7 @@ impl Ingest<'_> {
     }
 
     fn format(&self, source: &Source, head: &[u8]) -> Result<Format> {
-        let path = source.path.as_deref().unwrap_or(std::path::Path::new(""));
+        let path = source.path.as_deref().unwrap_or(Path::new(""));
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let told = |format| Ok(format);
         let format =
@@ -163,28 +181,43 @@ impl Ingest<'_> {
         &mut self,
         source: &Source,
         format: Format,
-        recognised: &Recognised,
+        (recognised, head): (&Recognised, &[u8]),
         progress: &Progress,
         report: &mut SourceReport,
     ) -> Result<Relations, Failure> {
         let mut relations = Relations::default();
-        if self.options.again {
+        let is_of_this_run = |digest: &String| self.read.contains(digest);
+        if self.options.again && !recognised.begins_with.as_ref().is_some_and(is_of_this_run) {
             let held = self.entries.len();
-            relations.replaces = self.gives_way(source, recognised, progress).await?;
-            let is_there = !relations.replaces.is_empty() || self.entries.len() < held;
-            report.notes.extend(is_there.then(|| "it was there, and was read again, as you asked".to_owned()));
+            relations.replaces = self.gives_way(source, recognised, head, progress).await?;
+            if let Some(old) = relations.replaces.iter().max_by_key(|old| old.ingested_at) {
+                let flows: u64 = relations.replaces.iter().map(|old| old.counts.flows).sum();
+                report.notes.push(format!("in place of {flows} flows that were added {}", added(old)));
+            } else if self.entries.len() < held {
+                report.notes.push("it was there, and was read again, as you asked".to_owned());
+            }
         } else if let Some(digest) = &recognised.begins_with
             && let Some(entry) = self.entries.get(digest)
         {
             let name = &entry.name;
-            if format.goes_on() {
+            // A header without records is the beginning of many.
+            if format.goes_on() && entry.records_that_stay() > 0 && same_log(entry, head, source) {
+                let asked = self.options.asked(format);
+                if asked != entry.asked {
+                    let [then, now] = [&entry.asked, &asked].map(|asked| match asked.options() {
+                        none if none.is_empty() => "no options".to_owned(),
+                        options => options.trim_start().to_owned(),
+                    });
+                    let note = format!("what was added of it before was read with {then}, and the rest with {now}");
+                    report.notes.push(note + "; --again reads all of it with what is given");
+                }
                 relations.skip = entry.records_that_stay();
                 relations.continues = Some(digest.clone());
                 relations.read_on =
                     Some(entry).filter(|old| old.last_line == LastLine::Open && old.counts.rejects > 0).cloned();
                 report.notes.push(format!("its first {} records were added before, from {name}", relations.skip));
                 report.notes.extend(self.lost(Some(digest)).await);
-            } else {
+            } else if !format.goes_on() {
                 self.lock.archive().refuse_compacted(entry).await.map_err(Failure::Source)?;
                 report.notes.push(format!("it has grown: its flows replace those that were added from {name}"));
                 relations.replaces.push(entry.clone());
@@ -248,7 +281,6 @@ impl Ingest<'_> {
         let archive = self.lock.archive();
         let short = SourceEntry::short(&content.digest).to_owned();
         report.notes.extend(notes);
-        report.notes.extend(self.other_of_the_path(source, &content.digest, ends, continues.as_deref()));
         report.counts = counts.clone();
         report.digest.clone_from(&content.digest);
         let (same, replaces): (Vec<_>, Vec<_>) = replaces.into_iter().partition(|old| old.digest == content.digest);
@@ -276,7 +308,7 @@ impl Ingest<'_> {
         if waits {
             archive.carry(&carried).await?;
         }
-        let entry = SourceEntry {
+        let mut entry = SourceEntry {
             digest: content.digest,
             name: source.name.clone(),
             path: source.place(),
@@ -289,7 +321,7 @@ impl Ingest<'_> {
             follows: before.as_ref().map(|before| before.source.clone()),
             ends,
             counts,
-            sensor: self.options.sensor.clone(),
+            asked: self.options.asked(format),
             files: written.files,
             tables,
             ingested_at,
@@ -300,13 +332,18 @@ impl Ingest<'_> {
             archive.drop_last_reject(&mut old).await?;
             self.entries.add(old);
         }
-        self.take_out(&replaces).await?;
         if let Some(before) = before {
             archive.forget_carried(&before.source).await?;
             self.carried.retain(|carried| carried.source != before.source);
         }
         self.carried.extend(waits.then_some(carried));
+        if !replaces.is_empty() {
+            self.take_out(&replaces).await?;
+            entry.replaces.clear();
+            archive.record_source(&entry).await?;
+        }
         self.is_back(&entry).await?;
+        self.read.insert(entry.digest.clone());
         self.entries.add(entry);
         Ok(())
     }
@@ -323,31 +360,37 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    /// What to tell of a source of which something else was added before, of the same time: half of it, or damaged.
-    fn other_of_the_path(
-        &self,
-        source: &Source,
-        digest: &str,
-        ends: Option<(i64, i64)>,
-        continues: Option<&str>,
-    ) -> Option<String> {
-        if self.options.again {
-            return None;
-        }
-        let place = source.place()?;
-        let past: Vec<_> = continues.iter().flat_map(|digest| self.entries.past(digest)).collect();
-        let is_other = |entry: &&SourceEntry| {
-            entry.digest != digest
-                && !past.iter().any(|past| past.digest == entry.digest)
-                && again::is_of_the_same_time(entry.ends, ends)
+    /// Whether there are flows of a source that the ledger does not have, though no run was killed that wrote them.
+    fn is_without_entry(&self, digest: &str) -> bool {
+        let names = [SourceEntry::short(digest).to_owned(), carried::name(digest)];
+        !self.entries.contains(digest) && names.iter().any(|name| self.left_over.contains_key(name))
+    }
+
+    /// What to tell of a source of whose recording something else was added before: half of it, all of it, or damaged.
+    ///
+    /// # Errors
+    /// It is the shorter one, whose flows are there.
+    fn told_of_alike(&self, source: &Source, relations: &Relations, outcome: &Outcome) -> Result<Option<String>> {
+        let content = &outcome.content;
+        let past: Vec<_> = relations.continues.iter().flat_map(|digest| self.entries.past(digest)).collect();
+        let is_related = |entry: &SourceEntry| {
+            let digests = past.iter().copied().chain(&relations.replaces).map(|related| &related.digest);
+            entry.digest == content.digest || digests.into_iter().any(|digest| *digest == entry.digest)
         };
-        let other = self.entries.of_path(&place).find(is_other)?;
-        let then = jiff::Timestamp::from_microsecond(other.ingested_at).unwrap_or_default();
-        Some(format!(
-            "on {} its content was another, of the same time, and both count now; if that was half of it, or damaged, \
-             --again puts this one in its place",
-            then.strftime("%Y-%m-%d at %H:%M UTC")
-        ))
+        let place = source.place();
+        let alike = self.entries.alike(place.as_deref(), content, outcome.ends).filter(|entry| !is_related(entry));
+        let Some(other) = alike.max_by_key(|entry| entry.bytes) else { return Ok(None) };
+        if other.bytes > content.bytes && other.head.as_ref() == Some(&content.head) {
+            let error = Error::usage(format!("it begins as what was added {}, which is longer", added(other)));
+            return Err(
+                error.remedy("leave it out, for its flows are there; --again puts it in the place of the other")
+            );
+        }
+        Ok(Some(format!(
+            "it begins as what was added {}, and both count now; if that was half of it, or damaged, --again puts this one \
+             in its place",
+            added(other)
+        )))
     }
 
     /// What to tell of a source, or of one that it goes on from, of which the archive holds no longer what was added.
@@ -367,4 +410,19 @@ impl Ingest<'_> {
 /// What becomes of a source that has no path.
 fn unnamed(origin: Origin, error: Error) -> Result<SourceStatus, Failure> {
     if origin == Origin::Link { Ok(SourceStatus::PassedOver(error)) } else { Err(Failure::Source(error)) }
+}
+
+/// Where and when a source was added.
+fn added(entry: &SourceEntry) -> String {
+    let then = jiff::Timestamp::from_microsecond(entry.ingested_at).unwrap_or_default();
+    format!("from {} on {}", entry.name, then.strftime("%Y-%m-%d at %H:%M UTC"))
+}
+
+/// Whether a source may be a log that went on from another: of Zeek's logs, one of the same name.
+fn same_log(entry: &SourceEntry, head: &[u8], source: &Source) -> bool {
+    let name = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match (ZeekLog::of_name(&name(&entry.name)), ZeekLog::of_content(head, &name(&source.name))) {
+        (Some(before), Ok(now)) => before == now,
+        _ => true,
+    }
 }

@@ -470,7 +470,8 @@ async fn what_went_on_from_file_to_file_is_repaired_together() {
             let report = repair(&lock, &|_| {}).await.unwrap();
             assert_eq!(report.ingest_again.len(), 2, "{report:?}");
         }
-        ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+        let again = IngestOptions { again: true, ..options };
+        ingest_sources(&lock, &inputs, None, &again).await.unwrap();
         assert_eq!(flows(&archive), JOINED);
         drop(lock);
         assert!(check(&archive, &|_| {}).await.unwrap().is_well());
@@ -573,7 +574,7 @@ async fn what_was_taken_out_and_not_read_is_told() {
     {
         // A run that ends between taking both out and reading them.
         let mut ingest = Ingest::begin(&lock, &again).await.unwrap();
-        let entry = ingest.entries.of_path(&inputs[1]).next().unwrap().clone();
+        let entry = ingest.entries.near(Some(&inputs[1]), &[]).next().unwrap().clone();
         ingest.note_taken_out(&entry).await.unwrap();
         ingest.take_out(&[entry]).await.unwrap();
     }
@@ -584,4 +585,155 @@ async fn what_was_taken_out_and_not_read_is_told() {
     let report = ingest_sources(&lock, &inputs, None, &again).await.unwrap();
     assert!(report.unfinished.is_empty(), "{report:?}");
     assert_eq!(flows(&archive).iter().filter(|flow| flow.0 == 1_800).count(), 1);
+}
+
+/// A log of so many connections, a second apart.
+fn long_log(lines: usize) -> String {
+    let mut log = "#separator \\x09\n#path\tconn\n\
+                   #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\thistory\n"
+        .to_owned();
+    for line in 0..lines {
+        let time = 1_714_521_600 + line;
+        log += &format!("{time}.5\tC{line:08x}\t10.0.0.{}\t9\t203.0.113.9\t443\ttcp\t1.25\tS\n", line % 250);
+    }
+    log
+}
+
+#[tokio::test]
+async fn a_beginning_does_not_count_beside_the_whole() {
+    let (directory, archive) = empty_archive();
+    let [whole, half] = ["whole.log", "half.log"].map(|name| directory.path().join(name).display().to_string());
+    fs::write(&whole, long_log(3_000)).unwrap();
+    fs::write(&half, long_log(1_500)).unwrap();
+    let run = async |inputs: &[String], again| {
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, inputs, None, &IngestOptions { again, ..zeek() }).await.unwrap().sources
+    };
+    let is_refused = |source: &super::SourceReport| matches!(source.status, SourceStatus::Refused(_));
+    run(std::slice::from_ref(&whole), false).await;
+    let both = [whole.clone(), half.clone()];
+    for again in [false, true] {
+        let sources = run(&both, again).await;
+        assert!(!is_refused(&sources[0]) && is_refused(&sources[1]), "{sources:?}");
+        assert_eq!(sensors(&archive).await, [(String::new(), 3_000)]);
+    }
+    // The other way round the longer one goes on from the shorter.
+    let sources = run(&[half.clone(), whole.clone()], true).await;
+    assert!(sources.iter().all(|source| !is_refused(source)), "{sources:?}");
+    assert_eq!(sensors(&archive).await, [(String::new(), 3_000)]);
+    // Whoever wants the half alone gets it, and is told what it takes the place of.
+    let sources = run(std::slice::from_ref(&half), true).await;
+    assert!(is_refused(&sources[0]) || sources[0].notes[0].contains("in place of"), "{sources:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_rotated_stays_whatever_lies_at_its_path_now() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    let inputs = [log.display().to_string()];
+    let run = async |again| {
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, &inputs, None, &IngestOptions { again, ..zeek() }).await.unwrap().sources
+    };
+    fs::write(&log, long_log(2_000)).unwrap();
+    run(false).await;
+    // Zeek writes a connection when it has ended, so that the young log reaches back into the old one.
+    let young = CONN.replace("1714521600.5", "1714523000.5").replace("1714521602.5", "1714523001.5");
+    fs::write(&log, young).unwrap();
+    let sources = run(true).await;
+    assert!(sources[0].notes.is_empty(), "{sources:?}");
+    for _ in 0..2 {
+        run(false).await;
+        assert_eq!(sensors(&archive).await, [(String::new(), 2_002)]);
+    }
+}
+
+#[tokio::test]
+async fn what_gave_way_may_come_back() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    let inputs = [log.display().to_string()];
+    let run = async |again| {
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, &inputs, None, &IngestOptions { again, ..zeek() }).await.unwrap().sources
+    };
+    let other = CONN.replace("50000", "50001");
+    for (content, again) in [(CONN, false), (&other, true), (CONN, true), (CONN, false)] {
+        fs::write(&log, content).unwrap();
+        run(again).await;
+        assert_eq!(sensors(&archive).await, [(String::new(), 2)]);
+    }
+    assert!(check(&archive, &|_| {}).await.unwrap().is_well());
+}
+
+#[tokio::test]
+async fn one_content_twice_takes_nothing_out() {
+    let (directory, archive) = empty_archive();
+    let [one, two] = pieces(directory.path());
+    let copy = directory.path().join("3.binetflow").display().to_string();
+    fs::copy(&one, &copy).unwrap();
+    let inputs = [one.clone(), two.clone()];
+    let with_copy = [one.clone(), two.clone(), copy];
+    let two_then = fs::read(&two).unwrap();
+    let run_on = async |inputs: &[String], again| {
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, inputs, None, &IngestOptions { again, ..IngestOptions::default() }).await.unwrap()
+    };
+    let run = async |again| run_on(&inputs, again).await;
+    for again in [false, true, true] {
+        let report = run_on(&with_copy, again).await;
+        assert!(report.unfinished.is_empty(), "{report:?}");
+        assert_eq!(flows(&archive), JOINED);
+    }
+    // What another file that goes with it gave is not lost either, where that has another content by now.
+    fs::write(&two, fs::read_to_string(&two).unwrap().replace("10.0.0.1", "10.0.0.7")).unwrap();
+    let report = run(true).await;
+    let SourceStatus::Refused(error) = &report.sources[0].status else { panic!("{report:?}") };
+    assert!(error.to_string().contains("another content by now"), "{error}");
+    assert!(flows(&archive).contains(&JOINED[1]));
+    // Nor does one that is refused lose what it gave because of another that has its turn after it.
+    fs::write(&two, two_then).unwrap();
+    fs::write(&one, "garbage").unwrap();
+    let report = run(true).await;
+    let refused = report.sources.iter().filter(|source| matches!(source.status, SourceStatus::Refused(_)));
+    assert_eq!((refused.count(), report.unfinished.len()), (2, 0), "{report:?}");
+    assert!(flows(&archive).contains(&JOINED[1]));
+}
+
+#[tokio::test]
+async fn a_header_alone_is_the_beginning_of_nothing() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    let header = directory.path().join("0.binetflow").display().to_string();
+    let first = fs::read_to_string(&inputs[0]).unwrap();
+    fs::write(&header, first.split_inclusive('\n').next().unwrap()).unwrap();
+    let lock = archive.lock().unwrap();
+    ingest_sources(&lock, &[header], None, &IngestOptions::default()).await.unwrap();
+    ingest_sources(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+    assert_eq!(flows(&archive), JOINED);
+    assert!(archive.sources().await.unwrap().iter().all(|entry| entry.continues.is_none()));
+}
+
+#[tokio::test]
+async fn an_entry_that_is_lost_costs_no_flows() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    let run = async |again| {
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, &inputs, None, &IngestOptions { again, ..IngestOptions::default() })
+            .await
+            .unwrap()
+            .sources
+    };
+    run(false).await;
+    let entries = archive.sources().await.unwrap();
+    let last = entries.iter().find(|entry| entry.path.as_deref() == Some(&inputs[1])).unwrap();
+    let ledger = archive.directory().unwrap().join("_wardflow/sources");
+    fs::remove_file(ledger.join(format!("{}.json", last.digest))).unwrap();
+    let sources = run(false).await;
+    assert!(matches!(sources[1].status, SourceStatus::Refused(_)), "{sources:?}");
+    assert_eq!(flows(&archive), JOINED);
+    run(true).await;
+    assert_eq!(flows(&archive), JOINED);
+    assert!(check(&archive, &|_| {}).await.unwrap().is_well());
 }

@@ -46,10 +46,13 @@ pub(super) async fn clear(archive: &Archive) -> Result<()> {
     let entries = archive.sources().await?;
     let mut files = archive.files_by_source().await?;
     archive.undo_begun(&entries, &mut files).await?;
-    for old in entries.iter().flat_map(|entry| &entry.replaces) {
-        if let Some(old) = archive.source(old).await? {
-            archive.forget(&old).await?;
+    for mut entry in entries.into_iter().filter(|entry| !entry.replaces.is_empty()) {
+        for old in std::mem::take(&mut entry.replaces) {
+            if let Some(old) = archive.source(&old).await? {
+                archive.forget(&old).await?;
+            }
         }
+        archive.record_source(&entry).await?;
     }
     archive.carried(&archive.sources().await?).await?;
     archive.delete_all(archive.survey().await?.left_over.iter().map(String::as_str)).await?;

@@ -99,7 +99,7 @@ impl Orphans {
             digest: digest.to_owned(),
             name: if has_grown { after.name.clone() } else { "unknown".to_owned() },
             format: after.format.clone(),
-            sensor: after.sensor.clone(),
+            asked: after.asked.clone(),
             counts: Counts {
                 records: if has_grown { after.counts.skipped } else { 0 },
                 flows: flows.values().sum(),
@@ -146,7 +146,9 @@ fn problem(file: &str, source: &str, (rows, is_compacted): (u64, bool), mended: 
     let remedy = match (mended, is_compacted) {
         (true, _) => "it is in _wardflow/damaged now, and what is to be ingested again writes it again",
         (false, true) => "ingest the source that they came from, as it was then: its rows are not added twice",
-        (false, false) => "ingest the source that it came from, which writes it again, or take it out of the archive",
+        (false, false) => {
+            "ingest what lies where its source lay, all of it in one run with --again, or take this file out of the archive"
+        }
     };
     Problem { file: file.to_owned(), what, remedy: remedy.to_owned(), mended }
 }

@@ -7,7 +7,7 @@ use postcard::from_bytes;
 
 use super::expired;
 use crate::{
-    archive::{Archive, OWN_DIRECTORY, SourceEntry, carried::Carried, join::Joiner},
+    archive::{Archive, OWN_DIRECTORY, SourceEntry, carried::Carried, ingest::TakenOut, join::Joiner, ledger},
     error::Result,
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Records {
     pub(super) entries: Vec<SourceEntry>,
     /// Conversations that wait.
     pub(super) carried: Vec<Carried>,
+    /// Sources that were taken out to be read anew, and were not.
+    pub(super) taken_out: Vec<TakenOut>,
     /// Files that have expired, with their rows.
     pub(super) expired: BTreeMap<String, u64>,
     /// Notes that cannot be read, and why.
@@ -29,14 +31,17 @@ pub(super) struct Records {
 impl Records {
     pub(super) async fn read(archive: &Archive) -> Result<Self> {
         let mut unreadable = Vec::new();
-        let [sources, carried] = ["sources", "carried"].map(|name| format!("{OWN_DIRECTORY}/{name}"));
-        let entry = |json: &[u8]| serde_json::from_slice(json).map_err(|error| error.to_string());
+        let [sources, carried, taken_out] =
+            ["sources", "carried", "again"].map(|name| format!("{OWN_DIRECTORY}/{name}"));
+        let entry = |file: &str, json: &[u8]| ledger::parse(file, json).map_err(|error| error.reason());
         let entries: Vec<SourceEntry> = notes(archive, &sources, &mut unreadable, entry).await?;
-        let carried = notes(archive, &carried, &mut unreadable, conversations).await?;
-        let files = |json: &[u8]| expired::parse(json).map_err(|error| error.to_string());
+        let carried = notes(archive, &carried, &mut unreadable, |_, bytes| conversations(bytes)).await?;
+        let note = |_: &str, json: &[u8]| serde_json::from_slice(json).map_err(|error| error.to_string());
+        let taken_out = notes(archive, &taken_out, &mut unreadable, note).await?;
+        let files = |_: &str, json: &[u8]| expired::parse(json).map_err(|error| error.to_string());
         let expired = notes(archive, &expired::directory(), &mut unreadable, files).await?;
         let expired = expired.into_iter().flatten().collect();
-        Ok(Self { entries, carried, expired, unreadable })
+        Ok(Self { entries, carried, taken_out, expired, unreadable })
     }
 
     /// Digests of sources whose flows another one's have replaced.
@@ -60,7 +65,7 @@ async fn notes<T>(
     archive: &Archive,
     directory: &str,
     unreadable: &mut Vec<(String, String)>,
-    parse: impl Fn(&[u8]) -> Result<T, String>,
+    parse: impl Fn(&str, &[u8]) -> Result<T, String>,
 ) -> Result<Vec<T>> {
     let objects = archive.objects(Some(directory)).await?;
     let read = stream::iter(objects).map(|object| async move {
@@ -71,7 +76,7 @@ async fn notes<T>(
     let read: Vec<_> = read.buffered(AT_ONCE).try_collect().await?;
     let mut notes = Vec::new();
     for (file, bytes) in read {
-        match bytes.map(|bytes| parse(&bytes)) {
+        match bytes.map(|bytes| parse(&file, &bytes)) {
             Some(Ok(note)) => notes.push(note),
             Some(Err(reason)) => unreadable.push((file, reason)),
             None => {}

@@ -17,11 +17,14 @@ pub(super) struct TakenOut {
     pub(super) again: BTreeSet<IngestAgain>,
     /// Digests of the sources that the ledger does not have any more.
     pub(super) sources: BTreeSet<String>,
+    /// Digests of the sources that stay as they are until they are read anew.
+    pub(super) told: BTreeSet<String>,
     /// What the names of files begin with that went along, though the ledger did not have their sources.
     pub(super) orphans: BTreeSet<String>,
 }
 
-/// Takes sources out of the ledger, and their files out of sight, and says what to ingest again.
+/// Says what to ingest again, and takes what cannot be read anew as it lies out of the ledger, and its files out of sight:
+/// sources that went on from one which the ledger lost.
 ///
 /// A log that has grown is ingested again as what it is by now, so that all that was added of it goes together; so do
 /// sources whose conversations went on from one to the next, for each wrote what another had begun. That cannot be
@@ -36,12 +39,20 @@ pub(super) async fn take_out(
 ) -> Result<TakenOut> {
     let mut out = TakenOut::default();
     for &source in lost {
-        if out.sources.contains(&source.digest) {
+        if out.sources.contains(&source.digest) || out.told.contains(&source.digest) {
             continue;
         }
         let together = chains.together(&source.digest);
         if together.iter().flat_map(|entry| entry.paths()).any(|file| is_fixed(&file)) {
             out.again.insert(IngestAgain::part(source));
+            continue;
+        }
+        // A run that reads it anew takes the rest out once it can, so that what is sound stays until then.
+        if together.iter().all(|entry| chains.missing_before(entry).next().is_none()) {
+            for entry in together {
+                out.told.insert(entry.digest.clone());
+                out.again.insert(IngestAgain::anew(entry));
+            }
             continue;
         }
         for before in together.iter().filter_map(|entry| chains.missing_beginning(entry)).map(SourceEntry::short) {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::archive::{SourceEntry, ledger};
+use crate::archive::{Asked, SourceEntry, asked::quoted, ingest::TakenOut, ledger};
 
 /// How an archive stands.
 #[derive(Debug, Default, Serialize)]
@@ -33,12 +33,13 @@ pub struct Problem {
 /// A source that is to be ingested again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct IngestAgain {
-    /// Its path when it was ingested.
+    /// Its path when it was ingested, from the root of the file system.
     pub name: String,
     /// Its format, if it is known.
     pub format: Option<String>,
-    /// The sensor's name that it was given.
-    pub sensor: Option<String>,
+    /// How it was asked to be read.
+    #[serde(flatten)]
+    pub asked: Asked,
     /// Not all of what it may be by now, but so many of its first bytes, decompressed.
     pub bytes: Option<u64>,
     /// Whether the archive has it, so that it must be asked for anew.
@@ -62,13 +63,19 @@ impl CheckReport {
 impl IngestAgain {
     /// All that it is by now.
     pub(super) fn of(source: &SourceEntry) -> Self {
-        let SourceEntry { name, format, sensor, .. } = source.clone();
-        Self { name, format, sensor, ..Self::default() }
+        let SourceEntry { name, path, format, asked, .. } = source.clone();
+        Self { name: path.unwrap_or(name), format, asked, ..Self::default() }
     }
 
     /// Just what was ingested of it then.
     pub(super) fn part(source: &SourceEntry) -> Self {
         Self { bytes: Some(source.bytes), ..Self::of(source) }
+    }
+
+    /// What was taken out.
+    pub(super) fn taken_out(out: &TakenOut) -> Self {
+        let TakenOut { name, path, format, asked, .. } = out.clone();
+        Self { name: path.unwrap_or(name), format, asked, again: true, ..Self::default() }
     }
 
     /// It, though it is there.
@@ -81,36 +88,40 @@ impl IngestAgain {
         Self { without: Some(ledger::path(&source.digest)), ..Self::part(source) }
     }
 
-    /// The command that does it.
-    pub fn command(&self) -> String {
-        let format = self.format.as_deref().unwrap_or("auto");
-        let sensor = self.sensor.as_deref().map(|sensor| format!(" --sensor {}", quoted(sensor)));
-        let again = if self.again { " --again" } else { "" };
-        format!("wardflow ingest {format} {}{}{again}", quoted(&self.name), sensor.unwrap_or_default())
+    /// Whether one command does it for both.
+    pub fn goes_with(&self, other: &Self) -> bool {
+        let kind = |one: &Self| (one.format.clone(), one.asked.clone(), one.again);
+        let is_whole = |one: &Self| one.bytes.is_none() && one.without.is_none();
+        is_whole(self) && is_whole(other) && kind(self) == kind(other)
     }
-}
 
-/// A word for a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:,=+@%".contains(&byte);
-    let is_plain = !word.is_empty() && word.bytes().all(is_plain);
-    if is_plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    /// The command that does it, for others too that go with it.
+    pub fn command(&self, others: &[&Self]) -> String {
+        let format = self.format.as_deref().unwrap_or("auto");
+        let again = if self.again { " --again" } else { "" };
+        let names: String = std::iter::once(&self).chain(others).map(|one| format!(" {}", quoted(&one.name))).collect();
+        format!("wardflow ingest {format}{names}{}{again}", self.asked.options())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::IngestAgain;
+    use super::{Asked, IngestAgain};
 
     #[test]
     fn says_what_to_type() {
         let source = IngestAgain {
             name: "conn.log".to_owned(),
             format: Some("zeek".to_owned()),
-            sensor: Some("north".to_owned()),
+            asked: Asked { sensor: Some("north".to_owned()), ..Asked::default() },
             ..IngestAgain::default()
         };
-        assert_eq!(source.command(), "wardflow ingest zeek conn.log --sensor north");
+        assert_eq!(source.command(&[]), "wardflow ingest zeek conn.log --sensor north");
+        let other = IngestAgain { name: "2.log".to_owned(), ..source.clone() };
+        assert!(source.goes_with(&other));
+        assert_eq!(source.command(&[&other]), "wardflow ingest zeek conn.log 2.log --sensor north");
+        assert!(!source.goes_with(&IngestAgain { bytes: Some(1), ..source.clone() }));
         let source = IngestAgain { name: "Station 3/bob's.log".to_owned(), again: true, ..IngestAgain::default() };
-        assert_eq!(source.command(), r"wardflow ingest auto 'Station 3/bob'\''s.log' --again");
+        assert_eq!(source.command(&[]), r"wardflow ingest auto 'Station 3/bob'\''s.log' --again");
     }
 }

@@ -115,11 +115,11 @@ pub(super) fn way_back(
     let (how, again) = match (others, is_compacted) {
         (0, false) => {
             let again = IngestAgain::anew(source);
-            (again.command(), Some(again))
+            (again.command(&[]), Some(again))
         }
         (0, true) => {
             let again = IngestAgain::unknown(source);
-            let (command, bytes) = (again.command(), source.bytes);
+            let (command, bytes) = (again.command(&[]), source.bytes);
             (format!("take {entry} out of the archive, then {command}, just its first {bytes} bytes"), Some(again))
         }
         (_, true) => {

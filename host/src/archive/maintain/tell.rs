@@ -8,11 +8,11 @@ use super::{
     orphans::Orphans,
     records::Records,
     repair::{self, TakenOut},
-    report::Problem,
+    report::{IngestAgain, Problem},
     tables::{self, Lost},
 };
 use crate::{
-    archive::{SourceEntry, chains::Chains, ledger},
+    archive::{SourceEntry, chains::Chains, ingest::again as taken_out, ledger},
     error::Result,
 };
 
@@ -45,6 +45,20 @@ impl Check<'_> {
         Ok(anew)
     }
 
+    /// Tells of sources that a run took out to read them anew, and did not before it ended.
+    pub(super) fn tell_of_taken_out(&mut self, records: &Records) {
+        for out in &records.taken_out {
+            if records.entries.iter().any(|entry| entry.digest == out.digest) {
+                continue;
+            }
+            let file = taken_out::path(&out.digest);
+            let what = format!("what {} had given was taken out to be read anew, and was not read yet", out.name);
+            let remedy = "ingest it again, as said below; or delete this file, to do without".to_owned();
+            self.report.ingest_again.push(IngestAgain::taken_out(out));
+            self.report.problems.push(Problem { file, what, remedy, mended: false });
+        }
+    }
+
     /// Tells of sources that lack rows, and which of them were taken out.
     pub(super) fn tell_of_sources(
         &mut self,
@@ -67,7 +81,7 @@ impl Check<'_> {
             } else {
                 format!("flows of {name}, or of the source before it, that waited for more are lost")
             };
-            let mended = taken.sources.contains(&entry.digest);
+            let mended = [&taken.sources, &taken.told].iter().any(|digests| digests.contains(&entry.digest));
             let (file, remedy) = (ledger::path(&entry.digest), remedy.to_owned());
             self.report.problems.push(Problem { file, what, remedy, mended });
         }

@@ -12,14 +12,14 @@ use super::{Ingest, entries::Entries, failure::Failure, find::Source, known::Rec
 use crate::{
     archive::{
         asked::Asked,
-        ledger::{self, SourceEntry},
+        ledger::SourceEntry,
         location::{Archive, OWN_DIRECTORY},
     },
     error::{Context, Error, Result},
 };
 
 /// A source of which everything was taken out, to be read anew.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::archive) struct TakenOut {
     pub(in crate::archive) digest: String,
     /// Its path, as it was given.
@@ -38,7 +38,6 @@ impl Ingest<'_> {
         &mut self,
         source: &Source,
         recognised: &Recognised,
-        head: &[u8],
         progress: &Progress,
     ) -> Result<Vec<SourceEntry>, Failure> {
         let place = source.place();
@@ -47,10 +46,9 @@ impl Ingest<'_> {
             |digest: &&String| self.entries.get(digest).is_some_and(|entry| entry.records_that_stay() > 0);
         let begins_with = recognised.begins_with.iter().filter(has_records);
         let mut own: BTreeSet<String> = recognised.same.iter().chain(begins_with).cloned().collect();
-        if self.entries.near(place.as_deref(), head).any(|entry| !own.contains(&entry.digest)) {
-            let (content, ends) = self.on_trial(source, progress).await?;
-            let alike = self.entries.alike(place.as_deref(), &content, ends);
-            own.extend(alike.map(|entry| entry.digest.clone()).collect::<Vec<_>>());
+        if let Some(place) = place.filter(|place| self.entries.has_path(place)) {
+            let (_, ends) = self.on_trial(source, progress).await?;
+            own.extend(self.entries.of_recording(&place, ends).map(|entry| entry.digest.clone()));
         }
         let past = own.iter().flat_map(|digest| self.entries.past(digest)).map(|entry| entry.digest.clone());
         let own: BTreeSet<String> = past.collect();
@@ -146,9 +144,9 @@ impl Archive {
         for note in self.objects(Some(&directory())).await? {
             let file = self.file(&note.location).to_owned();
             let Some(json) = self.get(&file).await? else { continue };
-            let taken_out: TakenOut = serde_json::from_slice(&json)
-                .context(|| format!("{file} of the archive cannot be read"))
-                .map_err(|error: Error| error.remedy(ledger::REPAIR))?;
+            // A note that cannot be read still says that something is missing.
+            let unknown = || TakenOut { name: format!("the source of {file}"), ..TakenOut::default() };
+            let taken_out: TakenOut = serde_json::from_slice(&json).unwrap_or_else(|_| unknown());
             all.extend((!has(&taken_out.digest)).then_some(taken_out));
         }
         Ok(all)
@@ -157,7 +155,7 @@ impl Archive {
     /// The names of sources that were taken out to be read anew, and were not.
     ///
     /// # Errors
-    /// The archive cannot be read, or a note of it is none.
+    /// The archive cannot be read.
     pub async fn unfinished(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for out in self.taken_out(|_| false).await? {
@@ -185,7 +183,8 @@ fn tips(entries: &Entries, all: &[SourceEntry]) -> Vec<SourceEntry> {
     all.iter().filter(|entry| !past.contains(entry.digest.as_str())).cloned().collect()
 }
 
-fn directory() -> String {
+/// Where it is noted what was taken out.
+pub(in crate::archive) fn directory() -> String {
     format!("{OWN_DIRECTORY}/again")
 }
 

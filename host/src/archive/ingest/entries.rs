@@ -71,29 +71,28 @@ impl Entries {
         self.known = Arc::new(known);
     }
 
-    /// Those that may be of the same recording as a source, by its path or its head.
-    pub(super) fn near(&self, path: Option<&str>, head: &[u8]) -> impl Iterator<Item = &SourceEntry> {
-        let head = Some(head).filter(|head| head.len() == HEAD).map(|head| blake3::hash(head).to_hex().to_string());
-        let by_path = path.and_then(|path| self.by_path.get(path));
-        let by_head = head.and_then(|head| self.by_head.get(&head));
-        by_path.into_iter().chain(by_head).flatten().filter_map(|digest| self.get(digest))
+    /// Whether something was added from a path.
+    pub(super) fn has_path(&self, path: &str) -> bool {
+        self.by_path.get(path).is_some_and(|digests| !digests.is_empty())
     }
 
-    /// Those of the same recording as a content: half of it, all of it, or damaged. They begin alike, or lay at the same path,
-    /// and the flow that ended first ended in the same microsecond. A log that follows another at its path has another.
-    pub(super) fn alike(
+    /// Those of the same recording as a source at its path: half of it, all of it, or damaged. The flow that ended first ended
+    /// in the same microsecond; a log that follows another at its path has another.
+    pub(super) fn of_recording(&self, path: &str, ends: Option<(i64, i64)>) -> impl Iterator<Item = &SourceEntry> {
+        let is_of_it = move |entry: &&SourceEntry| begins_with_one(entry, ends);
+        self.by_path.get(path).into_iter().flatten().filter_map(|digest| self.get(digest)).filter(is_of_it)
+    }
+
+    /// Those that begin as a content does, as far as their heads and the flow that ended first tell: a part of it, or it of
+    /// them, or two that part ways further on.
+    pub(super) fn beginning_alike(
         &self,
-        path: Option<&str>,
         content: &Content,
         ends: Option<(i64, i64)>,
     ) -> impl Iterator<Item = &SourceEntry> {
-        let by_path = path.and_then(|path| self.by_path.get(path));
-        let by_head =
-            Some(&content.head).filter(|_| content.bytes >= HEAD as u64).and_then(|head| self.by_head.get(head));
-        let digests: BTreeSet<&String> = by_path.into_iter().chain(by_head).flatten().collect();
-        let first = ends.map(|(first, _)| first);
-        let is_alike = move |entry: &&SourceEntry| first.is_some() && entry.ends.map(|(first, _)| first) == first;
-        digests.into_iter().filter_map(|digest| self.get(digest)).filter(is_alike)
+        let head = Some(&content.head).filter(|_| content.bytes >= HEAD as u64);
+        let digests = head.and_then(|head| self.by_head.get(head)).into_iter().flatten();
+        digests.filter_map(|digest| self.get(digest)).filter(move |entry| begins_with_one(entry, ends))
     }
 
     /// A source, and those that it goes on from, the latest first.
@@ -121,4 +120,8 @@ impl Entries {
         }
         all
     }
+}
+
+fn begins_with_one(entry: &SourceEntry, ends: Option<(i64, i64)>) -> bool {
+    ends.is_some_and(|(first, _)| entry.ends.is_some_and(|(of_entry, _)| of_entry == first))
 }

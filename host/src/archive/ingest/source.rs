@@ -1,6 +1,7 @@
 //! One source: what it is, whether it is known, and into the archive with it.
 
 use std::{
+    collections::BTreeSet,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -117,9 +118,7 @@ impl Ingest<'_> {
             let error = Error::failed("it was written over while it was read, with what is in the archive already");
             return Err(Failure::Source(error.remedy("ingest it again when it is not being written")));
         }
-        if !options.again {
-            report.notes.extend(self.told_of_alike(&source, &relations, &outcome).map_err(Failure::Source)?);
-        }
+        report.notes.extend(self.told_of_alike(&source, &relations, &outcome).await?);
         if outcome.counts.has_joined() && !options.again && self.is_without_entry(&outcome.content.digest) {
             let error = Error::failed("flows of it are in the archive, and its entry in the ledger is gone");
             return Err(Failure::Source(
@@ -186,13 +185,16 @@ impl Ingest<'_> {
         report: &mut SourceReport,
     ) -> Result<Relations, Failure> {
         let mut relations = Relations::default();
-        let is_of_this_run = |digest: &String| self.read.contains(digest);
+        let has_records = |digest: &String| self.entries.get(digest).is_some_and(|entry| entry.records_that_stay() > 0);
+        let is_of_this_run = |digest: &String| self.read.contains(digest) && has_records(digest);
         if self.options.again && !recognised.begins_with.as_ref().is_some_and(is_of_this_run) {
             let held = self.entries.len();
-            relations.replaces = self.gives_way(source, recognised, head, progress).await?;
-            if let Some(old) = relations.replaces.iter().max_by_key(|old| old.ingested_at) {
+            relations.replaces = self.gives_way(source, recognised, progress).await?;
+            if !relations.replaces.is_empty() {
                 let flows: u64 = relations.replaces.iter().map(|old| old.counts.flows).sum();
-                report.notes.push(format!("in place of {flows} flows that were added {}", added(old)));
+                let names: BTreeSet<String> = relations.replaces.iter().map(added).collect();
+                let names = names.into_iter().collect::<Vec<_>>().join(", and ");
+                report.notes.push(format!("in place of {flows} flows that were added {names}"));
             } else if self.entries.len() < held {
                 report.notes.push("it was there, and was read again, as you asked".to_owned());
             }
@@ -369,28 +371,42 @@ impl Ingest<'_> {
     /// What to tell of a source of whose recording something else was added before: half of it, all of it, or damaged.
     ///
     /// # Errors
-    /// It is the shorter one, whose flows are there.
-    fn told_of_alike(&self, source: &Source, relations: &Relations, outcome: &Outcome) -> Result<Option<String>> {
-        let content = &outcome.content;
+    /// It is the beginning of one that is there.
+    async fn told_of_alike(
+        &self,
+        source: &Source,
+        relations: &Relations,
+        outcome: &Outcome,
+    ) -> Result<Option<String>, Failure> {
+        let (content, ends) = (&outcome.content, outcome.ends);
         let past: Vec<_> = relations.continues.iter().flat_map(|digest| self.entries.past(digest)).collect();
-        let is_related = |entry: &SourceEntry| {
+        let is_other = |entry: &&SourceEntry| {
             let digests = past.iter().copied().chain(&relations.replaces).map(|related| &related.digest);
-            entry.digest == content.digest || digests.into_iter().any(|digest| *digest == entry.digest)
+            entry.digest != content.digest && !digests.into_iter().any(|digest| *digest == entry.digest)
         };
-        let place = source.place();
-        let alike = self.entries.alike(place.as_deref(), content, outcome.ends).filter(|entry| !is_related(entry));
-        let Some(other) = alike.max_by_key(|entry| entry.bytes) else { return Ok(None) };
-        if other.bytes > content.bytes && other.head.as_ref() == Some(&content.head) {
-            let error = Error::usage(format!("it begins as what was added {}, which is longer", added(other)));
-            return Err(
-                error.remedy("leave it out, for its flows are there; --again puts it in the place of the other")
-            );
+        for longer in self.entries.beginning_alike(content, ends).filter(|entry| entry.bytes > content.bytes) {
+            if is_beginning_of(content, longer).await? {
+                let error = Error::usage(format!("it is the beginning of what was added {}", added(longer)));
+                return Err(Failure::Source(error.remedy("leave it out: its flows are there")));
+            }
         }
-        Ok(Some(format!(
-            "it begins as what was added {}, and both count now; if that was half of it, or damaged, --again puts this one \
-             in its place",
-            added(other)
-        )))
+        let place = source.place();
+        let at_place = place.iter().flat_map(|place| self.entries.of_recording(place, ends)).find(is_other);
+        if let Some(other) = at_place {
+            return Ok(Some(format!(
+                "it begins as what was added {}, and both count now; if that was half of it, or damaged, --again puts this \
+                 one in its place",
+                added(other)
+            )));
+        }
+        let alike = self.entries.beginning_alike(content, ends).find(is_other);
+        Ok(alike.map(|other| {
+            format!(
+                "it begins as what was added {}, and both count now; where the shorter one is a part of the longer one, that \
+                 with --again takes its place",
+                added(other)
+            )
+        }))
     }
 
     /// What to tell of a source, or of one that it goes on from, of which the archive holds no longer what was added.
@@ -425,4 +441,18 @@ fn same_log(entry: &SourceEntry, head: &[u8], source: &Source) -> bool {
         (Some(before), Ok(now)) => before == now,
         _ => true,
     }
+}
+
+/// Whether a content is the beginning of a longer one that was added, as far as that still lies where it lay.
+async fn is_beginning_of(content: &Content, longer: &SourceEntry) -> Result<bool> {
+    let (Some(path), bytes, digest) = (longer.path.clone(), content.bytes, content.digest.clone()) else {
+        return Ok(false);
+    };
+    let compare = move || -> std::io::Result<bool> {
+        let mut beginning = InputFile::open(Path::new(&path))?.read()?.content.take(bytes);
+        let mut hasher = blake3::Hasher::new();
+        std::io::copy(&mut beginning, &mut hasher)?;
+        Ok(hasher.finalize().to_hex().as_str() == digest)
+    };
+    Ok(blocking(compare).await?.unwrap_or(false))
 }

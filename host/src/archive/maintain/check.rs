@@ -14,7 +14,10 @@ use super::{
     tables::Tables,
 };
 use crate::{
-    archive::{Archive, ArchiveFile, ArchiveLock, SourceEntry, carried, chains::Chains, files::Survey},
+    archive::{
+        Archive, ArchiveFile, ArchiveLock, SourceEntry, carried, chains::Chains, files::Survey,
+        ingest::again as taken_out,
+    },
     error::{Error, Result},
 };
 
@@ -106,6 +109,10 @@ impl Check<'_> {
         let mut lost = BTreeSet::new();
         let followed = records.followed();
         for (file, reason) in &records.unreadable {
+            if file.starts_with(&taken_out::directory()) {
+                self.tell_of_lost_note(file, reason);
+                continue;
+            }
             let what = format!("it cannot be read, and what it noted is lost: {reason}");
             self.set_aside(file, what, TO_MOVE.to_owned()).await?;
             let source = records.entries.iter().find(|entry| *file == carried::path(SourceEntry::short(&entry.digest)));

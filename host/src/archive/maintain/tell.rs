@@ -59,6 +59,13 @@ impl Check<'_> {
         }
     }
 
+    /// Tells of a source that was taken out, and which is not known.
+    pub(super) fn tell_of_lost_note(&mut self, file: &str, reason: &str) {
+        let what = format!("a source was taken out to be read anew, and which it was cannot be read: {reason}");
+        let remedy = "ingest with --again what was given to the run that was killed, then delete this file".to_owned();
+        self.report.problems.push(Problem { file: file.to_owned(), what, remedy, mended: false });
+    }
+
     /// Tells of sources that lack rows, and which of them were taken out.
     pub(super) fn tell_of_sources(
         &mut self,

@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .PHONY: help demo test test-kit bench setup plugins host fmt clippy doc nextest test-plugins test-kit-native dist clean
 
 export CARGO_TERM_COLOR ?= auto
+# Logs of real networks, where there are any: without them their tests are skipped.
+export WARDFLOW_DATA ?= $(wildcard $(abspath ../shared/data))
 # Cargo's own choice, made explicit for the paths below.
 target := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 plugins_target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR)/plugins,$(CURDIR)/plugins/target)

@@ -6,8 +6,8 @@ fn main() {
     println!("cargo::rustc-check-cfg=cfg(real_data)");
     println!("cargo::rerun-if-env-changed=WARDFLOW_DATA");
     println!("cargo::rerun-if-changed=build.rs");
-    let given = env::var("WARDFLOW_DATA").ok().filter(|path| !path.is_empty());
-    let path = given.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data").to_owned());
+    // The Makefile says where they are: what a build script finds for itself is kept from one checkout to the next.
+    let Some(path) = env::var_os("WARDFLOW_DATA").filter(|path| !path.is_empty()) else { return };
     let index = Path::new(&path).join("README.md");
     // A file that is not there counts as changed, and would build the tests again each time.
     if let Ok(index) = index.canonicalize() {

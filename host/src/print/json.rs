@@ -44,8 +44,10 @@ pub(super) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if c != '\n' && is_unprintable(c) {
-            // All of them lie in the basic plane, and writing to a string does not fail.
-            write!(escaped, "\\u{:04x}", u32::from(c)).unwrap_or_default();
+            // Two units beyond the basic plane (RFC 8259, section 7); writing to a string does not fail.
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(escaped, "\\u{unit:04x}").unwrap_or_default();
+            }
         } else {
             escaped.push(c);
         }
@@ -59,6 +61,11 @@ mod tests {
     use wardflow_manifest::is_unprintable;
 
     use super::object;
+
+    #[test]
+    fn escapes_tags_as_two_units() {
+        assert_eq!(object(&"\u{e0041}").unwrap(), r#""\udb40\udc41""#);
+    }
 
     proptest! {
         #[test]

@@ -20,6 +20,9 @@ NUMBERS = {
     "resp_bytes": "UBIGINT", "orig_pkts": "UBIGINT", "resp_pkts": "UBIGINT", "vlan": "USMALLINT",
 }  # fmt: skip
 ZEEK = dict.fromkeys(TSV, "VARCHAR") | NUMBERS
+DEFAULT = "tunnel_parents"  # The last of the columns that Zeek writes where it was not asked for more.
+ZEEK_DEFAULT = {name: ZEEK[name] for name in TSV[: TSV.index(DEFAULT) + 1]}
+ZEEK_MORE = ", ".join(f"NULL::VARCHAR AS {name}" for name in TSV[TSV.index(DEFAULT) + 1 :])
 ZEEK_JSON = {name: kind for name, kind in ZEEK.items() if not name.startswith(("local", "inner", "tunnel"))}
 EVE = {
     "event_type": "VARCHAR", "flow_id": "UBIGINT", "vlan": "USMALLINT[]", "src_ip": "VARCHAR", "src_port": "USMALLINT",
@@ -44,9 +47,11 @@ ZEEK_COLUMNS = f"""
     resp_pkts AS dst_packets, conn_state, orig_l2_addr AS src_mac, resp_l2_addr AS dst_mac, vlan, uid AS flow_uid,
     community_id
 """
+ZEEK_TEXT = f"""read_csv('{file}', delim = '\t', header = false, comment = '#', nullstr = '-', quote = '', escape = '',
+                auto_detect = false, columns = {{}})"""
 QUERIES = {
-    "zeek": f"""SELECT {ZEEK_COLUMNS} FROM read_csv('{file}', delim = '\t', header = false, comment = '#',
-                nullstr = '-', quote = '', escape = '', auto_detect = false, columns = {ZEEK})""",
+    "zeek": f"SELECT {ZEEK_COLUMNS} FROM {ZEEK_TEXT.format(ZEEK)}",
+    "zeek-default": f"SELECT {ZEEK_COLUMNS} FROM (SELECT *, {ZEEK_MORE} FROM {ZEEK_TEXT.format(ZEEK_DEFAULT)})",
     "zeek-json": f"SELECT {ZEEK_COLUMNS} FROM read_json('{file}', format = 'newline_delimited', columns = {ZEEK_JSON})",
     "eve": f"""SELECT flow."start" AS start_time, flow."end" AS end_time, src_ip, dest_ip AS dst_ip,
                coalesce(src_port, icmp_type, 0) AS src_port, coalesce(dest_port, icmp_code, 0) AS dst_port,

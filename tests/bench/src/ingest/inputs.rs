@@ -14,7 +14,7 @@ use wardflow_datasets::{
 };
 
 use super::{argus, packets};
-use crate::Result;
+use crate::{Result, zeek};
 
 /// The first flows of a hospital.
 type Beginning<'a> = Take<Flows<'a>>;
@@ -35,14 +35,22 @@ pub(super) struct Source {
 }
 
 /// All of them.
-pub(super) const SOURCES: [Source; 8] = [
+pub(super) const SOURCES: [Source; 9] = [
+    Source {
+        name: "zeek-default",
+        what: "Zeek, text",
+        file: "conn.default.log",
+        arguments: &["zeek"],
+        peer: Some("zeek-default"),
+        write: |flows, path| zeek::write(path, flows),
+    },
     Source {
         name: "zeek",
-        what: "Zeek, text",
+        what: "Zeek, text, with VLAN, MAC addresses and community id",
         file: "conn.log",
         arguments: &["zeek"],
         peer: Some("zeek"),
-        write: |flows, path| zeek(flows, path, Format::Tsv),
+        write: |flows, path| conn_log(flows, path, Format::Tsv),
     },
     Source {
         name: "zeek-json",
@@ -50,7 +58,7 @@ pub(super) const SOURCES: [Source; 8] = [
         file: "conn.json.log",
         arguments: &["zeek"],
         peer: Some("zeek-json"),
-        write: |flows, path| zeek(flows, path, Format::Json),
+        write: |flows, path| conn_log(flows, path, Format::Json),
     },
     Source { name: "eve", what: "EVE", file: "eve.json", arguments: &["eve"], peer: Some("eve"), write: eve },
     Source {
@@ -110,7 +118,7 @@ fn create(path: &Path) -> Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(1 << 20, File::create(path)?))
 }
 
-fn zeek(flows: Beginning<'_>, path: &Path, format: Format) -> Result<()> {
+fn conn_log(flows: Beginning<'_>, path: &Path, format: Format) -> Result<()> {
     let mut flows = flows.peekable();
     let opened = flows.peek().map_or(0, |flow| flow.start_us);
     let mut log = Zeek::new(create(path)?, Log::Conn, format, opened)?;

@@ -45,6 +45,7 @@ pub struct Archive {
 impl Archive {
     /// The archive at a path, relative to `root`, or at an object-store URL such as `s3://bucket/prefix`. Behind that a
     /// pattern may say which files count, such as `2026/**/*.parquet`: `*` is anything in a name, `**` any directories.
+    /// A path may be that of a single Parquet file.
     ///
     /// # Errors
     /// The URL is none, or of a store that is not supported.
@@ -66,6 +67,10 @@ impl Archive {
         let directory = match location.strip_prefix("file://") {
             Some(_) => file_url(location)?,
             None => root.join(location),
+        };
+        let (directory, pattern) = match &pattern {
+            None => file_in(&directory).map_or((directory, None), |(parent, file)| (parent, Some(file))),
+            Some(_) => (directory, pattern),
         };
         let directory =
             canonical(&directory).context(|| format!("the archive's path {} cannot be used", directory.display()))?;
@@ -155,10 +160,14 @@ impl Archive {
             "the archive {} has no flows: in {place} no file is one {sought}; there is {there}",
             self.describe()
         );
-        Error::usage(rule).remedy(
-            "correct `archive` in wardflow.toml: between slashes * is anything in a name, and ** any directories. What is \
-             text is read by `wardflow ingest csv FILE --mapping NAME` into an archive of its own",
-        )
+        let one = match self.pattern.is_none() && place.ends_with(".parquet") {
+            true => format!(". If that is one file, write {place}*"),
+            false => String::new(),
+        };
+        Error::usage(rule).remedy(format!(
+            "correct `archive` in wardflow.toml: between slashes * is anything in a name, and ** any directories{one}. What is \
+             text is read by `wardflow ingest csv FILE --mapping NAME` into an archive of its own"
+        ))
     }
 
     /// The place in the store of a file of the archive, its path parted by `/`.
@@ -324,6 +333,13 @@ fn split_pattern(location: &str) -> Result<(&str, Option<Pattern>)> {
     Ok((place, Some(pattern)))
 }
 
+/// The directory of a single Parquet file, and the pattern that it alone matches; absent if there is no such file.
+fn file_in(path: &Path) -> Option<(PathBuf, Pattern)> {
+    let is_one = path.extension().is_some_and(|ending| ending == "parquet") && path.is_file();
+    let (parent, name) = (path.parent()?, path.file_name()?.to_str().filter(|_| is_one)?);
+    Some((parent.to_owned(), Pattern::new(&Pattern::escape(name)).ok()?))
+}
+
 fn file_url(location: &str) -> Result<PathBuf> {
     let url = Url::parse(location).ok().and_then(|url| url.to_file_path().ok());
     url.ok_or_else(|| {
@@ -351,6 +367,18 @@ mod tests {
         check("file:///data/flows", "file:///", "data/flows");
         check("s3://bucket/flows/zeek", "s3://bucket/", "flows/zeek");
         check("s3://bucket", "s3://bucket/", "");
+    }
+
+    #[test]
+    fn a_file_is_a_pattern_that_it_alone_matches() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = "a[1].parquet";
+        std::fs::write(directory.path().join(name), "").unwrap();
+        let archive = Archive::open(name, directory.path()).unwrap();
+        assert_eq!(archive.directory(), Some(directory.path().canonicalize().unwrap().as_path()));
+        assert!(archive.is_flow_file(name) && !archive.is_flow_file("a1.parquet") && archive.is_read_only());
+        // What is not there yet may become a directory.
+        assert!(!Archive::open("b.parquet", directory.path()).unwrap().is_read_only());
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! Files of another program, read where they lie or ingested through a mapping: nothing is lost that is not told of.
 
+use std::{fs::File, sync::Arc};
+
+use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch, StringArray};
+use datafusion::parquet::arrow::ArrowWriter;
+use wardflow::synthetic;
+use wardflow_datasets::{Flow, Hospital, Incident, Options, export::Vpc};
+
 use crate::support::{Scratch, guest};
 
 const COLUMNS: &str = "[columns]\nstart_time = \"to_timestamp_seconds(first)\"\nend_time = \"to_timestamp_seconds(last)\"\n\
@@ -50,12 +57,14 @@ fn rows_that_are_no_flows_are_counted_and_shown() {
 #[test]
 fn records_of_one_direction_are_told_of() {
     let row = "(1772409600, 1772409630, '10.20.0.1', '40000')";
-    let note = "1 of 1 flow show one side of a conversation";
-    for (sides, is_told) in [("1", true), ("2", false)] {
-        let scratch = workspace(row, &format!("observed_sides = \"{sides}\"\n"));
-        for said in [scratch.done("wardflow -C v analyze"), scratch.done("wardflow -C v status")] {
+    let note = "1 of 1 flow that tell show one side of a conversation";
+    for (sides, parts, is_told) in [("1", false, true), ("2", false, false), ("1", true, false)] {
+        let scratch = workspace(row, &format!("observed_sides = \"{sides}\"\n[source]\nparts = {parts}\n"));
+        let said = [scratch.done("wardflow -C v analyze"), scratch.done("wardflow -C v status")];
+        for said in &said {
             assert_eq!(said.contains(note), is_told, "{said}");
         }
+        assert_eq!(said[1].contains("its rows are parts of flows"), parts, "{}", said[1]);
     }
 }
 
@@ -72,6 +81,16 @@ fn a_place_without_a_file_is_an_error() {
             assert_eq!(ran.code, Some(2), "{ran:#?}");
             assert!(ran.stderr.contains("has no flows") && ran.stderr.contains(sought), "{ran:#?}");
         }
+    }
+}
+
+#[test]
+fn one_file_is_a_place_too() {
+    let scratch = workspace("(1772409600, 1772409630, '10.20.0.1', '1')", "");
+    scratch.done("cp parquet/a.parquet parquet/b.parquet");
+    for (url, expected) in [("../parquet", "2"), ("../parquet/a.parquet", "1")] {
+        scratch.write("v/wardflow.toml", format!("archive = {{ url = \"{url}\", mapping = \"map.toml\" }}\n"));
+        assert_eq!(rows(&scratch, "v", "SELECT count(*) FROM flows"), [expected], "{url}");
     }
 }
 
@@ -94,4 +113,121 @@ fn text_is_read_in_its_zone_and_a_cut_line_again() {
     scratch.done(ingest);
     assert_eq!(rows(&scratch, "w", query), [first, "2026-07-01T10:00:00Z,2026-07-01T10:00:01Z,443"]);
     assert_eq!(rows(&scratch, "w", "SELECT count(*) FROM rejects"), ["0"]);
+}
+
+const MINUTE: i64 = 60_000_000;
+
+/// Whether a flow is far enough from midnight, UTC, for no conversation to go on past it.
+fn is_of_one_day(flow: &Flow) -> bool {
+    let [first, last] = [flow.start_us - 10 * MINUTE, flow.end_us + 10 * MINUTE];
+    first.div_euclid(24 * 60 * MINUTE) == last.div_euclid(24 * 60 * MINUTE)
+}
+
+/// VPC flow logs as text, in the order in which rows are joined where they lie.
+fn vpc(flows: impl Iterator<Item = Flow>) -> Vec<String> {
+    let mut log = Vpc::new(Vec::new()).unwrap();
+    flows.for_each(|flow| log.write(&flow).unwrap());
+    let text = String::from_utf8(log.finish().unwrap()).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    lines[1..].sort_by_cached_key(|line| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let number = |field: usize| fields[field].parse::<i64>().unwrap();
+        let ends = (fields[3].to_owned(), fields[4].to_owned());
+        ([number(10), number(11)], ends, [number(5), number(6), number(7)])
+    });
+    lines
+}
+
+/// Every third line, from one of the first three on, as Parquet as AWS writes it: so an answer is seldom where its question is.
+fn write_parquet(scratch: &Scratch, lines: &[String], from: usize) {
+    let names: Vec<String> = lines[0].split(' ').map(|name| name.replace('-', "_")).collect();
+    let rows: Vec<Vec<&str>> = lines[1..].iter().skip(from).step_by(3).map(|line| line.split(' ').collect()).collect();
+    let columns = names.iter().enumerate().map(|(place, name)| {
+        let texts = rows.iter().map(|row| row[place]);
+        let values: ArrayRef = match name.as_str() {
+            "version" | "srcport" | "dstport" | "protocol" => {
+                Arc::new(Int32Array::from_iter_values(texts.map(|text| text.parse::<i32>().unwrap())))
+            }
+            "packets" | "bytes" | "start" | "end" => {
+                Arc::new(Int64Array::from_iter_values(texts.map(|text| text.parse::<i64>().unwrap())))
+            }
+            _ => Arc::new(StringArray::from_iter_values(texts)),
+        };
+        (name.as_str(), values, true)
+    });
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    let file = File::create(scratch.path().join(format!("parquet/{from}.parquet"))).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// A workspace `w` of the hospital, whose slices are days, with more of its configuration.
+fn of_days(hospital: &Hospital, more: &str) -> Scratch {
+    let scratch = Scratch::new();
+    scratch.done("wardflow init w");
+    scratch.write("w/wardflow.toml", format!("slice_hours = 24\n{more}{}", synthetic::config(hospital)));
+    synthetic::write_inventory(hospital, &scratch.path().join("w/inventory.csv")).unwrap();
+    scratch
+}
+
+#[test]
+fn parts_where_they_lie_are_the_flows_that_ingest_makes_of_them() {
+    let options = Options {
+        devices: 60,
+        days: 4,
+        flows: Some(60_000),
+        incidents: vec![Incident::Beacon, Incident::Scan],
+        ..Options::default()
+    };
+    let hospital = Hospital::new(options).unwrap();
+    let lines = vpc(hospital.flows().filter(is_of_one_day));
+
+    let ingested = of_days(&hospital, "");
+    ingested.write("vpc.txt", lines.join("\n") + "\n");
+    ingested.done("wardflow -C w -q ingest csv vpc.txt --mapping aws-vpc");
+    let lying = of_days(&hospital, "archive = { url = \"../parquet\", mapping = \"aws-vpc\" }\n");
+    std::fs::create_dir(lying.path().join("parquet")).unwrap();
+    (0..3).for_each(|from| write_parquet(&lying, &lines, from));
+
+    // SQL's `flows` shows what was recorded.
+    let recorded = rows(&lying, "w", "SELECT count(*), sum(src_packets), count(dst_packets) FROM flows");
+    assert!(recorded[0].starts_with(&format!("{},", lines.len() - 1)) && recorded[0].ends_with(",0"), "{recorded:?}");
+    let seen = "SELECT device_id, direction, CAST(start_time AS BIGINT), CAST(end_time AS BIGINT), local_ip, local_port, \
+                peer_ip, peer_port, protocol, bytes_sent, bytes_received, packets_sent, packets_received, conn_state, \
+                sensor FROM device_flows";
+    let sorted = |scratch: &Scratch, query: &str| {
+        let mut rows = rows(scratch, "w", query);
+        rows.sort();
+        rows
+    };
+    let [expected, joined] = [&ingested, &lying].map(|scratch| sorted(scratch, seen));
+    let first = expected.iter().zip(&joined).find(|(expected, joined)| expected != joined);
+    assert!(first.is_none(), "ingested, where it lies: {first:#?}");
+    assert!(expected.len() == joined.len() && expected.len() > 40_000, "{} {}", expected.len(), joined.len());
+
+    for scratch in [&ingested, &lying] {
+        scratch.done("wardflow -C w -q analyze");
+    }
+    for query in [
+        "SELECT plugin, kind, device_id, peer_ip, peer_port, protocol, severity, round(score, 6), flow_count, first_seen, \
+         last_seen FROM findings",
+        "SELECT plugin, slice_start, status, devices, flows FROM coverage WHERE device_id IS NULL",
+        "SELECT kind, device_id, flow_count FROM detect('wardflow/scan')",
+    ] {
+        let [expected, seen] = [&ingested, &lying].map(|scratch| sorted(scratch, query));
+        assert_eq!(seen, expected, "{query}");
+        assert!(!seen.is_empty(), "{query}");
+    }
+    let statuses = "SELECT DISTINCT status FROM coverage WHERE plugin = 'wardflow/scan'";
+    assert_eq!(rows(&lying, "w", statuses), ["complete"]);
+    let [expected, evidence] = [&ingested, &lying].map(|scratch| {
+        let first =
+            "SELECT finding_id FROM findings ORDER BY plugin, kind, device_id, peer_ip, peer_port, protocol LIMIT 1";
+        let id = &rows(scratch, "w", first)[0];
+        rows(scratch, "w", &format!("SELECT count(*), sum(bytes_received) FROM evidence('{id}')"))
+    });
+    assert_eq!(evidence, expected);
+    let status = lying.done("wardflow -C w status");
+    assert!(status.contains("its rows are parts of flows") && !status.contains("show one side"), "{status}");
 }

@@ -275,6 +275,7 @@ impl<'a> AnalysisRun<'a> {
         } else {
             let files = stage.files.iter().map(|file| self.workspace.listing.files[*file].clone()).collect();
             let flows = catalog::flows(&self.workspace.archive, files)?;
+            let flows = catalog::joined(&self.workspace.archive, flows, self.workspace.config.slice_hours);
             let flows = self.routers.left_out_of(Arc::new(SingleFlows::new(flows, Arc::clone(&self.doubles))));
             let is_counted = stage.files.iter().all(|file| !self.workspace.listing.files[*file].foreign);
             outcome = step(self.session, flows, &self.directory, stage.slice, &mut here, None, stop).await?;

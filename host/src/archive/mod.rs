@@ -85,7 +85,7 @@ pub use maintain::{
     CheckReport, CompactReport, Compacted, ExpireReport, Expired, IngestAgain, OnStep, Problem, REPLACES_KEY, Refused,
     Step, check, compact, expire, repair,
 };
-pub use mapped::RowCounts;
+pub use mapped::{JoinedRows, RowCounts};
 pub use reader::{Place, Reader, Record, Reject};
 pub use record::FlowRecord;
 pub use sensor_hours::{SENSORS_KEY, SensorHour};

@@ -10,6 +10,7 @@ mod evidence;
 mod files;
 mod functions;
 mod inventory;
+mod joined;
 mod learning;
 mod mapped;
 mod per_slice;
@@ -30,6 +31,7 @@ use object_store::ObjectMeta;
 
 pub use doubles::{Doubles, MarkedFlows, SensorDoubles, SingleFlows, SliceDoubles};
 pub use files::FlowFiles;
+pub use joined::joined;
 pub use mapped::flows;
 pub use routers::Routers;
 
@@ -66,8 +68,7 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     let files = flows(&workspace.archive, workspace.listing.files.clone())?;
     let doubles = Arc::new(Doubles::of(workspace));
     add("flows", Arc::new(MarkedFlows::new(Arc::clone(&files), Arc::clone(&doubles))))?;
-    let single = Arc::new(SingleFlows::new(files, Arc::clone(&doubles)));
-    add(SINGLE_FLOWS, Arc::new(Routers::of(workspace)).left_out_of(single))?;
+    add(SINGLE_FLOWS, single(workspace, files, &doubles))?;
     add("sensor_health", Arc::new(sensors::SensorHealthTable::new(workspace, &doubles)))?;
     add("rejects", beside(workspace, archive::rejects::schema(), workspace.archive.reject_files().await?)?)?;
     for table in AsideTable::ALL {
@@ -97,6 +98,21 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     evidence::register(context).await?;
     replay::register(context, workspace, cache);
     Ok(())
+}
+
+/// All flows of a workspace as the operator sees them: whole, what several sensors saw once, without the MAC addresses of
+/// routers.
+///
+/// # Errors
+/// None that an open archive allows.
+pub fn single_flows(workspace: &Workspace) -> Result<Arc<dyn TableProvider>> {
+    let files = flows(&workspace.archive, workspace.listing.files.clone())?;
+    Ok(single(workspace, files, &Arc::new(Doubles::of(workspace))))
+}
+
+fn single(workspace: &Workspace, files: Arc<dyn TableProvider>, doubles: &Arc<Doubles>) -> Arc<dyn TableProvider> {
+    let whole = joined(&workspace.archive, files, workspace.config.slice_hours);
+    Arc::new(Routers::of(workspace)).left_out_of(Arc::new(SingleFlows::new(whole, Arc::clone(doubles))))
 }
 
 /// A table of the archive beside the flows; empty where it has no files.

@@ -25,7 +25,7 @@ use datafusion::{
 };
 use wardflow_manifest::Column;
 
-use super::{Doubles, Routers, SingleFlows, evidence::text_argument, flows};
+use super::{Doubles, Routers, SingleFlows, evidence::text_argument, flows, joined};
 use crate::{
     analyze::{Stage, Traveller, stages, step},
     detect::{Directory, Only, project},
@@ -242,6 +242,7 @@ impl ExecutionPlan for ReplayExec {
                 let files: Vec<_> = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
                 let is_canonical = files.iter().all(|file| !file.foreign);
                 let flows = flows(&workspace.archive, files).map_err(failed)?;
+                let flows = joined(&workspace.archive, flows, workspace.config.slice_hours);
                 let flows = routers.left_out_of(Arc::new(SingleFlows::new(flows, Arc::clone(&doubles))));
                 let mut here = [&mut traveller];
                 // What is known beforehand is known of all records, doubles and halves among them.

@@ -378,6 +378,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
         archive: status::Archive {
             place: workspace.archive.describe(),
             is_mapped: workspace.archive.mapping().is_some(),
+            is_joined: workspace.archive.mapping().is_some_and(|mapping| mapping.source.parts),
             files: workspace.listing.files.len() as u64,
             bytes: workspace.listing.files.iter().map(|file| file.object.size).sum(),
             flows: workspace.listing.files.iter().map(|file| file.rows).sum(),

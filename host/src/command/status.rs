@@ -29,6 +29,8 @@ pub(super) struct Archive {
     pub(super) place: String,
     /// Whether its files are another program's, read through a mapping.
     pub(super) is_mapped: bool,
+    /// Whether its rows are parts, which are joined where they are analysed.
+    pub(super) is_joined: bool,
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) flows: u64,
@@ -111,7 +113,8 @@ pub(super) async fn run(config: &Config, printer: &Printer) -> Result<Outcome> {
 
 fn show(report: &Report, printer: &Printer) -> Result<()> {
     let plain = |text: String| printer.line(Look::Plain, &text);
-    let Archive { place, is_mapped, files, bytes, flows, first, last, slices, rows, broken, .. } = &report.archive;
+    let Archive { place, is_mapped, is_joined, files, bytes, flows, first, last, slices, rows, broken, .. } =
+        &report.archive;
     printer.line(Look::Heading, &format!("Archive {place}"))?;
     match (first, last) {
         (Some(first), Some(last)) => plain(format!(
@@ -126,7 +129,8 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         _ if *is_mapped => plain("  empty: no Parquet file with flows in it lies there".to_owned())?,
         _ => plain("  empty: `wardflow ingest zeek` brings in flows".to_owned())?,
     }
-    if let Some(note) = mapped::one_sided_note(rows) {
+    let joined = is_joined.then(|| mapped::JOINED_NOTE.to_owned());
+    for note in joined.into_iter().chain(mapped::one_sided_note(rows)) {
         plain(format!("  {note}"))?;
     }
     for (file, reason) in broken {
@@ -257,6 +261,7 @@ mod tests {
         let archive = Archive {
             place: "archive".to_owned(),
             is_mapped: false,
+            is_joined: false,
             files: 1,
             bytes: 1,
             flows: 9,

@@ -18,7 +18,7 @@ const SAMPLED_PERCENT: u64 = 1;
 /// Share, in percent, of the flows that tell whether both sides were seen which may have one alone. The other is lost with it,
 /// and a tenth is how much sensors may lose before what they see is doubted (`archive::Health`, after Zeek's
 /// `CaptureLoss::too_much_loss`).
-const ONE_SIDED_PERCENT: u64 = 10;
+pub const ONE_SIDED_PERCENT: u64 = 10;
 
 /// Counts over all flows of a slice, gathered while they are resolved.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ mod values;
 pub use budget::Budget;
 pub use directory::{Directory, World};
 pub use exec::DetectExec;
-pub use gaps::Observed;
+pub use gaps::{ONE_SIDED_PERCENT, Observed};
 pub use groups::Groups;
 pub(crate) use groups::{matches, parse_cidr};
 pub(crate) use node::one_input;

@@ -137,7 +137,7 @@ pub async fn run(workspace: &Workspace, detector: Arc<dyn Detector>, asked: &Ask
         }
         let files: Vec<_> = stage.files.iter().map(|file| workspace.listing.files[*file].clone()).collect();
         let is_canonical = files.iter().all(|file| !file.foreign);
-        let flows = catalog::flows(&workspace.archive, files)?;
+        let flows = catalog::joined(&workspace.archive, catalog::flows(&workspace.archive, files)?, hours);
         let only = asked.devices.clone().map(|devices| Only { devices, observed: stage.observed(), is_canonical });
         let mut here = [&mut traveller];
         let mut outcome = step(&session, flows, &directory, stage.slice, &mut here, only, &Stop::default()).await?;

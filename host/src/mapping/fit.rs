@@ -35,6 +35,8 @@ pub struct Fit {
     /// By position in [`flow::COLUMNS`], as they were written.
     pub(super) columns: Vec<Option<Expr>>,
     pub(super) condition: Option<Expr>,
+    /// Whether its records are parts.
+    parts: bool,
 }
 
 /// What of a mapping does not fit a source: a column that is not there, or a type that cannot become the column's.
@@ -78,7 +80,7 @@ impl Mapping {
             [] => None,
             expressions => Some(first_that_fits("where", expressions, &names, is_condition)?),
         };
-        Ok(Fit { source, columns, condition })
+        Ok(Fit { source, columns, condition, parts: self.source.parts })
     }
 }
 
@@ -88,15 +90,23 @@ impl Fit {
         &self.source
     }
 
-    /// Of the canonical columns those alone that no flow lacks, and how many sides of it were seen, if that can be told.
+    /// Whether a record is of one direction, or of a connection up to some moment, and is joined with others.
+    pub const fn has_parts(&self) -> bool {
+        self.parts
+    }
+
+    /// Of the canonical columns those alone that no flow lacks, and that tell how many sides of it were seen.
     #[must_use]
     pub fn counted(&self) -> Self {
         let kept = |(expression, column): (&Option<Expr>, &FlowColumn)| match column.name {
-            "observed_sides" => Some(try_cast(lenient(expression.clone()?), column.data_type.arrow())),
-            name => expression.clone().filter(|_| flow::REQUIRED.contains(&name)),
+            name if flow::REQUIRED.contains(&name) => expression.clone(),
+            name if flow::SIDES.contains(&name) => {
+                Some(try_cast(lenient(expression.clone()?), column.data_type.arrow()))
+            }
+            _ => None,
         };
         let columns = self.columns.iter().zip(flow::COLUMNS).map(kept).collect();
-        Self { source: Arc::clone(&self.source), columns, condition: self.condition.clone() }
+        Self { columns, ..self.clone() }
     }
 
     /// The positions of the source's columns that some expression reads, in order.
@@ -147,6 +157,9 @@ impl Fit {
             hasher.update(format!("{} = {expression}\n", column.name).as_bytes());
         }
         self.condition.iter().for_each(|condition| _ = hasher.update(format!("where {condition}").as_bytes()));
+        if self.parts {
+            hasher.update(b"parts");
+        }
         hasher.finalize().to_hex()[..32].to_owned()
     }
 }

@@ -70,7 +70,7 @@ pub struct Source {
     pub comment: Option<u8>,
     /// The texts that stand for no value.
     pub null: Vec<String>,
-    /// Whether a record is of one direction, or of a connection up to some moment: `ingest` joins it with others.
+    /// Whether a record is of one direction, or of a connection up to some moment, and is joined with others.
     pub parts: bool,
 }
 

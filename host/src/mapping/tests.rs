@@ -186,6 +186,10 @@ fn digests_follow_the_expressions() {
     assert_eq!(digest("src_bytes = \"epoch\""), digest("src_bytes = [\"missing\", \"epoch\"]"));
     assert_ne!(digest("src_bytes = \"epoch\""), digest("dst_bytes = \"epoch\""));
     assert_ne!(digest("src_bytes = \"epoch\""), digest("src_bytes = \"epoch + 1\""));
+    // Of parts come other flows.
+    let mut parts = mapping("src_bytes = \"epoch\"").unwrap();
+    parts.source.parts = true;
+    assert_ne!(digest("src_bytes = \"epoch\""), parts.fit(source()).unwrap().digest());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
 
 /// Columns of flows, as far as there are expressions for them.
 #[derive(Debug, Default)]
-pub(super) struct Flows {
+pub(in crate::archive) struct Flows {
     start_time: Option<PrimitiveArray<TimestampMicrosecondType>>,
     end_time: Option<PrimitiveArray<TimestampMicrosecondType>>,
     src_ip: Option<StringViewArray>,
@@ -50,7 +50,7 @@ macro_rules! by_name {
 
 impl Flows {
     /// Keeps a column, which has the canonical type.
-    pub(super) fn set(&mut self, name: &str, values: &ArrayRef) {
+    pub(in crate::archive) fn set(&mut self, name: &str, values: &ArrayRef) {
         by_name!(self, name, values:
             as_primitive_opt(start_time end_time src_port dst_port protocol src_bytes dst_bytes src_packets dst_packets
                 tcp_flags vlan sampling_interval observed_sides)
@@ -58,7 +58,7 @@ impl Flows {
     }
 
     /// The flow of a record; on failure why it is none.
-    pub(super) fn row<'a>(&'a self, row: usize, sensor: Option<&'a str>) -> Result<FlowRecord<'a>, String> {
+    pub(in crate::archive) fn row<'a>(&'a self, row: usize, sensor: Option<&'a str>) -> Result<FlowRecord<'a>, String> {
         let start_time = required(number(&self.start_time, row), "start_time")?;
         let end_time = required(number(&self.end_time, row), "end_time")?;
         if end_time < start_time || start_time < FIRST_TIME || end_time >= values::LAST_TIME {

@@ -31,10 +31,13 @@ use arrow::{
 };
 use jiff::tz::TimeZone;
 
-pub(super) use self::made::{Made, Row};
 use self::{
     batch::{Batch, Maker},
     records::{Records, Step},
+};
+pub(super) use self::{
+    flows::Flows,
+    made::{Made, Row},
 };
 use super::reader::{Place, Reader, Record, Reject};
 use crate::{

@@ -18,6 +18,7 @@ use crate::{
         location::Archive,
     },
     error::{Context, Error, Result},
+    flow,
     mapping::{Fit, Planned},
 };
 
@@ -31,8 +32,10 @@ pub struct RowCounts {
     pub path: String,
     /// Rows that are flows.
     pub flows: u64,
-    /// Of those the ones of which one side was seen.
+    /// Of those the ones of which one side was seen, though there must have been another; none where rows are joined.
     pub one_sided: u64,
+    /// Of those the ones of which both sides were seen, as far as they tell; none where rows are joined.
+    pub two_sided: u64,
     /// Rows that are none.
     pub no_flows: u64,
     /// Why the first of them is none, with its value.
@@ -89,7 +92,14 @@ async fn count(archive: &Archive, file: &ArchiveFile, fit: &Fit) -> Result<RowCo
             match made.row(row, None) {
                 Row::Flow(flow) => {
                     counts.flows += 1;
-                    counts.one_sided += u64::from(flow.observed_sides == Some(1));
+                    let packets = [flow.src_packets, flow.dst_packets];
+                    let is_one_sided = flow::is_one_sided(flow.protocol, flow.observed_sides, packets);
+                    // What parts lack, others have.
+                    match is_one_sided.filter(|_| !fit.has_parts()) {
+                        Some(true) => counts.one_sided += 1,
+                        Some(false) => counts.two_sided += 1,
+                        None => {}
+                    }
                 }
                 Row::Unwanted => {}
                 Row::Reject(reason) => {

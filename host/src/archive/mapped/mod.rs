@@ -3,10 +3,11 @@
 //!
 //! The hours come from statistics where `end_time` is one of some columns in a simple way. Where not, or where a file
 //! has no statistics, those columns are read once, and the hours are kept in the workspace until the file changes. The
-//! first analysis of a file also counts the rows that are no flows.
+//! first analysis of a file also counts the rows that are no flows. Rows that are parts of flows are joined as they are read.
 
 mod counts;
 mod end_times;
+mod joined;
 mod known;
 mod rows;
 
@@ -20,8 +21,8 @@ use futures::{StreamExt, stream};
 use object_store::ObjectMeta;
 use parquet::{arrow::parquet_to_arrow_schema, file::metadata::ParquetMetaData};
 
-pub use self::counts::RowCounts;
 use self::known::{Known, key};
+pub use self::{counts::RowCounts, joined::JoinedRows};
 use super::{
     files::{ArchiveFile, BrokenFile, FOOTERS_AT_ONCE, Listing, metadata},
     footer,

@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     archive::{FlowRecord, write_inventory_csv},
+    catalog,
     detect::{Observed, Slice},
     detector::Gap,
     device::{Entry, Facts},
@@ -50,6 +51,9 @@ const HOUR: i64 = 3_600 * SECOND;
 
 /// Flows at most: a person has to be able to look at them, and a maker to run them.
 const MOST_FLOWS: usize = 2_000_000;
+
+/// Flows as the plugin saw them, while they are asked for.
+const SEEN: &str = "captured_flows";
 
 /// What the watched device is called: it is the first.
 const WATCHED: &str = "device-1";
@@ -105,6 +109,8 @@ pub async fn capture(context: &SessionContext, workspace: &Workspace, finding_id
             .remedy("put that file back, or have this one approved and analyse again")
     })?;
     let from = first.saturating_sub(i64::from(days) * DAY);
+    let seen = catalog::single_flows(workspace)?;
+    context.register_table(SEEN, seen).context(|| format!("registering the table {SEEN}"))?;
     let batches = flows(context, &device, from, last).await?;
     let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
     if count > MOST_FLOWS {
@@ -119,6 +125,7 @@ pub async fn capture(context: &SessionContext, workspace: &Workspace, finding_id
         return Err(Error::failed("the archive has no flow of that device in that time any more"));
     };
     let gaps = gaps(context, workspace, (start - mask.shift(), end - mask.shift())).await?;
+    context.deregister_table(SEEN).context(|| format!("putting away the table {SEEN}"))?;
     let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
     let service = COLUMNS.iter().position(|column| column.name == "service").unwrap_or(usize::MAX);
     Ok(Capture {
@@ -176,7 +183,7 @@ async fn flows(context: &SessionContext, device: &str, from: i64, to: i64) -> Re
     let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
     let device = device.replace('\'', "''");
     let query = format!(
-        "SELECT * EXCEPT (is_double) FROM flows WHERE NOT is_double AND end_time BETWEEN TIMESTAMP '{}' AND TIMESTAMP '{}' AND \
+        "SELECT * FROM {SEEN} WHERE end_time BETWEEN TIMESTAMP '{}' AND TIMESTAMP '{}' AND \
          (device_of(src_ip, src_mac, end_time) = '{device}' OR device_of(dst_ip, dst_mac, end_time) = '{device}') \
          ORDER BY end_time, start_time, src_ip, dst_ip, src_port, dst_port",
         stamp(from),
@@ -192,7 +199,7 @@ async fn gaps(context: &SessionContext, workspace: &Workspace, (from, to): (i64,
     let (start, end) = (from.div_euclid(length) * length, (to.div_euclid(length) + 1) * length);
     let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
     let query = format!(
-        "SELECT DISTINCT date_trunc('minute', end_time) FROM flows WHERE end_time >= TIMESTAMP '{}' AND end_time < TIMESTAMP '{}'",
+        "SELECT DISTINCT date_trunc('minute', end_time) FROM {SEEN} WHERE end_time >= TIMESTAMP '{}' AND end_time < TIMESTAMP '{}'",
         stamp(start),
         stamp(end)
     );

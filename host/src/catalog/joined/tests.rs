@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::{
     array::{
@@ -8,10 +8,13 @@ use arrow::{
     compute::cast,
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
+use async_trait::async_trait;
 use datafusion::{
-    catalog::TableProvider,
+    catalog::{Session, TableProvider},
+    common::Result,
     datasource::MemTable,
-    logical_expr::{Expr, TableProviderFilterPushDown, col, lit},
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType, col, lit},
+    physical_plan::ExecutionPlan,
     prelude::{SessionConfig, SessionContext},
     scalar::ScalarValue,
 };
@@ -136,6 +139,49 @@ async fn conditions_are_of_flows_and_not_of_parts() {
     use TableProviderFilterPushDown::{Inexact, Unsupported};
     let can = joined(&ONE, 6).supports_filters_pushdown(&[&inside, &other, &both]).unwrap();
     assert_eq!(can, [Inexact, Unsupported, Inexact]);
+}
+
+/// A table that notes what is asked of it.
+#[derive(Debug)]
+struct Noting {
+    parts: Arc<dyn TableProvider>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// Conditions and limit of a scan.
+type Asked = (Vec<Expr>, Option<usize>);
+
+#[async_trait]
+impl TableProvider for Noting {
+    fn schema(&self) -> SchemaRef {
+        self.parts.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.asked.lock().unwrap().push((filters.to_vec(), limit));
+        self.parts.scan(session, projection, filters, limit).await
+    }
+}
+
+#[tokio::test]
+async fn parts_are_asked_for_by_whole_slices() {
+    let asked = Arc::new(Mutex::default());
+    let JoinedFlows { parts, slice_length } = joined(&LONG, 6);
+    let table = JoinedFlows { parts: Arc::new(Noting { parts, asked: Arc::clone(&asked) }), slice_length };
+    let query = "SELECT dst_ip FROM flows WHERE end_time >= '1970-01-01T06:00:10Z' AND src_ip = '10.0.0.1' LIMIT 3";
+    assert_eq!(texts(table, query).await, ["203.0.113.9"]);
+    let sixth_hour = ScalarValue::TimestampMicrosecond(Some(6 * HOUR), Some("UTC".into()));
+    assert_eq!(*asked.lock().unwrap(), [(vec![col("end_time").gt_eq(lit(sixth_hour))], None)]);
 }
 
 #[tokio::test]

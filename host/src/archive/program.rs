@@ -4,20 +4,29 @@ use std::{
     ffi::OsStr,
     io::{self, Read},
     process::{Child, ChildStderr, ChildStdout, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::JoinHandle,
+    time::Duration,
 };
 
 use crate::error::{Context, Error, Result};
 
 /// What a program says of errors is kept up to here. A warning a record would otherwise fill the memory.
-const MOST_SAID: u64 = 1 << 20;
+const MOST_SAID: usize = 1 << 20;
+
+/// From one look at what a program does to the next.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A running program. It is killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Program {
     name: &'static str,
     child: Child,
-    said: Option<JoinHandle<String>>,
+    said: Arc<Mutex<Vec<u8>>>,
+    listener: Option<JoinHandle<()>>,
 }
 
 /// How a program ended.
@@ -50,10 +59,35 @@ impl Program {
             _ => Error::failed(format!("the program {name} does not start")).because(error),
         })?;
         let pipes = child.stdout.take().zip(child.stderr.take());
-        let mut program = Self { name, child, said: None };
+        let mut program = Self { name, child, said: Arc::default(), listener: None };
         let (output, errors) = pipes.ok_or_else(|| Error::failed(format!("{name} has no output")))?;
-        program.said = Some(std::thread::spawn(|| read_said(errors)));
+        let said = Arc::clone(&program.said);
+        program.listener = Some(std::thread::spawn(move || listen(errors, &said)));
         Ok((program, output))
+    }
+
+    /// Waits for its end, whatever its output, for as long as a check of what it said so far passes; it is made from
+    /// time to time, and at the end.
+    ///
+    /// # Errors
+    /// Those of the check; the program may still run then. The system does not tell how it ended.
+    pub(super) fn finish_while(
+        &mut self,
+        mut output: ChildStdout,
+        check: impl Fn(&str) -> Result<()>,
+    ) -> Result<Ending> {
+        let (ends, end) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            // What cannot be read of it is not missed.
+            let _ = io::copy(&mut output, &mut io::sink());
+            drop(ends);
+        });
+        while end.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
+            check(&self.said())?;
+        }
+        let ending = self.finish()?;
+        check(&ending.said)?;
+        Ok(ending)
     }
 
     /// Waits for its end, once its output is read.
@@ -62,8 +96,15 @@ impl Program {
     /// The system does not tell how it ended.
     pub(super) fn finish(&mut self) -> Result<Ending> {
         let status = self.child.wait().context(|| format!("waiting for {}", self.name))?;
-        let said = self.said.take().map(|said| said.join().unwrap_or_default()).unwrap_or_default();
-        Ok(Ending { succeeded: status.success(), said })
+        if let Some(listener) = self.listener.take() {
+            // It does not panic.
+            let _ = listener.join();
+        }
+        Ok(Ending { succeeded: status.success(), said: self.said() })
+    }
+
+    fn said(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
 
@@ -86,12 +127,19 @@ impl Ending {
 }
 
 /// Reads all of it, so that the program does not wait, and keeps the beginning.
-fn read_said(mut errors: ChildStderr) -> String {
-    let mut said = Vec::new();
-    // What cannot be read of the errors is no error of the reading.
-    let _ = errors.by_ref().take(MOST_SAID).read_to_end(&mut said);
-    let _ = io::copy(&mut errors, &mut io::sink());
-    String::from_utf8_lossy(&said).into_owned()
+fn listen(mut errors: ChildStderr, said: &Mutex<Vec<u8>>) {
+    let mut chunk = [0; 4096];
+    loop {
+        let read = match errors.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // What cannot be read of the errors is no error of the reading.
+            Ok(0) | Err(_) => return,
+            Ok(read) => read,
+        };
+        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = read.min(MOST_SAID - said.len());
+        said.extend_from_slice(&chunk[..kept]);
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +147,7 @@ mod tests {
     use std::{io::Read, time::Instant};
 
     use super::{Ending, MOST_SAID, Program};
+    use crate::error::Error;
 
     fn run(script: &str) -> (String, Ending) {
         let (mut program, mut output) = Program::start("sh", "dash", ["-c", script]).unwrap();
@@ -121,8 +170,22 @@ mod tests {
     #[test]
     fn much_is_said_and_little_kept() {
         let (text, ending) = run("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo end");
-        assert_eq!((text.as_str(), ending.said.len() as u64), ("end\n", MOST_SAID));
+        assert_eq!((text.as_str(), ending.said.len()), ("end\n", MOST_SAID));
         assert_eq!(ending.complaint().map(str::len), Some(300));
+    }
+
+    #[test]
+    fn one_that_is_checked() {
+        let finish = |script: &str, refused: &str| {
+            let (mut program, output) = Program::start("sh", "dash", ["-c", script]).unwrap();
+            program.finish_while(output, |said| if said.contains(refused) { Err(Error::failed(said)) } else { Ok(()) })
+        };
+        let ending = finish("head -c 3000000 /dev/zero; echo no >&2; exit 3", "nothing").unwrap();
+        assert_eq!(ending, Ending { succeeded: false, said: "no\n".into() });
+        assert_eq!(finish("echo full >&2", "full").unwrap_err().reason(), "full\n");
+        let begun = Instant::now();
+        assert_eq!(finish("echo full >&2; exec sleep 60", "full").unwrap_err().reason(), "full\n");
+        assert!(begun.elapsed().as_secs() < 30, "it is not waited for");
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Opening<'_> {
             Format::Zeek => Ok(zeek::open(input, ZeekLog::of_content(self.head, &name)?, self.names, self.sensor)),
             Format::Eve => Ok(Box::new(EveLog::new(input, self.sensor))),
             Format::Netflow => Ok(Box::new(Netflow::new(input, self.sensor)?)),
-            Format::Nfdump => Ok(Box::new(Nfdump::new(&self.copy(input)?, self.sensor)?)),
+            Format::Nfdump => Ok(Box::new(Nfdump::new(&self.copy(input)?, self.scratch, self.sensor)?)),
             Format::Argus => Ok(Box::new(ArgusLog::new(input, self.sensor, self.zone))),
             Format::Pcap => Ok(Box::new(Pcap::new(&self.copy(input)?, self.scratch, self.sensor)?)),
             Format::Csv => match self.mapping {

@@ -15,8 +15,6 @@
 
 use std::{io, path::Path};
 
-use tempfile::TempDir;
-
 use super::{
     nfdump::{Nfdump, Step},
     program::Program,
@@ -52,8 +50,6 @@ pub(super) struct Pcap {
     /// Why the capture breaks off.
     damage: Option<String>,
     is_broken: bool,
-    /// Where the flow files are, for as long as they are read.
-    _directory: TempDir,
 }
 
 /// Packets that became part of no flow, by the reasons that `nfpcapd` tells apart.
@@ -61,8 +57,8 @@ pub(super) struct Pcap {
 struct Undecoded([(&'static str, u64); 3]);
 
 impl Pcap {
-    /// Makes flow files of a capture in a directory below `scratch`, and starts to read them. `sensor` is the name for
-    /// the column of that name.
+    /// Makes flow files of a capture in a directory below `scratch`, and has `nfdump` read them. `sensor` is the name
+    /// for the column of that name.
     ///
     /// # Errors
     /// `nfpcapd` or `nfdump` is not there, the file is no capture, or one of a link layer that `nfpcapd` does not know.
@@ -71,11 +67,10 @@ impl Pcap {
         let directory = directory.context(|| format!("making a directory in {}", scratch.display()))?;
         let said = make_flows(file, directory.path())?;
         Ok(Self {
-            flows: Nfdump::of_directory(directory.path(), sensor)?,
+            flows: Nfdump::of_directory(directory.path(), scratch, sensor)?,
             undecoded: Undecoded::of(&said),
             damage: said.lines().find(|line| line.contains("read error")).map(str::to_owned),
             is_broken: false,
-            _directory: directory,
         })
     }
 }

@@ -1,54 +1,66 @@
-//! Flow files of `nfcapd` (and of `sfcapd` and `nfpcapd`), through the program `nfdump`, versions 1.6 and 1.7.
+//! Flow files of `nfcapd` (and of `sfcapd` and `nfpcapd`), of versions 1.6 and 1.7, through the program `nfdump` 1.7.
 //!
-//! `nfdump` prints a line a record, in a format of our own (`-o fmt:`) on whose tags 1.6 and 1.7 agree: `csv` has whole
-//! seconds only, `json` many lines a record, and `pipe` one direction alone. The tags are described in nfdump(1).
-//! Records are parts: an exporter counts directions on their own, and cuts long flows.
+//! `nfdump` reads a file of any of these versions and compressions, and writes its records as those of version 1.7,
+//! uncompressed, into a file (`-w`), in a fraction of the time that printing them would take. Records are parts: an
+//! exporter counts directions on their own, and cuts long flows.
 //!
-//! | nfdump | column |
+//! | record of nfdump 1.7 | column |
 //! |---|---|
-//! | `%ts` (milliseconds) | `start_time` |
-//! | `%te`, or the start if there is none, as of firewall events | `end_time` |
-//! | `%sa`, `%da` | `src_ip`, `dst_ip` |
-//! | `%sp`, `%dp`; of ICMP `%dp` is type and code, `8.0` | `src_port`, `dst_port` |
-//! | `%pr`, a number by `-N` | `protocol` |
-//! | `%ibyt`, `%obyt` (of IP packets, with headers) | `src_bytes`, `dst_bytes` |
-//! | `%ipkt`, `%opkt` | `src_packets`, `dst_packets` |
-//! | `%flg`, of TCP; null if none is set, as where the exporter does not tell | `tcp_flags` |
-//! | `%ismc`; `%idmc`, else `%odmc` | `src_mac`, `dst_mac` |
-//! | `%svln`, else `%dvln` | `vlan` |
-//! | what the user calls the sensor, else `%ra`, the exporter's address | `sensor` |
+//! | `msecFirst` | `start_time` |
+//! | `msecLast`, or the start if there is none, as of firewall events | `end_time` |
+//! | addresses of `EXipv6Flow`, else of `EXipv4Flow` | `src_ip`, `dst_ip` |
+//! | `srcPort`, `dstPort`; of ICMP type and code, which `dstPort` has | `src_port`, `dst_port` |
+//! | `proto` | `protocol` |
+//! | `inBytes`, `outBytes` (of IP packets, with headers) | `src_bytes`, `dst_bytes` |
+//! | `inPackets`, `outPackets` | `src_packets`, `dst_packets` |
+//! | `tcpFlags`, of TCP; null if none is set, as where the exporter does not tell | `tcp_flags` |
+//! | `inSrcMac`; `inDstMac`, else `outDstMac` | `src_mac`, `dst_mac` |
+//! | `srcVlan`, else `dstVlan` | `vlan` |
+//! | what the user calls the sensor, else the exporter's address (`EXipReceivedV6`, `EXipReceivedV4`) | `sensor` |
 //! | 2 if both directions have counts | `observed_sides` |
 //! | none | all others |
 //!
 //! Counts of 0 are those of a direction that was not counted: a record with counts out alone has them as its source's.
 //! Of a direction with bytes and no packets, as firewalls report, the packets are null. Where the exporter samples and
-//! says so, `nfcapd` has multiplied the counts already, and `nfdump` has no tag for the interval: it is null. A line
-//! without any counts is counted as a record of another kind: a firewall's event, or the outer addresses of a tunnel,
-//! which `nfdump` prints before the flow in it.
+//! says so, `nfcapd` has multiplied the counts already, and a record does not have the interval: it is null. A record
+//! without any counts, as of a firewall's event, is counted as one of another kind; so are the outer addresses of a
+//! tunnel, which `nfdump` shows as a record before that of the flow in it.
 //!
-//! `nfdump` reads files, so a plain copy of each is made while it is read. One that would leave less than 1 GiB of the
-//! disk free, or a twentieth of a smaller disk, is refused.
+//! Where a file is cut, what stands before is read. Where a record in the midst of it is damaged `nfdump` gives up at
+//! once, and of the records before that one the last are not read, some MiB that it had not yet written. That it gave
+//! up is a reject; where it wrote nothing, an error.
+//!
+//! `nfdump` reads files and writes them, so a plain copy of each is made while it is read, and a file of its records.
+//! What would leave less than 1 GiB of the disk free, or a twentieth of a smaller disk, is refused.
 
-mod line;
+#[cfg(test)]
+mod build;
+mod elements;
+mod flow;
+mod output;
 
-use std::{path::Path, process::ChildStdout};
+use std::{
+    fs::{self, File},
+    net::IpAddr,
+    path::Path,
+};
 
-use jiff::tz::TimeZone;
-
-use self::line::{FORMAT, Fields, FlowLine};
+use self::{
+    elements::{Elements, Places},
+    output::{FLOW, Output, Stop},
+};
 use super::{
-    lines::{Line, Lines},
-    local_time::LocalClock,
-    program::Program,
+    program::{Ending, Program},
     reader::{Place, Reader, Record, Reject},
+    spool::check_written,
 };
 use crate::error::{Context, Error, Result};
 
-/// Printed where there are no flows, though `nfdump` was asked to be quiet.
-const NO_FLOWS: &[u8] = b"No matching flows";
-
 /// What a record without counts is called.
 const WITHOUT_COUNTS: &str = "record without counts";
+
+/// What one is called whose type is not known.
+const OF_UNKNOWN_TYPE: &str = "record of unknown type";
 
 /// Whether bytes begin a file of `nfcapd`: its magic number in either byte order, and a version of the layout.
 pub(super) fn is_nfcapd(first_bytes: &[u8]) -> bool {
@@ -58,12 +70,18 @@ pub(super) fn is_nfcapd(first_bytes: &[u8]) -> bool {
 /// Reads flows from a file of `nfcapd`.
 #[derive(Debug)]
 pub(super) struct Nfdump {
-    program: Program,
-    lines: Lines<ChildStdout>,
-    fields: Fields,
-    clock: LocalClock,
+    output: Output<File>,
+    /// How `nfdump` ended, before any of its output is read.
+    ending: Ending,
+    places: Places,
+    /// The user's name for the sensor.
     sensor: Option<String>,
-    has_records: bool,
+    /// The last exporter, and its address as text.
+    exporter: Option<(IpAddr, String)>,
+    /// Records so far, as `nfdump` counts them: a tunnel's outer addresses are one.
+    number: u64,
+    /// Whether the flow in a tunnel is still to be given.
+    is_in_tunnel: bool,
     has_ended: bool,
     is_broken: bool,
 }
@@ -71,78 +89,117 @@ pub(super) struct Nfdump {
 /// What came next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// A line with as many fields as were asked for.
+    /// A record with elements.
     Record,
-    /// A line that has others, or what `nfdump` complains of at its end.
+    /// One that is no flow, by its kind.
+    Other(&'static str),
+    /// One whose elements cannot be told apart, or what `nfdump` complains of at its end.
     Malformed(String),
     /// There are no more.
     End,
 }
 
 impl Nfdump {
-    /// Starts `nfdump` on a file. `sensor` is the name for the column of that name, in place of the exporter's address.
+    /// Has `nfdump` write the records of a file into one below `scratch`. `sensor` is the name for the column of that
+    /// name, in place of the exporter's address.
     ///
     /// # Errors
-    /// `nfdump` is not there.
-    pub(super) fn new(file: &Path, sensor: Option<String>) -> Result<Self> {
-        Self::run("-r", file, sensor)
+    /// `nfdump` is not there, or there is no room for the records.
+    pub(super) fn new(file: &Path, scratch: &Path, sensor: Option<String>) -> Result<Self> {
+        Self::run("-r", file, scratch, sensor)
     }
 
-    /// Starts it on all files of a directory, in the order of their names.
+    /// Has it write those of all files of a directory, in the order of their names.
     ///
     /// # Errors
-    /// `nfdump` is not there.
-    pub(super) fn of_directory(directory: &Path, sensor: Option<String>) -> Result<Self> {
-        Self::run("-R", directory, sensor)
+    /// As those of [`Self::new`].
+    pub(super) fn of_directory(directory: &Path, scratch: &Path, sensor: Option<String>) -> Result<Self> {
+        Self::run("-R", directory, scratch, sensor)
     }
 
-    fn run(option: &str, path: &Path, sensor: Option<String>) -> Result<Self> {
-        // Quiet, whole numbers, and IPv6 addresses that are not abridged.
-        let arguments = ["-q", "-N", "-6", "-o", FORMAT, option].map(AsRef::as_ref);
-        let (program, output) = Program::start("nfdump", "nfdump", arguments.into_iter().chain([path.as_os_str()]))?;
-        Ok(Self {
-            program,
-            lines: Lines::new(output),
-            fields: Fields::default(),
-            clock: LocalClock::new(TimeZone::UTC),
+    // Into a pipe it would write too, but keep the other end open itself, and so wait for ever once no one reads.
+    fn run(option: &str, path: &Path, scratch: &Path, sensor: Option<String>) -> Result<Self> {
+        let written = scratch.join("records");
+        let arguments = ["-q".as_ref(), option.as_ref(), path.as_os_str(), "-w".as_ref(), written.as_os_str()];
+        let (mut program, output) = Program::start("nfdump", "nfdump", arguments)?;
+        let ending = program.finish_while(output, |said| {
+            check_said(said)?;
+            check_written(&written)
+        })?;
+        let reading = || "reading what nfdump wrote".into();
+        // Where it could read nothing there is no file. What is open needs no name.
+        let records = File::options().read(true).append(true).create(true).open(&written).context(reading)?;
+        fs::remove_file(&written).context(reading)?;
+        Ok(Self::of(records, ending, sensor))
+    }
+
+    /// Reads what `nfdump` wrote.
+    const fn of(records: File, ending: Ending, sensor: Option<String>) -> Self {
+        Self {
+            output: Output::new(records),
+            ending,
+            places: Places::NONE,
             sensor,
-            has_records: false,
+            exporter: None,
+            number: 0,
+            is_in_tunnel: false,
             has_ended: false,
             is_broken: false,
-        })
+        }
     }
 
-    /// Goes to the next line.
+    /// Goes to the next record.
     ///
     /// # Errors
-    /// `nfdump` cannot read the file.
+    /// `nfdump` cannot read the file, or is of another version.
     pub(super) fn advance(&mut self) -> Result<Step> {
-        while !self.has_ended {
-            match self.lines.advance().context(|| "reading the output of nfdump".into())? {
-                Line::TooLong => return Ok(Step::Malformed("nfdump printed a line longer than 1 MiB".into())),
-                Line::Whole if self.lines.text().is_empty() || self.lines.text() == NO_FLOWS => {}
-                Line::Whole => {
-                    self.has_records = true;
-                    return Ok(self.fields.split(self.lines.text()).map_or_else(Step::Malformed, |()| Step::Record));
-                }
-                Line::End => return self.end(),
-            }
+        if self.has_ended {
+            return Ok(Step::End);
         }
-        Ok(Step::End)
+        if std::mem::take(&mut self.is_in_tunnel) {
+            self.number += 1;
+            return Ok(Step::Record);
+        }
+        match self.output.advance() {
+            Ok(kind) => {
+                self.number += 1;
+                Ok(if kind == FLOW { self.find_elements() } else { Step::Other(OF_UNKNOWN_TYPE) })
+            }
+            Err(stop) => self.end(stop),
+        }
+    }
+
+    fn find_elements(&mut self) -> Step {
+        match Places::of(self.output.record()) {
+            Ok(places) => self.places = places,
+            Err(reason) => return Step::Malformed(reason),
+        }
+        if self.sensor.is_none() {
+            self.note_exporter();
+        }
+        self.is_in_tunnel = self.places.has_tunnel();
+        if self.is_in_tunnel { Step::Other(WITHOUT_COUNTS) } else { Step::Record }
+    }
+
+    fn note_exporter(&mut self) {
+        let exporter = self.elements().exporter();
+        if self.exporter.as_ref().map(|(address, _)| *address) != exporter {
+            self.exporter = exporter.map(|address| (address, address.to_string()));
+        }
+    }
+
+    fn elements(&self) -> Elements<'_> {
+        Elements { record: self.output.record(), places: &self.places }
     }
 
     /// A step as a record; none at the end.
     pub(super) fn lend(&self, step: Step) -> Option<Record<'_>> {
+        let exporter = || self.exporter.as_ref().map(|(_, text)| text.as_str());
         let flow = match step {
             Step::End => return None,
+            Step::Other(kind) => return Some(Record::Other(kind)),
             Step::Malformed(reason) => Err(reason),
-            Step::Record => FlowLine {
-                text: self.lines.text(),
-                fields: &self.fields,
-                clock: &self.clock,
-                sensor: self.sensor.as_deref(),
-            }
-            .flow(),
+            Step::Record => self.elements().flow(self.sensor.as_deref().or_else(exporter)),
         };
         Some(match flow {
             Ok(Some(part)) => Record::Part(part),
@@ -152,18 +209,37 @@ impl Nfdump {
     }
 
     /// Its exit code is 0 even where it broke off: what it says is taken for what happened.
-    fn end(&mut self) -> Result<Step> {
+    fn end(&mut self, stop: Stop) -> Result<Step> {
         self.has_ended = true;
-        let ending = self.program.finish()?;
-        match ending.complaint() {
-            None => Ok(Step::End),
-            Some(complaint) if self.has_records => {
+        match (stop, self.ending.complaint()) {
+            (Stop::End, None) => Ok(Step::End),
+            (Stop::End | Stop::Broken(_), Some(complaint)) if self.number > 0 => {
                 self.is_broken = true;
                 Ok(Step::Malformed(format!("nfdump could not read all of it: {complaint}")))
             }
-            Some(complaint) => Err(Error::usage(format!("nfdump cannot read it: {complaint}"))
-                .remedy("give a file of nfcapd that is whole; nfdump -v FILE checks it")),
+            (Stop::End | Stop::Broken(_), Some(complaint)) => {
+                Err(Error::usage(format!("nfdump cannot read it: {complaint}"))
+                    .remedy("give a file of nfcapd that is whole; nfdump -v FILE checks it"))
+            }
+            (Stop::Broken(reason), None) => {
+                Err(Error::failed(format!("nfdump wrote records that cannot be read: {reason}"))
+                    .remedy("install nfdump 1.7.1, whose records are known"))
+            }
+            (Stop::Foreign(what), _) => {
+                Err(Error::failed(format!("nfdump writes {what}; what nfdump 1.7 writes is needed, file layout 2"))
+                    .remedy("install nfdump 1.7, as Debian has it: nfdump -V shows the version"))
+            }
+            (Stop::Unread(error), _) => Err(error).context(|| "reading what nfdump wrote".into()),
         }
+    }
+}
+
+/// Checks that `nfdump` does not say that it cannot write: 1.7.1 would not end then.
+fn check_said(said: &str) -> Result<()> {
+    match said.lines().find(|line| line.starts_with("write() error")) {
+        None => Ok(()),
+        Some(line) => Err(Error::failed(format!("nfdump cannot write the records into a file: {line}"))
+            .remedy("make room on the disk of the archive")),
     }
 }
 
@@ -174,11 +250,11 @@ impl Reader for Nfdump {
     }
 
     fn place(&self) -> Place {
-        Place::Line(self.lines.number() + u64::from(self.is_broken))
+        Place::Line(self.number + u64::from(self.is_broken))
     }
 
     fn raw(&self) -> &[u8] {
-        if self.has_ended { &[] } else { self.lines.text() }
+        if self.has_ended { &[] } else { self.output.record() }
     }
 
     fn is_broken(&self) -> bool {

@@ -1,8 +1,15 @@
-use std::fs;
+use std::{
+    fs,
+    io::{Seek, Write},
+};
 
-use super::{Nfdump, is_nfcapd};
+use super::{
+    Nfdump, OF_UNKNOWN_TYPE, WITHOUT_COUNTS,
+    build::{self, Flow, SSH, block, file, ipv4, numbers, record_of, uncompleted},
+    check_said, is_nfcapd,
+};
 use crate::archive::{
-    program::Program,
+    program::{Ending, Program},
     reader::{Place, Reader, Record},
     values,
 };
@@ -36,7 +43,123 @@ fn check(content: &[u8], sensor: Option<&str>, check: impl FnOnce(Nfdump)) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("nfcapd.202311142210");
     fs::write(&path, content).unwrap();
-    check(Nfdump::new(&path, sensor.map(str::to_owned)).unwrap());
+    check(Nfdump::new(&path, directory.path(), sensor.map(str::to_owned)).unwrap());
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "its records are gone");
+}
+
+/// What is read of a file that is made by hand, and whether it breaks off. `nfdump` says `said` of errors.
+fn read(file: &[u8], said: &str) -> (Vec<String>, bool) {
+    let mut records = tempfile::tempfile().unwrap();
+    records.write_all(file).unwrap();
+    records.rewind().unwrap();
+    let mut reader = Nfdump::of(records, Ending { succeeded: true, said: said.into() }, None);
+    let mut shown = Vec::new();
+    loop {
+        let line = match reader.next() {
+            Ok(None) => break,
+            Ok(Some(Record::Part(flow))) => {
+                format!("{} bytes by {}", flow.src_bytes.unwrap(), flow.sensor.unwrap_or("none"))
+            }
+            Ok(Some(Record::Other(kind))) => kind.into(),
+            Ok(Some(Record::Reject(reject))) => format!("{:?} {} {}", reject.place, reject.raw.len(), reject.reason),
+            Ok(Some(other)) => panic!("{other:?}"),
+            Err(error) => format!("{}; {}", error.reason(), error.remedy_text().unwrap()),
+        };
+        shown.push(line);
+    }
+    (shown, reader.is_broken())
+}
+
+fn flow(bytes: u64) -> Vec<u8> {
+    build::record(&Flow { bytes, ..SSH })
+}
+
+#[test]
+fn records_of_every_kind() {
+    let exporter = |ip: u64| (12, numbers(&[(ip, 4)]));
+    let tunnel = (31, numbers(&[(0x0101_0101, 4), (0x0202_0202, 4), (47, 4)]));
+    let addresses = || ipv4([10, 0, 0, 1], [10, 0, 0, 2]);
+    let lying = {
+        let mut record = flow(3);
+        record[14..16].copy_from_slice(&255_u16.to_ne_bytes());
+        record
+    };
+    let records = [
+        flow(1),
+        record_of(&[exporter(0x0a00_0009), Flow { bytes: 2, ..SSH }.element(), tunnel, addresses()]),
+        lying,
+        record_of(&[addresses()]),
+        numbers(&[(99, 2), (8, 2), (0, 4)]),
+        record_of(&[exporter(0x0a00_0009), Flow { bytes: 4, ..SSH }.element()]),
+        record_of(&[exporter(0x0a00_0008), Flow { bytes: 5, times: (0, 0), ..SSH }.element()]),
+        flow(6),
+    ];
+    let expected = [
+        "1 bytes by none",
+        WITHOUT_COUNTS,
+        "2 bytes by 10.0.0.9",
+        "Line(4) 76 element 1 has 255 bytes; it must have 52 to 64",
+        WITHOUT_COUNTS,
+        OF_UNKNOWN_TYPE,
+        "4 bytes by 10.0.0.9",
+        "Line(8) 72 the record has neither a start nor an end",
+        "6 bytes by none",
+    ];
+    let (shown, is_broken) = read(&file(&[block(&records)]), "");
+    assert_eq!((shown.as_slice(), is_broken), (expected.map(String::from).as_slice(), false));
+}
+
+#[test]
+fn files_that_break_off() {
+    let blocks = [block(&[flow(1)]), block(&[flow(2), flow(3)])];
+    let whole = file(&blocks);
+    let second = 40 + blocks[0].len();
+    let unreadable = |reason: &str| {
+        let reason = format!(
+            "nfdump wrote records that cannot be read: {reason}; install nfdump 1.7.1, whose records are known"
+        );
+        (vec!["1 bytes by none".into(), reason], false)
+    };
+    let cut = &whole[..second + 12 + 151];
+    assert_eq!(read(cut, ""), unreadable("what it wrote ends within a block, after 151 of 152 bytes"));
+    let uncompleted = uncompleted(&blocks[..1]);
+    let reason = format!("what it wrote ends at byte {second}, without the appendix");
+    assert_eq!(read(&uncompleted, ""), unreadable(&reason));
+    let mut lying = whole.clone();
+    lying[second + 4..second + 8].copy_from_slice(&u32::MAX.to_ne_bytes());
+    assert_eq!(read(&lying, ""), unreadable("a block has 4294967295 bytes; it must have 1 to 16777216"));
+    // What nfdump says of the file comes first.
+    let broken = vec!["1 bytes by none".into(), "Line(2) 0 nfdump could not read all of it: short read".into()];
+    for output in [cut, &uncompleted, &lying, &file(&blocks[..1])] {
+        assert_eq!(read(output, "short read\n"), (broken.clone(), true));
+    }
+    let refused = "nfdump cannot read it: short read; give a file of nfcapd that is whole; nfdump -v FILE checks it";
+    for output in [&[][..], &file(&[]), &whole[..45]] {
+        assert_eq!(read(output, "short read\n"), (vec![refused.into()], false));
+    }
+    assert_eq!(read(&file(&[]), ""), (vec![], false));
+}
+
+#[test]
+fn a_disk_that_is_full() {
+    check_said("short read\n").unwrap();
+    let said = "\nwrite() error in nffile.c line 1179: No space left on device\n";
+    let reason =
+        "nfdump cannot write the records into a file: write() error in nffile.c line 1179: No space left on device";
+    assert_eq!(check_said(said).unwrap_err().reason(), reason);
+}
+
+#[test]
+fn what_other_versions_write() {
+    for layout in [1_u16, 3] {
+        let mut output = file(&[block(&[flow(1)])]);
+        output[2..4].copy_from_slice(&layout.to_ne_bytes());
+        let reason = format!(
+            "nfdump writes file layout {layout}; what nfdump 1.7 writes is needed, file layout 2; install nfdump 1.7, \
+             as Debian has it: nfdump -V shows the version"
+        );
+        assert_eq!(read(&output, ""), (vec![reason], false));
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
-//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`mapping`], [`nearest`], [`pseudonym`], [`zone`] |
+//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`mapping`], [`nearest`], [`pseudonym`], [`time`], [`zone`] |
 //! | 1 | the contract, `wit/` |
 
 pub mod analyze;
@@ -35,5 +35,6 @@ mod path;
 pub mod pseudonym;
 pub mod sandbox;
 pub mod synthetic;
+pub mod time;
 pub mod workspace;
 pub mod zone;

@@ -18,6 +18,7 @@ mod plugins;
 mod replay;
 mod routers;
 mod sensors;
+mod slice_flows;
 mod views;
 
 use std::{path::PathBuf, sync::Arc};

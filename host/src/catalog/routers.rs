@@ -21,30 +21,26 @@ use datafusion::{
     catalog::{Session, TableProvider},
     common::{Result, exec_datafusion_err},
     execution::{SendableRecordBatchStream, TaskContext},
-    logical_expr::{Expr, TableProviderFilterPushDown, TableType, col, lit},
+    logical_expr::{Expr, TableProviderFilterPushDown, TableType},
     physical_expr::EquivalenceProperties,
     physical_plan::{
         DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
         execution_plan::{Boundedness, EmissionType},
         stream::RecordBatchStreamAdapter,
     },
-    prelude::{SessionConfig, SessionContext},
-    scalar::ScalarValue,
 };
 use futures::TryStreamExt;
 
-use super::{flows, per_slice::PerSlice};
+use super::{per_slice::PerSlice, slice_flows::SliceFlows};
 use crate::{
-    archive::{Archive, ArchiveFile},
     bindings::MOST_ADDRESSES,
     detect::{World, one_input},
     device::parse_mac,
+    time::HOUR,
     workspace::Workspace,
 };
 
 type Mac = [u8; 6];
-
-const HOUR: i64 = 3_600_000_000;
 
 /// Each end's MAC address, and the address that it is seen with.
 const MACS: [(&str, &str); 2] = [("src_mac", "src_ip"), ("dst_mac", "dst_ip")];
@@ -52,8 +48,7 @@ const MACS: [(&str, &str); 2] = [("src_mac", "src_ip"), ("dst_mac", "dst_ip")];
 /// The routers of an archive's slices, among the MAC addresses of the device list.
 #[derive(Debug)]
 pub struct Routers {
-    archive: Archive,
-    files: Vec<ArchiveFile>,
+    flows: SliceFlows,
     world: Arc<World>,
     slice_length: i64,
     known: PerSlice<HashSet<Mac>>,
@@ -63,8 +58,7 @@ impl Routers {
     /// Of a workspace's archive.
     pub fn of(workspace: &Workspace) -> Self {
         Self {
-            archive: workspace.archive.clone(),
-            files: workspace.listing.files.clone(),
+            flows: SliceFlows::of(&workspace.archive, &workspace.listing.files),
             world: Arc::clone(&workspace.world),
             slice_length: i64::from(workspace.config.slice_hours.max(1)) * HOUR,
             known: PerSlice::default(),
@@ -85,15 +79,8 @@ impl Routers {
 
     async fn find(&self, slice: i64) -> Result<Arc<HashSet<Mac>>> {
         let [from, to] = [slice, slice + 1].map(|number| number * self.slice_length);
-        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
-        context.register_object_store(self.archive.store_url(), Arc::clone(self.archive.store()));
-        let is_near = |file: &&ArchiveFile| file.span().is_some_and(|(first, last)| first < to && last > from);
-        let files = self.files.iter().filter(is_near).cloned().collect();
-        let flows = flows(&self.archive, files).map_err(|error| exec_datafusion_err!("{}", error.reason()))?;
-        let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
-        let ends = col("end_time").gt_eq(time(from)).and(col("end_time").lt(time(to)));
         let columns: Vec<&str> = MACS.iter().flat_map(|(mac, ip)| [*mac, *ip]).collect();
-        let mut batches = context.read_table(flows)?.filter(ends)?.select_columns(&columns)?.execute_stream().await?;
+        let mut batches = self.flows.ending_in(from..to, &columns).await?;
         let mut met = Met::default();
         while let Some(batch) = batches.try_next().await? {
             for ends in batch.columns().chunks_exact(2) {

@@ -20,9 +20,7 @@ use datafusion::{
 };
 
 use super::Doubles;
-use crate::{flow::time_type, workspace::Workspace};
-
-const HOUR: i64 = 3_600_000_000;
+use crate::{flow::time_type, time::HOUR, workspace::Workspace};
 
 /// The table. Clocks and doubles take reading flows: that is done when they are asked for, where there are several sensors.
 #[derive(Debug)]
@@ -47,11 +45,11 @@ impl SensorHealthTable {
                 let found = self.doubles.at(hour * HOUR).await;
                 let found = found.map_err(|error| DataFusionError::External(Box::new(error)))?;
                 for sensor in found.iter().flat_map(|found| &found.sensors) {
-                    compared.insert((*hour, sensor.sensor.clone()), (sensor.clock_offset, sensor.flows));
+                    compared.insert((*hour, sensor.sensor.clone()), (sensor.clock_offset(hour * HOUR), sensor.flows));
                 }
             }
         }
-        let compared: Vec<Option<(i64, u64)>> =
+        let compared: Vec<Option<(Option<i64>, u64)>> =
             hours.iter().map(|(hour, sensor, _)| compared.get(&(*hour, (*sensor).to_owned())).copied()).collect();
         let time = |after: i64| {
             let times = hours.iter().map(|(hour, ..)| (hour + after) * HOUR);
@@ -68,7 +66,7 @@ impl SensorHealthTable {
                 Arc::new(UInt32Array::from_iter_values(hours.iter().map(|(.., health)| health.silent_minutes))),
                 Arc::new(hours.iter().map(|(.., health)| Some(health.is_down)).collect::<BooleanArray>()),
                 Arc::new(hours.iter().map(|(.., health)| health.loss_ratio).collect::<Float64Array>()),
-                Arc::new(compared.iter().map(|found| found.map(|(offset, _)| offset)).collect::<Int64Array>()),
+                Arc::new(compared.iter().map(|found| found.and_then(|(offset, _)| offset)).collect::<Int64Array>()),
                 Arc::new(compared.iter().map(|found| found.map(|(_, doubles)| doubles)).collect::<UInt64Array>()),
             ],
         )?)

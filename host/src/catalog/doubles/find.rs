@@ -9,10 +9,12 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
-    ops::{Range, RangeInclusive},
+    ops::Range,
 };
 
 use foldhash::fast::FixedState;
+
+use super::clocks::Clocks;
 
 /// What is compared of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,84 +61,6 @@ impl Half {
     }
 }
 
-/// How far apart records of one conversation may lie by clocks that are set right: as far as twice what most pairs do, but no
-/// less than sensors differ in when they see a packet, and no more than exporters that give whole seconds do.
-const TOLERANCE: RangeInclusive<i64> = 10_000..=1_000_000;
-
-/// How far clocks may differ: more is no drift but another time zone.
-const MOST_OFFSET: i64 = 300_000_000;
-
-/// Pairs from which on a difference is one of the clocks, and the share of them, in percent, that must agree: more of both
-/// where clocks are said to differ by more than sensors do that are set right.
-const ENOUGH: (usize, usize) = (5, 50);
-const ENOUGH_FOR_OFFSET: (usize, usize) = (50, 80);
-
-/// How much longer one record of a conversation may last than the other for the two to tell of clocks.
-const SAME_DURATION: i64 = 1_000_000;
-
-/// How sensors' clocks differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Clocks {
-    /// How far each is ahead of the first sensor's, microseconds; zero where too few flows tell.
-    pub(super) offsets: Vec<i64>,
-    /// How far apart records of one conversation may lie all the same.
-    tolerance: i64,
-}
-
-/// What the flows that two sensors saw tell of their clocks.
-pub(super) fn clocks(seen: &mut [Seen], sensors: usize) -> Clocks {
-    seen.sort_unstable_by_key(|one| (one.key, one.sensor));
-    let mut differences: BTreeMap<(u16, u16), Vec<i64>> = BTreeMap::new();
-    for group in seen.chunk_by(|one, other| one.key == other.key) {
-        // A sensor that saw several conversations of these ends does not tell which is which.
-        let once: Vec<&Seen> = group
-            .chunk_by(|one, other| one.sensor == other.sensor)
-            .filter_map(|of_sensor| if let [one] = of_sensor { Some(one) } else { None })
-            .collect();
-        for (place, later) in once.iter().enumerate() {
-            for earlier in &once[..place] {
-                let difference = later.start - earlier.start;
-                let durations = (later.end - later.start) - (earlier.end - earlier.start);
-                if difference.abs() <= MOST_OFFSET && durations.abs() <= SAME_DURATION {
-                    differences.entry((later.sensor, earlier.sensor)).or_default().push(difference);
-                }
-            }
-        }
-    }
-    let mut offsets = vec![0; sensors];
-    let mut tolerance = *TOLERANCE.start();
-    for sensor in 1..sensors {
-        let number = u16::try_from(sensor).unwrap_or(u16::MAX);
-        let mut pairs: Vec<_> = differences.range_mut((number, 0)..(number, number)).collect();
-        pairs.sort_by_key(|((_, reference), pairs)| (Reverse(pairs.len()), *reference));
-        if let Some(((_, reference), pairs)) = pairs.first_mut() {
-            let (difference, spread) = difference(pairs).unwrap_or((0, *TOLERANCE.end()));
-            offsets[sensor] = offsets[usize::from(*reference)] + difference;
-            tolerance = tolerance.max(spread);
-        }
-    }
-    Clocks { offsets, tolerance }
-}
-
-/// The middle of differences, if most lie close to it, and twice how far from it nine of ten of those lie.
-fn difference(pairs: &mut [i64]) -> Option<(i64, i64)> {
-    if pairs.len() < ENOUGH.0 {
-        return None;
-    }
-    let place = pairs.len() / 2;
-    let (_, middle, _) = pairs.select_nth_unstable(place);
-    let middle = *middle;
-    let distances = pairs.iter().map(|pair| (pair - middle).abs());
-    let mut near: Vec<i64> = distances.filter(|distance| distance <= TOLERANCE.end()).collect();
-    let (pairs_needed, percent) = if middle.abs() <= *TOLERANCE.end() { ENOUGH } else { ENOUGH_FOR_OFFSET };
-    if pairs.len() < pairs_needed || near.len() * 100 <= pairs.len() * percent {
-        return None;
-    }
-    near.sort_unstable();
-    let spread = 2 * near[near.len() * 9 / 10];
-    Some((middle, spread.clamp(*TOLERANCE.start(), *TOLERANCE.end())))
-}
-
 /// Doubles in the making.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -150,7 +74,8 @@ pub(super) struct Found {
 
 /// Adds the records that are doubles.
 pub(super) fn find(seen: &mut [Seen], clocks: &Clocks, found: &mut Found) {
-    let at = |one: &Seen, time: i64| time - clocks.offsets[usize::from(one.sensor)];
+    // A record's end lies by the clock as it went when the record began.
+    let at = |one: &Seen, time: i64| time - clocks.offsets[usize::from(one.sensor)].at(one.start);
     seen.sort_unstable_by_key(|one| (one.key, at(one, one.start), one.sensor, one.end, one.record));
     for group in seen.chunk_by(|one, other| one.key == other.key) {
         let mut rest = group;
@@ -218,9 +143,11 @@ fn halves(conversation: &[Seen]) -> Option<[Vec<&Seen>; 2]> {
 mod tests {
     use std::collections::{BTreeSet, HashMap, HashSet};
 
-    use super::{Alone, Found, Half, Seen, clocks, find};
-
-    const SECOND: i64 = 1_000_000;
+    use super::{Alone, Found, Half, Seen, find};
+    use crate::{
+        catalog::doubles::clocks::{Clocks, clocks},
+        time::SECOND,
+    };
 
     fn seen(key: u64, sensor: u16, times: (i64, i64), packets: u64) -> Seen {
         let record = u64::from(sensor) << 32 | key << 16 | (times.0 / SECOND) as u64;
@@ -236,12 +163,12 @@ mod tests {
     }
 
     /// The doubles by sensor and time in seconds.
-    fn doubles(mut all: Vec<Seen>, sensors: usize) -> (Vec<i64>, BTreeSet<(u16, i64)>) {
+    fn doubles(mut all: Vec<Seen>, sensors: usize) -> (Clocks, BTreeSet<(u16, i64)>) {
         let clocks = clocks(&mut all, sensors);
         let found = found(&mut all, sensors);
         assert_eq!(found.counts.iter().sum::<u64>(), found.records.len() as u64);
         let doubles = all.iter().filter(|one| found.records.contains(&one.record));
-        (clocks.offsets, doubles.map(|one| (one.sensor, one.start / SECOND)).collect())
+        (clocks, doubles.map(|one| (one.sensor, one.start / SECOND)).collect())
     }
 
     #[test]
@@ -307,15 +234,31 @@ mod tests {
             all.push(seen(key, 1, (start + 7 * SECOND + key as i64, start + 7 * SECOND + 1_000), 2));
             all.push(seen(key, 2, (start - 90 * SECOND, start - 90 * SECOND), 2));
         }
-        let (offsets, doubles) = doubles(all, 3);
+        let (clocks, doubles) = doubles(all, 3);
+        let offsets: Vec<i64> = clocks.offsets.iter().map(|offset| offset.at(0)).collect();
         assert!((7 * SECOND..7 * SECOND + 60).contains(&offsets[1]) && offsets[2] == -90 * SECOND, "{offsets:?}");
         assert_eq!(doubles.len(), 120);
         assert!(doubles.iter().all(|(sensor, _)| *sensor > 0));
     }
 
     #[test]
+    fn a_clock_may_be_set_in_between() {
+        let mut all = Vec::new();
+        for key in 0..120_u64 {
+            let start = key as i64 * 10 * SECOND;
+            let ahead = if key < 60 { -40 * SECOND } else { 0 };
+            all.push(seen(key, 0, (start, start + 1_000), 2));
+            all.push(seen(key, 1, (start + ahead, start + ahead + 1_000), 2));
+        }
+        let doubles = doubles(all, 2).1;
+        assert_eq!(doubles.len(), 120);
+        assert!(doubles.iter().all(|(sensor, _)| *sensor == 1));
+    }
+
+    #[test]
     fn few_flows_tell_nothing_of_clocks() {
         let all = vec![seen(1, 0, (0, SECOND), 1), seen(1, 1, (60 * SECOND, 61 * SECOND), 1)];
-        assert_eq!(doubles(all, 2), (vec![0, 0], BTreeSet::new()));
+        let (clocks, doubles) = doubles(all, 2);
+        assert_eq!((clocks.offsets[1].known_at(0), doubles), (None, BTreeSet::new()));
     }
 }

@@ -4,6 +4,7 @@
 //! They are found slice by slice, as slices are asked for, and only in slices of which the footers say that several sensors
 //! delivered flows. Flows just outside of a slice are looked at too, so that no clock parts what belongs together.
 
+mod clocks;
 mod complete;
 mod exec;
 mod find;
@@ -15,31 +16,26 @@ use std::{
     sync::Arc,
 };
 
-use datafusion::{
-    common::{Result, exec_datafusion_err},
-    logical_expr::{col, lit},
-    prelude::{SessionConfig, SessionContext},
-    scalar::ScalarValue,
-};
+use datafusion::common::Result;
 use foldhash::fast::FixedState;
 use futures::TryStreamExt;
 
 pub use self::table::{MarkedFlows, SingleFlows};
 use self::{
+    clocks::{Offset, clocks},
     find::{Found, Half, Seen},
     records::{BYTES, COLUMNS, Records},
 };
-use super::{flows, per_slice::PerSlice};
+use super::{per_slice::PerSlice, slice_flows::SliceFlows};
 use crate::{
     archive::{Archive, ArchiveFile},
     error::{Context, Result as HostResult},
+    time::{HOUR, MINUTE},
     workspace::Workspace,
 };
 
-const HOUR: i64 = 3_600_000_000;
-
 /// How far outside of a slice flows are looked at: more than clocks may differ and exporters be late.
-const MARGIN: i64 = 600_000_000;
+const MARGIN: i64 = 10 * MINUTE;
 
 /// Flows that are compared at a time, 64 bytes each.
 const MOST_AT_ONCE: u64 = 3_000_000;
@@ -47,8 +43,7 @@ const MOST_AT_ONCE: u64 = 3_000_000;
 /// The doubles of an archive.
 #[derive(Debug)]
 pub struct Doubles {
-    archive: Archive,
-    files: Vec<ArchiveFile>,
+    flows: SliceFlows,
     slice_length: i64,
     /// Sensors, in order of name, and flows of each slice of which there are several, by the slice's number.
     slices: BTreeMap<i64, (Vec<String>, u64)>,
@@ -72,8 +67,14 @@ pub struct SensorDoubles {
     pub sensor: String,
     /// Number of its flows that do not count.
     pub flows: u64,
-    /// How far its clock is ahead of the first sensor's, microseconds.
-    pub clock_offset: i64,
+    clock: Offset,
+}
+
+impl SensorDoubles {
+    /// How far its clock is ahead of the first sensor's at a time by it, microseconds; nothing where too few flows tell.
+    pub fn clock_offset(&self, time: i64) -> Option<i64> {
+        self.clock.known_at(time)
+    }
 }
 
 impl Doubles {
@@ -94,8 +95,7 @@ impl Doubles {
         let several = slices.into_iter().filter(|(_, (sensors, _))| sensors.len() > 1);
         let owned = |sensors: BTreeSet<&str>| sensors.into_iter().map(str::to_owned).collect();
         Self {
-            archive: archive.clone(),
-            files: files.to_vec(),
+            flows: SliceFlows::of(archive, files),
             slice_length: hours * HOUR,
             slices: several.map(|(slice, (sensors, rows))| (slice, (owned(sensors), rows))).collect(),
             known: PerSlice::default(),
@@ -133,34 +133,28 @@ impl Doubles {
     async fn find(&self, slice: i64, sensors: &[String], rows: u64) -> Result<Arc<SliceDoubles>> {
         let [start, end] = [slice, slice + 1].map(|number| number * self.slice_length);
         let parts = rows.div_ceil(MOST_AT_ONCE).max(1);
-        let mut clocks = None;
+        let mut told = None;
         let (records, halves, counts) = (HashSet::default(), HashMap::default(), vec![0; sensors.len()]);
         let mut found = Found { records, halves, counts, counted: start..end };
         for part in 0..parts {
             let mut seen = self.read(start - MARGIN, end + MARGIN, sensors, |key| key % parts == part).await?;
-            let clocks = clocks.get_or_insert_with(|| find::clocks(&mut seen, sensors.len()));
+            let clocks = told.get_or_insert_with(|| clocks(&mut seen, sensors.len()));
             find::find(&mut seen, clocks, &mut found);
         }
-        let of_sensor = |(place, sensor): (usize, &String)| SensorDoubles {
+        let offsets = told.into_iter().flat_map(|clocks| clocks.offsets);
+        let of_sensor = |((sensor, flows), clock): ((&String, &u64), Offset)| SensorDoubles {
             sensor: sensor.clone(),
-            flows: found.counts[place],
-            clock_offset: clocks.as_ref().map_or(0, |clocks| clocks.offsets[place]),
+            flows: *flows,
+            clock,
         };
-        let sensors = sensors.iter().enumerate().map(of_sensor).collect();
+        let sensors = sensors.iter().zip(&found.counts).zip(offsets).map(of_sensor).collect();
         Ok(Arc::new(SliceDoubles { records: found.records, halves: found.halves, sensors }))
     }
 
     /// Flows that end in a time, of the keys that are wanted.
     async fn read(&self, from: i64, to: i64, sensors: &[String], wanted: impl Fn(u64) -> bool) -> Result<Vec<Seen>> {
-        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
-        context.register_object_store(self.archive.store_url(), Arc::clone(self.archive.store()));
-        let is_near = |file: &&ArchiveFile| file.span().is_some_and(|(first, last)| first < to && last > from);
-        let files = self.files.iter().filter(is_near).cloned().collect();
-        let flows = flows(&self.archive, files).map_err(|error| exec_datafusion_err!("{}", error.reason()))?;
-        let time = |at| lit(ScalarValue::TimestampMicrosecond(Some(at), Some("UTC".into())));
-        let ends = col("end_time").gt_eq(time(from)).and(col("end_time").lt(time(to)));
         let columns = [COLUMNS.as_slice(), &BYTES].concat();
-        let mut batches = context.read_table(flows)?.filter(ends)?.select_columns(&columns)?.execute_stream().await?;
+        let mut batches = self.flows.ending_in(from..to, &columns).await?;
         let mut seen = Vec::new();
         while let Some(batch) = batches.try_next().await? {
             let records = Records::of(&batch)?;

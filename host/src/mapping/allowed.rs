@@ -12,7 +12,7 @@ use datafusion::{
     sql::sqlparser::ast::{Expr as Sql, visit_expressions},
 };
 
-use super::SQL;
+use super::{SQL, patterns};
 use crate::nearest::nearest;
 
 /// The functions, by the names that are theirs with DataFusion; other names of the same function are as good.
@@ -75,9 +75,6 @@ fn refused(expression: &Expr) -> Option<Refusal> {
         Expr::Alias(_)
         | Expr::Column(_)
         | Expr::Literal(..)
-        | Expr::BinaryExpr(_)
-        | Expr::Like(_)
-        | Expr::SimilarTo(_)
         | Expr::Not(_)
         | Expr::IsNotNull(_)
         | Expr::IsNull(_)
@@ -93,7 +90,15 @@ fn refused(expression: &Expr) -> Option<Refusal> {
         | Expr::Cast(_)
         | Expr::TryCast(_)
         | Expr::InList(_) => None,
+        Expr::BinaryExpr(BinaryExpr { op, right, .. }) if patterns::is_match(*op) => patterns::check(right).err(),
+        Expr::BinaryExpr(_) => None,
+        Expr::SimilarTo(like) => patterns::check(&like.pattern).err(),
+        Expr::Like(like) => patterns::written(&like.pattern).err(),
         Expr::ScalarFunction(ScalarFunction { func, args }) => match (func.name(), args.as_slice()) {
+            ("regexp_instr" | "regexp_like" | "regexp_match", [_, pattern, options @ ..]) => {
+                let options = options.iter().find_map(|option| patterns::written(option).err());
+                options.or_else(|| patterns::check(pattern).err())
+            }
             ("replace", [_, Expr::Literal(from, _), Expr::Literal(to, _)])
                 if length(from) >= length(to) && length(from) > Some(0) =>
             {

@@ -1,15 +1,14 @@
 //! Expressions over files, where one bad value must not end a query over all of them: what fails is null.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, new_null_array},
-    compute::concat,
+    array::new_null_array,
     datatypes::{DataType, FieldRef},
 };
 use datafusion::{
     common::{
-        Result as QueryResult, ScalarValue,
+        DataFusionError, Result as QueryResult, ScalarValue,
         tree_node::{Transformed, TreeNode},
     },
     functions::core::expr_fn::nullif,
@@ -18,6 +17,8 @@ use datafusion::{
         Signature, TryCast, expr::ScalarFunction, lit,
     },
 };
+
+use super::halving;
 
 /// Functions that fail for no value. The first three can be computed only as what the engine makes of them.
 const SAFE: [&str; 4] = ["coalesce", "nvl", "nvl2", "get_field"];
@@ -68,35 +69,22 @@ impl ScalarUDFImpl for Lenient {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> QueryResult<ColumnarValue> {
-        let is_scalar = args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
-        match self.0.invoke_with_args(args.clone()) {
-            Err(_) if is_scalar => Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_type())?)),
-            Err(_) => Ok(ColumnarValue::Array(self.halves(&args)?)),
-            values => values,
+        if args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_))) {
+            return match self.0.invoke_with_args(args.clone()) {
+                Err(_) => Ok(ColumnarValue::Scalar(ScalarValue::try_from(args.return_type())?)),
+                value => value,
+            };
         }
-    }
-}
-
-impl Lenient {
-    /// The values where some row fails, which is found by halving, since that is rare.
-    fn halves(&self, args: &ScalarFunctionArgs) -> QueryResult<ArrayRef> {
-        if args.number_rows <= 1 {
-            return Ok(new_null_array(args.return_type(), args.number_rows));
-        }
-        let middle = args.number_rows / 2;
-        let half = |from: usize, rows: usize| {
+        let compute = |rows: Range<usize>| {
+            let number_rows = rows.len();
             let slice = |argument: &ColumnarValue| match argument {
-                ColumnarValue::Array(values) => ColumnarValue::Array(values.slice(from, rows)),
+                ColumnarValue::Array(values) => ColumnarValue::Array(values.slice(rows.start, number_rows)),
                 scalar => scalar.clone(),
             };
-            let part =
-                ScalarFunctionArgs { args: args.args.iter().map(slice).collect(), number_rows: rows, ..args.clone() };
-            match self.0.invoke_with_args(part.clone()) {
-                Ok(values) => values.into_array(rows),
-                Err(_) => self.halves(&part),
-            }
+            let part = ScalarFunctionArgs { args: args.args.iter().map(slice).collect(), number_rows, ..args.clone() };
+            self.0.invoke_with_args(part)?.into_array(number_rows)
         };
-        let (first, second) = (half(0, middle)?, half(middle, args.number_rows - middle)?);
-        Ok(concat(&[&first, &second])?)
+        let mut null = |rows: Range<usize>, _: &DataFusionError| Ok(new_null_array(args.return_type(), rows.len()));
+        halving(0..args.number_rows, &compute, &mut null).map(ColumnarValue::Array)
     }
 }

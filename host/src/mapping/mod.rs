@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Expressions are DataFusion's SQL of one record: columns, values, operators, `CASE`, `CAST`, and those functions that
-//! come to the same whenever they are computed, and to no more than their arguments' size (`allowed.rs` names them).
+//! come to the same whenever they are computed, and to no more than their arguments' size (`allowed.rs` names them). Patterns
+//! are the same for every record, and compile to little (`patterns.rs`).
 //! Names of columns count as they are written, in lower and upper case; those that are words of SQL stand in double
 //! quotes. [`Mapping::fit`] holds a mapping against the columns of one source.
 //!
@@ -23,8 +24,10 @@
 
 mod allowed;
 mod fit;
+mod halving;
 mod kind;
 mod lenient;
+mod patterns;
 mod read;
 mod time;
 mod told;
@@ -38,7 +41,7 @@ use datafusion::{
 };
 
 pub use self::fit::{Fit, Misfit, Planned};
-pub(crate) use self::{kind::kind, told::told};
+pub(crate) use self::{halving::halving, kind::kind, told::told};
 use crate::flow::FlowColumn;
 
 /// The mappings that come along, by name.

@@ -145,6 +145,21 @@ fn an_expression_is_of_one_record_and_comes_to_the_same_and_to_no_more() {
     check_refused("lower(text, text)", "`service` cannot be computed as `lower(text, text)`: ");
     check_refused("replace(text, 'a', 'aaaa')", "give it two texts in quotes, the second no longer than the first");
     check_refused("replace(text, '', text)", "`replace` puts in what may be longer than what it takes out");
+    check_refused(
+        "regexp_match(text, text)[1]",
+        "the pattern text may be another for each record; write the pattern and",
+    );
+    check_refused(
+        "CASE WHEN text ~ lower(text) THEN 'x' END",
+        "the pattern lower(text) may be another for each record",
+    );
+    check_refused("CASE WHEN text LIKE text THEN 'x' END", "the pattern text may be another for each record");
+    check_refused("regexp_match(text, 'a', text)[1]", "the pattern text may be another for each record");
+    check_refused("regexp_match(text, '(a')[1]", "\"(a\" is no pattern: error: unclosed group");
+    let too_big = "compiles to more than 128 KiB; write [0-9A-Za-z_] for \\w, and fewer repetitions";
+    check_refused("regexp_match(text, '(\\w{1,20})')[1]", too_big);
+    check_refused("CASE WHEN text !~* '(([a-z]{50}){50}){50}' THEN 'x' END", too_big);
+    check_refused("CASE WHEN text SIMILAR TO '(a{100}){100}' THEN 'x' END", too_big);
     check_refused(&format!("text{}", " || text".repeat(64)), "it puts more than 64 texts one behind the other");
     check_refused(&format!("text{}", " || text".repeat(512)), "it must be a SQL expression of at most 4096 bytes");
 }
@@ -154,6 +169,8 @@ fn what_mappings_are_made_of_is_allowed() {
     for sql in [
         "SUBSTRING(text FROM 1 FOR 3) || trim(text) || position('x' IN text) || length(text)",
         "regexp_match(text, '([0-9]+):')[1]",
+        "regexp_match(text, 'src=(\\S+) .* dst=(\\S+) ([A-Za-z]{2,8}) (\\d+)', 'i')[2]",
+        "regexp_match(text, '(\\w+)')[1]",
         "replace(replace(text, '-', ':'), ' ', '')",
         "CASE WHEN text ~ '^a' OR text LIKE 'b%' THEN 'x' WHEN epoch BETWEEN 1 AND 2 THEN ifnull(text, 'y') END",
         "CAST(EXTRACT(year FROM nanos) AS TEXT)",

@@ -1,21 +1,24 @@
 //! What a mapping makes of a batch of records: flows, and why some are none.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_null_array},
-    compute::{CastOptions, cast_with_options, concat},
+    compute::{CastOptions, cast_with_options},
     datatypes::DataType,
     util::display::{ArrayFormatter, FormatOptions},
 };
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::{
+    common::{DataFusionError, Result as QueryResult},
+    physical_expr::PhysicalExpr,
+};
 
 use super::flows::{Flows, wrong};
 use crate::{
     archive::record::FlowRecord,
     error::{Context, Result},
     flow,
-    mapping::{Planned, told},
+    mapping::{Planned, halving, told},
 };
 
 /// What the records of a batch are.
@@ -48,7 +51,7 @@ impl Made {
     pub(in crate::archive) fn of(planned: &Planned, records: &RecordBatch, rescue: Rescue<'_>) -> Result<Self> {
         let mut made = Self::default();
         if let Some(condition) = &planned.condition {
-            let wanted = evaluate(condition, records, 0, "where", &|_| None, &mut made.failures)?;
+            let wanted = evaluate(condition, records, "where", &|_| None, &mut made.failures)?;
             made.wanted = wanted.as_boolean_opt().cloned();
         }
         let mut failures = BTreeMap::new();
@@ -56,7 +59,7 @@ impl Made {
             let column = &flow::COLUMNS[*position];
             let data_type = expression.data_type(&records.schema()).context(|| format!("making `{}`", column.name))?;
             let rescue = |record: &RecordBatch| rescue(*position, record, &data_type);
-            let values = evaluate(expression, records, 0, column.name, &rescue, &mut failures)?;
+            let values = evaluate(expression, records, column.name, &rescue, &mut failures)?;
             let safe = CastOptions { safe: true, ..CastOptions::default() };
             let cast = cast_with_options(&values, &column.data_type.arrow(), &safe)
                 .context(|| format!("making `{}`", column.name))?;
@@ -89,34 +92,24 @@ impl Made {
     }
 }
 
-/// An expression's values. A record for which it fails is rejected, unless it is already, and its value is null; it is
-/// found by halving, since that is rare.
+/// An expression's values. A record for which it fails is rejected, unless it is already, and its value is null.
 fn evaluate(
     expression: &Arc<dyn PhysicalExpr>,
     batch: &RecordBatch,
-    offset: usize,
     name: &str,
     rescue: &dyn Fn(&RecordBatch) -> Option<ArrayRef>,
     rejects: &mut BTreeMap<usize, String>,
 ) -> Result<ArrayRef> {
-    let rows = batch.num_rows();
-    match expression.evaluate(batch).and_then(|values| values.into_array(rows)) {
-        Ok(values) => Ok(values),
-        Err(error) if rows <= 1 => {
-            if let Some(value) = rescue(batch) {
-                return Ok(value);
-            }
-            rejects.entry(offset).or_insert_with(|| format!("`{name}` cannot be computed: {}", told(&error)));
-            let data_type = expression.data_type(&batch.schema()).context(|| format!("making `{name}`"))?;
-            Ok(new_null_array(&data_type, rows))
+    let part = |rows: Range<usize>| batch.slice(rows.start, rows.len());
+    let compute = |rows: Range<usize>| expression.evaluate(&part(rows.clone()))?.into_array(rows.len());
+    let mut failed = |rows: Range<usize>, error: &DataFusionError| -> QueryResult<ArrayRef> {
+        if let Some(value) = rescue(&part(rows.clone())) {
+            return Ok(value);
         }
-        Err(_) => {
-            let half = rows / 2;
-            let first = evaluate(expression, &batch.slice(0, half), offset, name, rescue, rejects)?;
-            let second = evaluate(expression, &batch.slice(half, rows - half), offset + half, name, rescue, rejects)?;
-            concat(&[&first, &second]).context(|| format!("making `{name}`"))
-        }
-    }
+        rejects.entry(rows.start).or_insert_with(|| format!("`{name}` cannot be computed: {}", told(error)));
+        Ok(new_null_array(&expression.data_type(&batch.schema())?, rows.len()))
+    };
+    halving(0..batch.num_rows(), &compute, &mut failed).context(|| format!("making `{name}`"))
 }
 
 /// A value as text.

@@ -117,11 +117,6 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Takes what was read of a line whose rest cannot be read.
-    pub(super) fn take_rest(&mut self) {
-        self.take(self.filled, self.filled);
-    }
-
     /// Whether the line has an end. A last one that has none may be cut off.
     pub(super) const fn has_end(&self) -> bool {
         self.next > self.line.1

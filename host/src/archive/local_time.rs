@@ -2,7 +2,13 @@
 
 use std::cell::Cell;
 
-use jiff::{SignedDuration, civil::Date, tz::TimeZone};
+use jiff::{
+    SignedDuration,
+    civil::{Date, DateTime, Time},
+    tz::TimeZone,
+};
+
+use crate::time::{MINUTE, SECOND};
 
 /// Reads times of one zone. The hour that clocks show twice when summer ends counts as the first of the two; a time
 /// that they leap over when it begins counts on from before (as RFC 5545, 3.3.5 has it).
@@ -15,8 +21,6 @@ pub(super) struct LocalClock {
 
 /// A date and hour as text, `2013/10/21 13`.
 type Hour = [u8; 13];
-
-const SECOND: i64 = 1_000_000;
 
 impl LocalClock {
     pub(super) fn new(zone: TimeZone) -> Self {
@@ -32,14 +36,28 @@ impl LocalClock {
         if *hour == last { Some(start + within) } else { self.in_new_hour(hour, within) }
     }
 
+    /// The same for the end of what began at `start`: of a time that clocks show twice the second counts where the first was
+    /// before the start.
+    pub(super) fn end_micros(&self, text: &[u8], start: i64) -> Option<i64> {
+        let first = self.micros(text)?;
+        if first >= start {
+            Some(first)
+        } else {
+            Some(self.last_micros(text).filter(|end| *end >= start).unwrap_or(first))
+        }
+    }
+
+    /// The last instant at which clocks show a time.
+    #[cold]
+    fn last_micros(&self, text: &[u8]) -> Option<i64> {
+        let (hour, rest) = text.split_first_chunk()?;
+        let civil = begin(hour)?.checked_add(SignedDuration::from_micros(within_hour(rest)?)).ok()?;
+        Some(self.zone.to_ambiguous_timestamp(civil).later().ok()?.as_microsecond())
+    }
+
     #[cold]
     fn in_new_hour(&self, hour: &Hour, within: i64) -> Option<i64> {
-        let [y1, y2, y3, y4, b'-' | b'/', m1, m2, b'-' | b'/', d1, d2, b' ' | b'T', h1, h2] = *hour else {
-            return None;
-        };
-        let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
-        let date = Date::new(year, two(m1, m2)?, two(d1, d2)?).ok().filter(|_| year > 0)?;
-        let civil = date.to_datetime(jiff::civil::Time::new(two(h1, h2)?, 0, 0, 0).ok()?);
+        let civil = begin(hour)?;
         let instant = |micros: i64| {
             let civil = civil.checked_add(SignedDuration::from_micros(micros)).ok()?;
             Some(self.zone.to_timestamp(civil).ok()?.as_microsecond())
@@ -54,6 +72,16 @@ impl LocalClock {
     }
 }
 
+/// What clocks show when an hour begins.
+fn begin(hour: &Hour) -> Option<DateTime> {
+    let [y1, y2, y3, y4, b'-' | b'/', m1, m2, b'-' | b'/', d1, d2, b' ' | b'T', h1, h2] = *hour else {
+        return None;
+    };
+    let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
+    let date = Date::new(year, two(m1, m2)?, two(d1, d2)?).ok().filter(|_| year > 0)?;
+    Some(date.to_datetime(Time::new(two(h1, h2)?, 0, 0, 0).ok()?))
+}
+
 /// The microseconds of `:22:59.340835`.
 #[inline]
 fn within_hour(text: &[u8]) -> Option<i64> {
@@ -64,7 +92,7 @@ fn within_hour(text: &[u8]) -> Option<i64> {
     if minutes > 59 || seconds > 59 {
         return None;
     }
-    Some((minutes * 60 + seconds) * SECOND + fraction(decimals)?)
+    Some(minutes * MINUTE + seconds * SECOND + fraction(decimals)?)
 }
 
 /// The microseconds of `.340835`; what is finer is cut off.
@@ -147,6 +175,17 @@ mod tests {
                 ("2013/03/31 03:30:00", Some("2013-03-31T01:30:00Z")),
             ],
         );
+        // The end of what began in the hour that comes twice.
+        let clock = LocalClock::new(TimeZone::get("Europe/Prague").unwrap());
+        let micros = |time: &str| time.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+        for (start, end, expected) in [
+            ("2013-10-27T00:30:00Z", "2013/10/27 02:40:00", "2013-10-27T00:40:00Z"),
+            ("2013-10-27T00:50:00Z", "2013/10/27 02:10:00.5", "2013-10-27T01:10:00.5Z"),
+            ("2013-10-27T00:50:00Z", "2013/10/27 01:50:00", "2013-10-26T23:50:00Z"),
+            ("2013-10-27T01:50:00Z", "2013/10/27 02:10:00", "2013-10-27T00:10:00Z"),
+        ] {
+            assert_eq!(clock.end_micros(end.as_bytes(), micros(start)), Some(micros(expected)), "{start} {end}");
+        }
         // Half an hour forward at two o'clock, in the midst of an hour.
         check(
             "Australia/Lord_Howe",

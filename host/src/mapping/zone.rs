@@ -1,6 +1,6 @@
 //! Times that do not say their offset, as text mostly has them: of which zone they are.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
@@ -9,7 +9,7 @@ use datafusion::{
         config::ConfigOptions,
         tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     },
-    logical_expr::{Cast, Expr, ExprSchemable, TryCast, cast, expr::ScalarFunction},
+    logical_expr::{Cast, Expr, ExprSchemable, TryCast, cast, expr::ScalarFunction, try_cast},
 };
 
 use super::{Fit, SQL};
@@ -41,6 +41,59 @@ impl Fit {
         }
         self.condition = self.condition.map(|condition| local(condition, &names, &config)).transpose()?;
         Ok(self)
+    }
+}
+
+impl Fit {
+    /// The same with clocks that are never changed, of a fixed offset such as `+02:00`: in place of every zone that is named
+    /// with `AT TIME ZONE`, and of that of text.
+    ///
+    /// # Errors
+    /// As [`Fit::in_zone`].
+    pub fn at_offset(mut self, offset: &str) -> QueryResult<Self> {
+        for expression in self.columns.iter_mut().flatten() {
+            let fixed = std::mem::take(expression).transform_up(|inner| {
+                let Some((_, unit)) = named(&inner) else { return Ok(Transformed::no(inner)) };
+                let fixed = DataType::Timestamp(unit, Some(offset.into()));
+                Ok(Transformed::yes(match inner {
+                    Expr::Cast(Cast { expr, .. }) => cast(*expr, fixed),
+                    Expr::TryCast(TryCast { expr, .. }) => try_cast(*expr, fixed),
+                    other => other,
+                }))
+            });
+            *expression = fixed?.data;
+        }
+        self.in_zone(offset)
+    }
+
+    /// The zones that an expression names with `AT TIME ZONE`, by its position in [`flow::COLUMNS`].
+    pub fn named_zones(&self, position: usize) -> BTreeSet<String> {
+        let mut zones = BTreeSet::new();
+        if let Some(Some(expression)) = self.columns.get(position) {
+            let seen = expression.apply(|inner| {
+                zones.extend(named(inner).map(|(zone, _)| zone.to_string()));
+                Ok(TreeNodeRecursion::Continue)
+            });
+            debug_assert!(seen.is_ok(), "looking fails for nothing");
+        }
+        zones
+    }
+
+    /// Whether text of an expression is of the zone of the workspace, by its position in [`flow::COLUMNS`]. `zoned` is the
+    /// same in that zone.
+    pub fn has_local_text(&self, position: usize, zoned: &Self) -> bool {
+        self.columns.get(position) != zoned.columns.get(position)
+    }
+}
+
+/// The zone that a cast names, with the unit of what it gives.
+fn named(expression: &Expr) -> Option<(&str, TimeUnit)> {
+    match expression {
+        Expr::Cast(Cast { field, .. }) | Expr::TryCast(TryCast { field, .. }) => match field.data_type() {
+            DataType::Timestamp(unit, Some(zone)) => Some((zone.as_ref(), *unit)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -101,7 +101,10 @@ impl<'a> FlowLine<'a> {
         let start = self.required(START_TIME, time, rule)?;
         let end = match self.optional(DUR, values::micros, "a number of seconds")? {
             Some(duration) => start.checked_add(duration),
-            None => Some(self.optional(LAST_TIME, time, rule)?.unwrap_or(start)),
+            None => {
+                let time = |text: &[u8]| self.clock.end_micros(text, start).or_else(|| values::time(text));
+                Some(self.optional(LAST_TIME, time, rule)?.unwrap_or(start))
+            }
         };
         match end.filter(|end| (start..values::LAST_TIME).contains(end)) {
             Some(end) => Ok((start, end)),

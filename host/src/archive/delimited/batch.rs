@@ -44,7 +44,7 @@ pub(super) struct Maker {
     schema: SchemaRef,
     planned: Planned,
     /// For times that a zone has twice, or not at all.
-    clocks: Option<Clocks>,
+    clocks: Clocks,
     null: Vec<String>,
 }
 
@@ -65,12 +65,18 @@ impl Maker {
     pub(super) fn new(fit: &Fit, source: &Source, zone: Option<TimeZone>) -> Result<Self> {
         let used = fit.used();
         let schema: SchemaRef = fit.source().project(&used).context(|| "choosing columns".to_owned())?.into();
-        let zoned = match zone.as_ref().and_then(TimeZone::iana_name) {
-            Some(zone) => &fit.clone().in_zone(zone).map_err(|error| not_planned(&error))?,
-            None => fit,
+        let zoned = match zone {
+            Some(zone) => {
+                let name = zone.iana_name().unwrap_or("UTC");
+                let zoned = fit.clone().in_zone(name).map_err(|error| not_planned(&error))?;
+                Some((zoned, zone))
+            }
+            None => None,
         };
-        let planned = zoned.physical(&schema).map_err(|error| not_planned(&error))?;
-        let clocks = zone.map(|zone| Clocks::new(fit.clone(), Arc::clone(&schema), zone));
+        let local = zoned.as_ref().map_or(fit, |(zoned, _)| zoned);
+        let planned = local.physical(&schema).map_err(|error| not_planned(&error))?;
+        let zoned = zoned.as_ref().map(|(zoned, zone)| (zoned, zone.clone()));
+        let clocks = Clocks::new(fit.clone(), Arc::clone(&schema), zoned);
         let columns = fit.source().fields().len();
         Ok(Self { used, columns, schema, planned, clocks, null: source.null.clone() })
     }
@@ -133,9 +139,8 @@ impl Maker {
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.ends.len()));
         let texts = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows);
         let texts = texts.context(|| "gathering records".to_owned())?;
-        let clocks = self.clocks.as_ref();
         batch.made = Made::of(&self.planned, &texts, &|position, record, data_type| {
-            clocks.and_then(|clocks| clocks.value(position, record, data_type))
+            self.clocks.value(position, record, data_type)
         })?;
         Ok(())
     }

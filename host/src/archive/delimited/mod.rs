@@ -4,26 +4,24 @@
 //! they fail for is rejected alone, with its line as it stands. Names in a header count in lower case, with `_` for
 //! every character that is no letter and no digit, so that they need no quotes in SQL. A header that comes again, as
 //! where files were put together, is passed over. A last line that has no end is a reject if the mapping reads its last
-//! value, which may be cut off: it is read again once the file goes on, if only by a line end.
+//! value, which may be cut off: it is read again once the file goes on, if only by a line end. So is a record that is cut off
+//! in a quoted field of several lines.
 //!
 //! Text that is read as a time and says no offset is of the workspace's `timezone`, or of `--timezone`: in `to_timestamp`
 //! and its like, in `CAST`, or as it is; what stands before `AT TIME ZONE` is of that zone. A time that clocks show twice
-//! when summer ends is the first of the two, and one that they leap over when it begins counts on from before; by
-//! `AT TIME ZONE` both are rejects. Numbers count from 1970 on, and are of no zone.
+//! when summer ends is the first of the two, but for an end that would be before its start then; one that they leap over when
+//! it begins counts on from before. Numbers count from 1970 on, and are of no zone.
 
 mod batch;
 mod clocks;
+mod fields;
 mod flows;
 mod made;
 mod records;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::HashSet,
-    io::{self, Read},
-    sync::Arc,
-};
+use std::{collections::HashSet, io::Read, sync::Arc};
 
 use arrow::{
     array::timezone::Tz,
@@ -50,7 +48,7 @@ const UNWANTED: &str = "left out by the mapping";
 
 /// Reads flows from delimited text.
 pub(super) struct Delimited<R> {
-    records: Records<WithoutMark<R>>,
+    records: Records<R>,
     mapping: Arc<Mapping>,
     sensor: Option<String>,
     /// Of which times are that say no offset.
@@ -70,7 +68,7 @@ impl<R: Read> Delimited<R> {
     pub(super) fn new(input: R, mapping: Arc<Mapping>, sensor: Option<String>, zone: TimeZone) -> Self {
         let source = &mapping.source;
         Self {
-            records: Records::new(WithoutMark::new(input), source.delimiter, source.comment),
+            records: Records::new(input, source.delimiter, source.comment),
             mapping,
             sensor,
             zone,
@@ -171,38 +169,4 @@ fn unique(names: Vec<String>) -> Vec<String> {
         candidate
     };
     names.into_iter().map(once).collect()
-}
-
-/// An input without the mark that some programs put at the beginning of UTF-8.
-struct WithoutMark<R> {
-    input: R,
-    /// What was read to look for it.
-    begun: Option<Vec<u8>>,
-}
-
-impl<R> WithoutMark<R> {
-    const fn new(input: R) -> Self {
-        Self { input, begun: Some(Vec::new()) }
-    }
-}
-
-impl<R: Read> Read for WithoutMark<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
-        while let Some(begun) = &mut self.begun {
-            let mut byte = [0];
-            if MARK.starts_with(begun) && begun.len() < MARK.len() && self.input.read(&mut byte)? == 1 {
-                begun.push(byte[0]);
-                continue;
-            }
-            let rest = if begun.starts_with(&MARK) { Vec::new() } else { std::mem::take(begun) };
-            self.begun = None;
-            let length = rest.len().min(buffer.len());
-            buffer[..length].copy_from_slice(&rest[..length]);
-            if length > 0 {
-                return Ok(length);
-            }
-        }
-        self.input.read(buffer)
-    }
 }

@@ -1,17 +1,19 @@
 //! Records of delimited text (RFC 4180): lines, or several where a quoted field has line ends in it.
 
-use std::{collections::VecDeque, io::Read, ops::Range};
+use std::{collections::VecDeque, io::Read};
 
+use super::fields::{Field, QUOTE, Split, split};
 use crate::{
-    archive::lines::{Line, Lines},
-    error::{Error, Result},
+    archive::lines::{Lines, LogLine},
+    error::Result,
 };
 
 /// Most bytes of a record that goes over several lines. A quote that nothing closes would otherwise take in all that
 /// follows it.
 const MOST_BYTES: usize = 64 << 10;
 
-const QUOTE: u8 = b'"';
+/// Why a line with a quote is no record.
+const NOT_CLOSED: &str = "a quote in the line is not closed";
 
 /// Reads records.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(super) struct Records<R> {
     delimiter: u8,
     comment: Option<u8>,
     fields: Vec<Field>,
+    /// How many the last whole record had.
+    width: Option<usize>,
     /// The record's text, if it is not [`Lines::text`].
     joined: Option<Vec<u8>>,
     /// Lines that were read for a record that they turned out not to belong to, with their numbers.
@@ -28,15 +32,7 @@ pub(super) struct Records<R> {
     /// The number of the line that was taken last, and that of the one that has no end.
     last: u64,
     open: Option<u64>,
-    is_broken: bool,
-}
-
-/// A field's place in the record's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Field {
-    place: Range<usize>,
-    /// Whether it has quotes in it, each of which stands there twice.
-    has_quotes: bool,
+    is_cut: bool,
 }
 
 /// What came next.
@@ -57,12 +53,13 @@ impl<R: Read> Records<R> {
             delimiter,
             comment,
             fields: Vec::new(),
+            width: None,
             joined: None,
             waiting: VecDeque::new(),
             number: 0,
             last: 0,
             open: None,
-            is_broken: false,
+            is_cut: false,
         }
     }
 
@@ -83,11 +80,15 @@ impl<R: Read> Records<R> {
             let mut fields = std::mem::take(&mut self.fields);
             let split = split(self.text(), self.delimiter, &mut fields);
             self.fields = fields;
-            return match split {
-                Split::Whole => Ok(Step::Record),
-                Split::Wrong(reason) => Ok(Step::Malformed(reason)),
-                Split::Open => self.join(),
+            let step = match split {
+                Split::Whole => Step::Record,
+                Split::Wrong(reason) => Step::Malformed(reason),
+                Split::Open => self.join()?,
             };
+            if step == Step::Record {
+                self.width = Some(self.fields.len());
+            }
+            return Ok(step);
         }
     }
 
@@ -111,9 +112,9 @@ impl<R: Read> Records<R> {
         &self.fields
     }
 
-    /// Whether the input broke off in the midst.
+    /// Whether the input broke off in the midst: of a compressed file, or in a quoted field behind a line end.
     pub(super) const fn is_broken(&self) -> bool {
-        self.is_broken
+        self.lines.is_broken() || self.is_cut
     }
 
     fn next_line(&mut self) -> Result<Step> {
@@ -122,33 +123,22 @@ impl<R: Read> Records<R> {
             return Ok(Step::Record);
         }
         self.joined = None;
-        if self.is_broken {
-            return Ok(Step::End);
-        }
-        let line = self.lines.advance();
-        if !matches!(line, Ok(Line::End)) {
+        let line = self.lines.advance_in_log()?;
+        if line != LogLine::End {
             self.number = self.lines.number();
             self.last = self.number;
             self.open = (!self.lines.has_end()).then_some(self.number);
         }
-        match line {
-            Ok(Line::Whole) => Ok(Step::Record),
-            Ok(Line::TooLong) => Ok(Step::Malformed("the line is longer than 1 MiB".into())),
-            Ok(Line::End) => Ok(Step::End),
-            Err(error) if error.raw_os_error().is_some() => {
-                Err(Error::failed("the file cannot be read").because(error))
-            }
-            Err(error) => {
-                self.is_broken = true;
-                self.lines.take_rest();
-                self.number = self.lines.number();
-                Ok(Step::Malformed(format!("the compressed file breaks off here: {error}")))
-            }
-        }
+        Ok(match line {
+            LogLine::Whole => Step::Record,
+            LogLine::Malformed(reason) => Step::Malformed(reason),
+            LogLine::End => Step::End,
+        })
     }
 
     /// Takes in the lines that follow until the quote that is open is closed. Where none closes it, the one line is
-    /// malformed, and the others are read for themselves.
+    /// malformed, and the others are read for themselves. Where the input ends before and none of them is a record of its
+    /// own, the one is cut off, and all of them are of it.
     fn join(&mut self) -> Result<Step> {
         let first = self.number;
         let mut joined = self.text().to_vec();
@@ -160,8 +150,14 @@ impl<R: Read> Records<R> {
             }
             match self.next_line()? {
                 Step::Record => {}
-                Step::End => break "a quote in the line is not closed".to_owned(),
-                Step::Malformed(reason) => break format!("a quote in the line is not closed: {reason}"),
+                Step::End if self.is_one(&joined, &ends) => return Ok(self.cut(first, joined, NOT_CLOSED.to_owned())),
+                Step::End => break NOT_CLOSED.to_owned(),
+                Step::Malformed(reason) if self.lines.is_broken() && self.is_one(&joined, &ends) => {
+                    joined.push(b'\n');
+                    joined.extend_from_slice(self.text());
+                    return Ok(self.cut(first, joined, format!("{NOT_CLOSED}: {reason}")));
+                }
+                Step::Malformed(reason) => break format!("{NOT_CLOSED}: {reason}"),
             }
             joined.push(b'\n');
             joined.extend_from_slice(self.text());
@@ -187,72 +183,23 @@ impl<R: Read> Records<R> {
         (self.number, self.last, self.joined) = (first, first, Some(joined));
         Ok(Step::Malformed(reason))
     }
-}
 
-impl Field {
-    /// Its text in that of its record; none if it has to be written anew.
-    #[inline]
-    pub(super) fn plain<'a>(&self, record: &'a str) -> Option<&'a str> {
-        (!self.has_quotes).then(|| &record[self.place.clone()])
-    }
-
-    /// Its text.
-    pub(super) fn unquoted(&self, record: &str) -> String {
-        record[self.place.clone()].replace("\"\"", "\"")
-    }
-}
-
-enum Split {
-    Whole,
-    /// The text ends inside of quotes.
-    Open,
-    Wrong(String),
-}
-
-/// Finds the fields of a record.
-fn split(text: &[u8], delimiter: u8, fields: &mut Vec<Field>) -> Split {
-    fields.clear();
-    if memchr::memchr(QUOTE, text).is_none() {
-        let mut start = 0;
-        for end in memchr::memchr_iter(delimiter, text) {
-            fields.push(Field { place: start..end, has_quotes: false });
-            start = end + 1;
-        }
-        fields.push(Field { place: start..text.len(), has_quotes: false });
-        return Split::Whole;
-    }
-    let mut start = 0;
-    loop {
-        if text.get(start) != Some(&QUOTE) {
-            let end = memchr::memchr(delimiter, &text[start..]).map(|length| start + length);
-            fields.push(Field { place: start..end.unwrap_or(text.len()), has_quotes: false });
-            match end {
-                Some(end) => start = end + 1,
-                None => return Split::Whole,
-            }
-            continue;
-        }
-        let (mut at, mut has_quotes) = (start + 1, false);
-        let end = loop {
-            let Some(length) = memchr::memchr(QUOTE, &text[at..]) else { return Split::Open };
-            let quote = at + length;
-            if text.get(quote + 1) != Some(&QUOTE) {
-                break quote;
-            }
-            has_quotes = true;
-            at = quote + 2;
+    /// Whether none of the lines behind the first, whose ends these are, has as many fields as records have.
+    fn is_one(&self, joined: &[u8], ends: &[(u64, usize)]) -> bool {
+        let is_record = |pair: &[(u64, usize)]| {
+            let (line, mut fields) = (&joined[pair[0].1 + 1..pair[1].1], Vec::new());
+            let is_whole = matches!(split(line, self.delimiter, &mut fields), Split::Whole);
+            is_whole && self.width.is_none_or(|width| width == fields.len())
         };
-        fields.push(Field { place: start + 1..end, has_quotes });
-        match text.get(end + 1) {
-            None => return Split::Whole,
-            Some(byte) if *byte == delimiter => start = end + 2,
-            Some(_) => {
-                return Split::Wrong(format!(
-                    "field {} goes on behind the quote that closes it; a quote in quotes stands there twice",
-                    fields.len()
-                ));
-            }
-        }
+        !ends.windows(2).any(is_record)
+    }
+
+    /// Takes what there is of a record with which the input ends.
+    fn cut(&mut self, first: u64, text: Vec<u8>, reason: String) -> Step {
+        // A last line without an end tells as much.
+        self.is_cut = self.open.is_none();
+        (self.number, self.joined) = (first, Some(text));
+        Step::Malformed(reason)
     }
 }
 
@@ -299,6 +246,7 @@ mod tests {
             ("a\nb", vec![true, false]),
             ("a\n\"b\nc\"", vec![true, false]),
             ("\"a\nb\nc", vec![true, true, false]),
+            ("a,b\n\"a\nb\nc", vec![true, false]),
         ] {
             let mut records = Records::new(text.as_bytes(), b',', None);
             let mut seen = Vec::new();
@@ -306,6 +254,25 @@ mod tests {
                 seen.push(records.has_end());
             }
             assert_eq!(seen, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_cut_in_quotes_is_one() {
+        for (cut, is_broken) in [
+            ("c,\"d", false),
+            ("c,\"d\n", true),
+            ("c,\"d\n\n", true),
+            ("c,\"d\nand so on", false),
+            ("c,\"d\nand so on,,\n", true),
+        ] {
+            let text = format!("a,b\n{cut}");
+            let mut records = Records::new(text.as_bytes(), b',', None);
+            assert_eq!(records.advance().unwrap(), Step::Record);
+            assert!(matches!(records.advance().unwrap(), Step::Malformed(reason) if reason.contains("not closed")));
+            assert_eq!((records.number(), records.text()), (2, cut.strip_suffix('\n').unwrap_or(cut).as_bytes()));
+            assert_eq!((records.is_broken(), records.has_end()), (is_broken, is_broken), "{cut:?}");
+            assert_eq!(records.advance().unwrap(), Step::End);
         }
     }
 

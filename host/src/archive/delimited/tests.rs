@@ -132,6 +132,20 @@ fn a_last_value_may_be_cut_off() {
 }
 
 #[test]
+fn a_record_that_is_cut_in_quotes_is_read_again() {
+    let line = "100,5,10.0.0.1,10.0.0.2,40000,443,tcp,7";
+    for (cut, is_broken) in
+        [("200,5,\"10.0.0.1\n", true), ("200,5,\"10.0.0.1\nand, on\n", true), ("200,5,\"10.0", false)]
+    {
+        let text = format!("{HEADER}{line}\n{cut}");
+        check("", &text, &["2 (100, 105)", "3 a quote in the line is not closed <- 200,5,\"10.0"]);
+        let mut reader = Delimited::new(text.as_bytes(), mapping(""), None, TimeZone::UTC);
+        while reader.next().unwrap().is_some() {}
+        assert_eq!((reader.is_broken(), reader.place()), (is_broken, Place::Line(3)), "{cut:?}");
+    }
+}
+
+#[test]
 fn a_batch_ends_nowhere_special() {
     let lines: String = (0..20_000)
         .map(|line| format!("{line},1,10.0.0.1,10.0.0.2,3,4,tcp,{}\n", if line % 7_000 == 0 { "x" } else { "5" }))
@@ -229,7 +243,42 @@ fn times_without_an_offset_are_of_the_zone() {
         check_start(expression, "Europe/Berlin", Ok(1_729_996_200 - 7_200));
     }
     check_start("replace(twice, '10-27', '03-31')", "Europe/Berlin", Ok(1_711_848_600));
-    check_start("to_timestamp(twice) AT TIME ZONE 'Europe/Berlin'", "UTC", Err("`start_time` cannot be computed: "));
+    for zone in ["UTC", "America/New_York"] {
+        check_start("to_timestamp(twice) AT TIME ZONE 'Europe/Berlin'", zone, Ok(1_729_996_200 - 7_200));
+    }
+    // Which of two zones has changed its clocks is not known.
+    let two = "to_timestamp(CAST(to_timestamp(twice) AT TIME ZONE 'Europe/Berlin' AS TEXT)) AT TIME ZONE 'Europe/Rome'";
+    check_start(two, "UTC", Err("`start_time` cannot be computed: "));
+}
+
+#[test]
+fn an_end_in_the_hour_that_comes_twice_is_after_its_start() {
+    let check = |[start_time, end_time]: [&str; 2], [start, end]: [&str; 2], expected: (i64, i64)| {
+        let columns = format!(
+            "[columns]\nstart_time = \"{start_time}\"\nend_time = \"{end_time}\"\nsrc_ip = \"'10.0.0.1'\"\n\
+             dst_ip = \"'10.0.0.2'\"\nsrc_port = \"1\"\ndst_port = \"2\"\nprotocol = \"6\"\n"
+        );
+        let mapping = Arc::new(Mapping::parse(Path::new("mapping.toml"), &columns).unwrap());
+        let text = format!("a,b\n2024-10-27 {start},{end}\n");
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let mut reader = Delimited::new(text.as_bytes(), mapping, None, zone);
+        let Some(Record::Flow(flow)) = reader.next().unwrap() else { panic!("no flow: {text}") };
+        let minutes = |time: i64| (time / 1_000_000 - 1_729_987_200) / 60;
+        assert_eq!((minutes(flow.start_time), minutes(flow.end_time)), expected, "{text}");
+    };
+    // Minutes since midnight, UTC: two o'clock comes at 0 and at 60.
+    let two = ["a", "b"];
+    check(two, ["02:50:00", "2024-10-27 02:10:00"], (50, 70));
+    check(two, ["02:10:00", "2024-10-27 02:50:00"], (10, 50));
+    check(two, ["01:50:00", "2024-10-27 02:10:00"], (-10, 10));
+    check(two, ["02:50:00", "2024-10-27 03:10:00"], (50, 130));
+    let duration = [
+        "to_timestamp(a) AT TIME ZONE 'Europe/Berlin'",
+        "to_timestamp(a) AT TIME ZONE 'Europe/Berlin' + CAST(b || ' minutes' AS INTERVAL)",
+    ];
+    check(duration, ["02:50:00", "5"], (50, 55));
+    check(duration, ["02:50:00", "20"], (50, 70));
+    check(duration, ["01:50:00", "20"], (-10, 10));
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
     archive::Lease,
-    device::{DHCP, Entry, Facts},
+    device::{DHCP, Entry, Facts, mac_text},
+    time::HOUR,
 };
 
 /// How sure a lease's binding is: the sensor may have missed a release, or that the client never took the address.
@@ -20,7 +21,7 @@ const CONFIDENCE: f64 = 0.9;
 pub(crate) const MOST_ADDRESSES: usize = 4;
 
 /// How long a lease of unknown length holds: an hour, the least that is usual.
-const UNKNOWN_LENGTH: i64 = 3_600_000_000;
+const UNKNOWN_LENGTH: i64 = HOUR;
 
 type Mac = [u8; 6];
 
@@ -46,7 +47,7 @@ pub(crate) fn bindings(inventory: &[Entry], leases: &[Lease]) -> Vec<Entry> {
         let known = by_mac.get(&span.mac).and_then(|entries| {
             entries.iter().find(|entry| entry.is_valid(span.from)).or_else(|| entries.last()).copied()
         });
-        let device_id = known.map_or_else(|| mac_text(span.mac), |entry| entry.device_id.clone());
+        let device_id = known.map_or_else(|| mac_text(&span.mac), |entry| entry.device_id.clone());
         bound.push(Entry {
             device_id,
             ip: Some(span.ip),
@@ -103,10 +104,6 @@ fn of_devices(spans: Vec<Span>) -> Vec<Span> {
     };
     let routers: Vec<Mac> = by_mac.iter_mut().filter_map(|(mac, changes)| is_router(changes).then_some(*mac)).collect();
     spans.into_iter().filter(|span| !routers.contains(&span.mac)).collect()
-}
-
-fn mac_text(mac: Mac) -> String {
-    mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 #[cfg(test)]

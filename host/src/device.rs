@@ -156,30 +156,51 @@ impl Entry {
     }
 }
 
-/// A MAC address from its usual forms: pairs of hex digits with colons or hyphens between, or nothing.
+/// A MAC address from its usual forms: as [`parse_parted_mac`], or twelve hex digits, however they are parted.
 pub fn parse_mac(text: &str) -> Option<[u8; 6]> {
-    let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b':' | b'-' | b'.')).collect();
+    let twelve = || {
+        let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b':' | b'-' | b'.')).collect();
+        numbers(digits.chunks_exact(2)).filter(|_| digits.len() == 12)
+    };
+    parse_parted_mac(text.as_bytes()).or_else(twelve)
+}
+
+/// A MAC address of six numbers of one or two hex digits, with colons or hyphens between. No IP address is one.
+pub fn parse_parted_mac(text: &[u8]) -> Option<[u8; 6]> {
+    numbers(text.split(|byte| matches!(byte, b':' | b'-')))
+}
+
+fn numbers<'a>(mut parts: impl Iterator<Item = &'a [u8]>) -> Option<[u8; 6]> {
     let mut mac = [0; 6];
-    if digits.len() != 12 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
+    for byte in &mut mac {
+        let digits = parts.next().filter(|digits| digits.len() <= 2 && digits.iter().all(u8::is_ascii_hexdigit))?;
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     }
-    for (byte, pair) in mac.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(mac)
+    parts.next().is_none().then_some(mac)
+}
+
+/// A MAC address in lower case, with colons.
+pub fn mac_text(mac: &[u8; 6]) -> String {
+    let [a, b, c, d, e, f] = mac;
+    format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Entry, Facts, Inventory, parse_mac};
+    use super::{Entry, Facts, Inventory, mac_text, parse_mac, parse_parted_mac};
 
     #[test]
     fn reads_mac_addresses_as_people_write_them() {
         for text in ["00:1A:2b:3c:4d:5e", "00-1a-2b-3c-4d-5e", "001a.2b3c.4d5e", "001a2b3c4d5e"] {
             assert_eq!(parse_mac(text), Some([0, 0x1a, 0x2b, 0x3c, 0x4d, 0x5e]), "{text}");
         }
-        for text in ["", "00:1a:2b:3c:4d", "00:1a:2b:3c:4d:5g", "+0:1a:2b:3c:4d:5e:"] {
+        for text in ["", "00:1a:2b:3c:4d", "00:1a:2b:3c:4d:5g", "+0:1a:2b:3c:4d:5e:", "0:1a:2b::4d:5e"] {
             assert_eq!(parse_mac(text), None, "{text}");
+        }
+        assert_eq!(parse_mac("0:1A:2b:3:4d:5e"), Some([0, 0x1a, 0x2b, 3, 0x4d, 0x5e]));
+        assert_eq!(mac_text(&[0, 0x1a, 0x2b, 3, 0x4d, 0x5e]), "00:1a:2b:03:4d:5e");
+        for text in ["001a.2b3c.4d5e", "001a2b3c4d5e", "100.200.100.200"] {
+            assert_eq!(parse_parted_mac(text.as_bytes()), None, "{text}");
         }
     }
 

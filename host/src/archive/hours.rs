@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{digest::FlowsDigest, record::FlowRecord};
 use crate::flow;
+pub(super) use crate::time::{HOUR, MINUTE};
 
 /// The key of a flow file's Parquet metadata that holds its [`Hour`]s as JSON.
 pub const HOURS_KEY: &str = "wardflow.hours";
-
-/// An hour in microseconds.
-pub(super) const HOUR: i64 = 3_600_000_000;
 
 /// The flows of a file that end in one hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,9 +59,6 @@ impl Delivered {
         }
     }
 }
-
-/// A minute in microseconds.
-pub(super) const MINUTE: i64 = 60_000_000;
 
 /// Hours in the making.
 #[derive(Clone, Debug, Default)]

@@ -21,7 +21,7 @@ use arrow::{array::AsArray, compute::cast, datatypes::DataType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::{
-    device::{Entry, Facts, UNKNOWN_CLASS},
+    device::{Entry, Facts, UNKNOWN_CLASS, mac_text, parse_mac},
     error::{Context, Error, Result},
 };
 
@@ -93,7 +93,7 @@ pub fn write_inventory_csv(entries: &[Entry], path: &Path) -> Result<()> {
             let Facts { class, manufacturer, model, serial, udi_di, firmware, zone, location, owner, criticality } =
                 &entry.facts;
             let ip = entry.ip.map(|ip| ip.to_string()).unwrap_or_default();
-            let mac = entry.mac.map(|mac| mac.map(|byte| format!("{byte:02x}")).join(":")).unwrap_or_default();
+            let mac = entry.mac.as_ref().map(mac_text).unwrap_or_default();
             let times = [time_text(entry.valid_from), time_text(entry.valid_to)];
             writer.write_record([
                 &entry.device_id,
@@ -195,7 +195,7 @@ impl Columns {
             return Err(Wrong::new(0, "", "must not be empty"));
         }
         let ip = optional(1, get(1), "must be an IPv4 or IPv6 address", |text| text.parse().ok())?;
-        let mac = optional(2, get(2), "must be a MAC address such as 00:1a:2b:3c:4d:5e", mac)?;
+        let mac = optional(2, get(2), "must be a MAC address such as 00:1a:2b:3c:4d:5e", parse_mac)?;
         let time_rule = "must be a time such as 2024-05-01, 2024-05-01 07:30 or 2024-05-01T07:30:00+02:00";
         let valid_from = optional(3, get(3), time_rule, time)?.unwrap_or(i64::MIN);
         let valid_to = optional(4, get(4), time_rule, time)?.unwrap_or(i64::MAX);
@@ -257,18 +257,6 @@ fn unknown_column(name: &str, plain: &str) -> Error {
     let nearest = nearest.copied().unwrap_or_default();
     Error::usage(format!("it has an unknown column {name:?}; the nearest known one is {nearest}"))
         .remedy(format!("rename or remove it; known are: {}", COLUMNS.join(", ")))
-}
-
-fn mac(text: &str) -> Option<[u8; 6]> {
-    let digits: String = text.chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect();
-    if digits.len() != 12 || !digits.is_ascii() {
-        return None;
-    }
-    let mut mac = [0; 6];
-    for (place, byte) in mac.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).ok()?;
-    }
-    Some(mac)
 }
 
 fn time(text: &str) -> Option<i64> {

@@ -1,11 +1,9 @@
 //! A flow on its way into the archive.
 
-use std::{
-    fmt::Write as _,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::digest::FlowsDigest;
+pub(super) use crate::device::mac_text;
 
 /// One canonical row, with the columns of [`flow::COLUMNS`](crate::flow::COLUMNS) in their units. Text is lent, so that
 /// a reader need not allocate.
@@ -153,16 +151,6 @@ pub(super) fn ip_number(ip: IpAddr) -> u128 {
 /// The address of a number of [`ip_number`].
 pub(super) fn number_ip(number: u128) -> IpAddr {
     Ipv6Addr::from(number).to_canonical()
-}
-
-/// A MAC address in lower case, with colons.
-pub(super) fn mac_text(mac: &[u8; 6]) -> String {
-    let mut text = String::with_capacity(17);
-    for (place, byte) in mac.iter().enumerate() {
-        let colon = if place == 0 { "" } else { ":" };
-        let _ = write!(text, "{colon}{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

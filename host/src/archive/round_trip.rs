@@ -7,10 +7,8 @@ use arrow::datatypes::{TimestampMicrosecondType, UInt16Type, UInt64Type};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use tempfile::TempDir;
 
-use super::{Archive, ArchiveWriter, FlowRecord, FlowsDigest, Written, hours::HOUR, slices};
-use crate::{flow, zone::AddressSpace};
-
-const DAY: i64 = 24 * HOUR;
+use super::{Archive, ArchiveWriter, FlowRecord, FlowsDigest, Written, slices};
+use crate::{flow, time::DAY, zone::AddressSpace};
 
 pub(super) fn empty_archive() -> (TempDir, Archive) {
     let directory = tempfile::tempdir().unwrap();

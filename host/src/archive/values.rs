@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+pub(super) use crate::device::parse_parted_mac as mac;
+
 /// A time or interval in seconds, in microseconds, rounded to the nearest.
 pub(super) fn micros(text: &[u8]) -> Option<i64> {
     // Zeek's own form, with as many decimals as there are microseconds; eighteen digits fit.
@@ -141,17 +143,6 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
         }
     }
     (dots == 3 && digits > 0).then(|| Ipv4Addr::from_bits(address << 8 | octet))
-}
-
-/// A MAC address.
-pub(super) fn mac(text: &[u8]) -> Option<[u8; 6]> {
-    let mut mac = [0; 6];
-    let mut parts = text.split(|byte| matches!(byte, b':' | b'-'));
-    for byte in &mut mac {
-        let part = std::str::from_utf8(parts.next()?).ok().filter(|part| part.len() <= 2)?;
-        *byte = u8::from_str_radix(part, 16).ok()?;
-    }
-    parts.next().is_none().then_some(mac)
 }
 
 /// The IANA number of a transport protocol. `icmp` is 1 between IPv4 addresses and 58 between IPv6 ones; what Zeek could

@@ -8,22 +8,19 @@ use parquet::file::metadata::KeyValue;
 use super::{
     buffer::RowBuffer,
     encoder::{Encoder, RowGroup, Staged},
-    hours::HOUR,
     layout::{InternalEnd, ROW_GROUP_ROWS},
     lock::ArchiveLock,
     record::FlowRecord,
 };
 use crate::{
     error::{Error, Result},
+    time::DAY,
     zone::AddressSpace,
 };
 
 /// Memory for flows that wait for their row group: six full row groups. Flows in order of time need two or three; the
 /// rest is for flows that come out of order, over many days.
 pub const BUFFER_BYTES: usize = 256 << 20;
-
-/// A day in microseconds.
-const DAY: i64 = 24 * HOUR;
 
 /// Takes flows and leaves files, `date=YYYY-MM-DD/<source>-<n>.parquet`, that become visible at [`ArchiveWriter::finish`]
 /// and not before. The same flows in the same order give the same files.

@@ -9,7 +9,7 @@ use arrow::{
 use datafusion::datasource::MemTable;
 
 use crate::{
-    device::{Entry, Facts},
+    device::{Entry, Facts, mac_text},
     error::{Context, Result},
     flow::time_type,
     workspace::Workspace,
@@ -48,7 +48,7 @@ pub(super) fn devices(workspace: &Workspace) -> Result<Arc<MemTable>> {
 /// One row an address of a device and the time for which it holds; open ends are null.
 pub(super) fn address_bindings(workspace: &Workspace) -> Result<Arc<MemTable>> {
     let entries: Vec<&Entry> = workspace.world.inventory.entries().iter().collect();
-    let mac = |mac: [u8; 6]| mac.map(|byte| format!("{byte:02x}")).join(":");
+    let mac = |mac: [u8; 6]| mac_text(&mac);
     let time =
         |times: Vec<Option<i64>>| Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) as ArrayRef;
     let fields = vec![

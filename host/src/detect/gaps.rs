@@ -5,9 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use wardflow_manifest::Requirement;
 
 use super::Slice;
-use crate::detector::Gap;
-
-pub(super) const MINUTE: i64 = 60_000_000;
+use crate::{detector::Gap, time::MINUTE};
 
 /// Minutes without a flow of any device that count as a gap: a hospital with devices on is never that quiet.
 const GAP_MINUTES: usize = 15;

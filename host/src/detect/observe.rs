@@ -21,12 +21,11 @@ use datafusion::{
 };
 use futures::{StreamExt, future};
 
-use super::{
-    Observed,
-    gaps::{Counts, MINUTE},
-    node::one_input,
+use super::{Observed, gaps::Counts, node::one_input};
+use crate::{
+    flow::{self, time_type},
+    time::MINUTE,
 };
-use crate::flow::{self, time_type};
 
 /// Reads what the sensors delivered.
 #[derive(Debug)]
@@ -134,7 +133,7 @@ mod tests {
     use wardflow_manifest::Requirement;
 
     use super::{Observed, observe};
-    use crate::detect::Slice;
+    use crate::{detect::Slice, time::MINUTE};
 
     /// Protocol, sides, packets of both ends, and how many such flows there are.
     type Seen = (u8, Option<u8>, [Option<u64>; 2], usize);
@@ -147,7 +146,7 @@ mod tests {
             ("src_packets", Arc::new(rows().map(|flow| flow.2[0]).collect::<UInt64Array>())),
             ("dst_packets", Arc::new(rows().map(|flow| flow.2[1]).collect::<UInt64Array>())),
         ];
-        let observed = Observed::new(Slice { start: 0, end: 60_000_000 });
+        let observed = Observed::new(Slice { start: 0, end: MINUTE });
         observe(&RecordBatch::try_from_iter(columns).unwrap(), &observed).unwrap();
         observed.lacks(Requirement::BothSides)
     }

@@ -6,7 +6,10 @@ use jiff::{Timestamp, tz::TimeZone};
 use wardflow_manifest::name_id;
 
 use super::{Directory, PluginRun, SHARDS, Slice, directory::Device};
-use crate::device::Facts;
+use crate::{
+    device::Facts,
+    time::{DAY, MINUTE},
+};
 
 /// A device as its peers' sessions see it in this slice.
 #[derive(Clone, Copy, Debug)]
@@ -129,7 +132,7 @@ impl SliceFacts {
             let passed = self.offsets.partition_point(|(from, _)| from <= start);
             let offset = self.offsets[passed.saturating_sub(1)].1;
             // 1970-01-01 was a Thursday, the fourth day of the week.
-            let minutes = (start + offset).div_euclid(60_000_000) + 3 * 1_440;
+            let minutes = (start + offset).div_euclid(MINUTE) + 3 * 1_440;
             u16::try_from(minutes.rem_euclid(7 * 1_440)).unwrap_or(0)
         };
         starts.iter().map(minute).collect()
@@ -137,7 +140,7 @@ impl SliceFacts {
 }
 
 /// How long a device that is not in the inventory keeps its state without a flow.
-const FORGET_AFTER: i64 = 30 * 86_400_000_000;
+const FORGET_AFTER: i64 = 30 * DAY;
 
 /// By shard, the devices of which a plugin has a state.
 fn remembered(plugin: &PluginRun, directory: &Directory, slice: Slice) -> Vec<Vec<u32>> {
@@ -173,7 +176,7 @@ fn offsets(timezone: &TimeZone, slice: Slice) -> Vec<(i64, i64)> {
         let at = Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
         i64::from(timezone.to_offset(at).seconds()) * 1_000_000
     };
-    let first = slice.start - 7 * 86_400_000_000;
+    let first = slice.start - 7 * DAY;
     let mut offsets = vec![(i64::MIN, offset(first))];
     let transitions = Timestamp::from_microsecond(first).map(|first| timezone.following(first));
     for transition in transitions.into_iter().flatten() {

@@ -9,6 +9,7 @@ use wardflow_manifest::ConnState;
 
 use crate::{
     archive::{ArchiveWriter, FlowRecord},
+    device::{mac_text, parse_parted_mac},
     error::{Context, Error, Result},
     flow::{COLUMNS, REQUIRED},
     nearest::nearest,
@@ -154,19 +155,8 @@ fn number<'a, T: FromStr + Bounded>(text: impl Fn(&str) -> Option<&'a str>, name
 
 fn mac<'a>(text: impl Fn(&str) -> Option<&'a str>, name: &str) -> Result<Option<[u8; 6]>, String> {
     let Some(text) = text(name) else { return Ok(None) };
-    let mut bytes = [0; 6];
-    let mut parts = text.split(':');
-    let is_right = bytes.iter_mut().all(|byte| match parts.next().map(|part| u8::from_str_radix(part, 16)) {
-        Some(Ok(value)) => {
-            *byte = value;
-            true
-        }
-        _ => false,
-    });
-    match is_right && parts.next().is_none() {
-        true => Ok(Some(bytes)),
-        false => Err(broken(name, text, "a MAC address such as 02:00:00:00:00:1f")),
-    }
+    let mac = parse_parted_mac(text.as_bytes());
+    mac.map(Some).ok_or_else(|| broken(name, text, "a MAC address such as 02:00:00:00:00:1f"))
 }
 
 /// What a number of a type must be.
@@ -206,8 +196,7 @@ pub(super) fn fields(flow: &FlowRecord<'_>) -> [String; COLUMNS.len()] {
     let time = |at: i64| Timestamp::from_microsecond(at).map_or_else(|_| String::new(), |at| at.to_string());
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
-    let mac =
-        |mac: Option<[u8; 6]>| mac.map_or_else(String::new, |mac| mac.map(|byte| format!("{byte:02x}")).join(":"));
+    let mac = |mac: Option<[u8; 6]>| mac.as_ref().map(mac_text).unwrap_or_default();
     [
         time(flow.start_time),
         time(flow.end_time),

@@ -12,6 +12,7 @@ use crate::{
     device::{Entry, Facts, UNKNOWN_CLASS},
     error::{Error, Result},
     synthetic,
+    time::{HOUR, SECOND},
 };
 
 /// Flows to try a plugin with.
@@ -29,8 +30,6 @@ pub enum Input {
 
 /// Midnight on Monday, 2 March 2026, UTC, in microseconds.
 const START: i64 = 1_772_409_600_000_000;
-const SECOND: i64 = 1_000_000;
-const HOUR: i64 = 3_600 * SECOND;
 
 impl Input {
     /// All of them.

@@ -14,7 +14,7 @@ use super::{
     fit::{Fit, physical},
     lenient::lenient,
 };
-use crate::flow;
+use crate::{flow, time::DAY};
 
 /// Microseconds by which rounding may move a time: what is coarsest counts seconds.
 const ROUNDING: i128 = 1_000_000;
@@ -102,7 +102,7 @@ impl Clock {
                 let data_type = source.field_with_name(&column.name).ok()?.data_type().clone();
                 let counts = match data_type {
                     DataType::Timestamp(unit, _) => micros(unit),
-                    DataType::Date32 => Counts::Micros(86_400_000_000, 1),
+                    DataType::Date32 => Counts::Micros(DAY as i128, 1),
                     _ if data_type.is_integer() => Counts::Number(1),
                     _ => return None,
                 };

@@ -4,13 +4,13 @@ use std::{cmp::Ordering, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    MINUTE, SECOND,
-    icmp::{is_icmp, request},
-};
-use crate::archive::{
-    record::FlowRecord,
-    tcp::{self, ACK, Direction, FIN, RST, SYN, TCP},
+use super::icmp::{is_icmp, request};
+use crate::{
+    archive::{
+        record::FlowRecord,
+        tcp::{self, ACK, Direction, FIN, RST, SYN, TCP},
+    },
+    time::{MINUTE, SECOND},
 };
 
 /// How far records may be out of order.

@@ -14,12 +14,10 @@ use foldhash::fast::FixedState;
 
 use self::conversation::{Conversation, Key};
 use super::record::FlowRecord;
-
-const SECOND: i64 = 1_000_000;
-const MINUTE: i64 = 60 * SECOND;
+use crate::time::{DAY, MINUTE};
 
 /// How far back a part may begin before it is of another recording, for which nothing waits.
-const ANOTHER_TIME: i64 = 24 * 60 * MINUTE;
+const ANOTHER_TIME: i64 = DAY;
 
 /// Conversations that wait at most, some 300 bytes each without their texts. Past it the half that ended first waits no
 /// longer.
@@ -143,10 +141,13 @@ impl Joiner {
 
 #[cfg(test)]
 mod tests {
-    use super::{Joiner, MINUTE, SECOND};
-    use crate::archive::{
-        FlowRecord,
-        tcp::{ACK, FIN, RST, SYN, TCP},
+    use super::{Joiner, MINUTE};
+    use crate::{
+        archive::{
+            FlowRecord,
+            tcp::{ACK, FIN, RST, SYN, TCP},
+        },
+        time::SECOND,
     };
 
     const CLIENT: (&str, u16) = ("10.0.0.1", 50_000);

@@ -1,12 +1,10 @@
 //! How much of what an exporter sent came, hour by hour of the time at which it sent.
 
 use super::{losses::Change, message::Version};
-use crate::archive::aside::SensorReport;
-
-const HOUR: i64 = 3_600_000_000;
-
-/// Headers of version 9 and IPFIX have whole seconds.
-const SECOND: i64 = 1_000_000;
+use crate::{
+    archive::aside::SensorReport,
+    time::{HOUR, SECOND},
+};
 
 /// An exporter's count of the hour that runs.
 #[derive(Debug, Default)]
@@ -49,7 +47,7 @@ impl Hour {
     }
 }
 
-/// The end of what was seen with a datagram.
+/// The end of what was seen with a datagram: headers of version 9 and IPFIX have whole seconds.
 const fn end(export: i64) -> i64 {
     export - export.rem_euclid(SECOND) + SECOND
 }

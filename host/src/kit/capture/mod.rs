@@ -41,13 +41,11 @@ use crate::{
     device::{Entry, Facts},
     error::{Context, Error, Result},
     flow::{COLUMNS, time_type},
+    time::{DAY, HOUR},
     workspace::{Offered, PinStatus, Workspace},
 };
 
-const SECOND: i64 = 1_000_000;
-const DAY: i64 = 86_400 * SECOND;
 const WEEK: i64 = 7 * DAY;
-const HOUR: i64 = 3_600 * SECOND;
 
 /// Flows at most: a person has to be able to look at them, and a maker to run them.
 const MOST_FLOWS: usize = 2_000_000;

@@ -5,7 +5,8 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-use super::{HOUR, WEEK};
+use super::WEEK;
+use crate::time::{HOUR, SECOND};
 
 /// Weeks that times go back: at least a year, at most eleven.
 const WEEKS: (u32, u32) = (52, 572);
@@ -44,7 +45,7 @@ impl Shift {
 /// The time zone of an offset of whole hours. In the names of the time zone database hours west of Greenwich count up.
 fn fixed(offset: Offset) -> Option<String> {
     let seconds = i64::from(offset.seconds());
-    let hours = seconds / (HOUR / 1_000_000);
+    let hours = seconds / (HOUR / SECOND);
     match hours {
         _ if hours * 3_600 != seconds => None,
         0 => Some("UTC".to_owned()),

@@ -21,7 +21,7 @@ use crate::{
     zone::{AddressSpace, Infrastructure},
 };
 
-pub use key_file::read_or_create_key;
+pub use key_file::{KeyFile, read_or_create_key};
 
 /// Name of the file that makes a directory a workspace.
 pub const FILE: &str = "wardflow.toml";

@@ -13,7 +13,7 @@ use wardflow_manifest::{Manifest, PluginId};
 use crate::{
     archive::{self, Archive, FlowsDigest, Health, Listing, SliceInput, read_inventory},
     bindings::bindings,
-    config::{Config, read_or_create_key},
+    config::{Config, KeyFile},
     detect::{Budget, Groups, World},
     detector::Detector,
     device::{DHCP, Inventory},
@@ -121,7 +121,7 @@ impl Workspace {
     /// Opens the workspace of a configuration. `options` are those of object stores.
     ///
     /// # Errors
-    /// The archive cannot be listed, the inventory or the key is wrong, or the plugin directory cannot be read.
+    /// The archive cannot be listed, the inventory is wrong, or the plugin directory cannot be read.
     pub async fn open(config: Config, options: &[(String, String)]) -> Result<Self> {
         let archive = open_archive(&config, options)?;
         if let Some(directory) = archive.directory().filter(|directory| !directory.is_dir()) {
@@ -139,7 +139,7 @@ impl Workspace {
             space: config.space.clone(),
             infrastructure: config.infrastructure.clone(),
             timezone: config.timezone.clone(),
-            key: read_or_create_key(&config.key)?,
+            key: KeyFile::at(&config.key),
         });
         let plugins = Plugins::read(&config)?;
         Ok(Self { config, archive, listing, health, lake, world, plugins })

@@ -201,9 +201,9 @@ impl<'a> AnalysisRun<'a> {
             workspace,
             session,
             run,
-            world_digest: workspace.world.digest(),
+            world_digest: workspace.world.digest()?,
             states,
-            directory: Arc::new(Directory::new(Arc::clone(&workspace.world))),
+            directory: Arc::new(Directory::new(Arc::clone(&workspace.world))?),
             doubles: Arc::new(Doubles::of(workspace)),
             routers: Arc::new(Routers::of(workspace)),
             stages,
@@ -442,7 +442,7 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
     let states = workspace.lake.states();
     let coverage = workspace.lake.current_coverage().await?;
     let stages = stages(workspace.slices(workspace.config.slice_hours));
-    let world_digest = workspace.world.digest();
+    let world_digest = workspace.world.digest()?;
     let mut standings = Vec::new();
     for plugin in plugins {
         let route = route(plugin, &stages, &coverage, states, Asked::default()).await?;

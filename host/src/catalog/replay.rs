@@ -227,9 +227,9 @@ impl ExecutionPlan for ReplayExec {
         let mut builder = RecordBatchReceiverStream::builder(finding::schema(), 2);
         let sender = builder.tx();
         builder.spawn(async move {
-            let directory = Arc::new(Directory::new(Arc::clone(&workspace.world)));
             let start = stages.first().map_or(0, |stage| stage.slice.start);
             let failed = |error: crate::error::Error| DataFusionError::External(Box::new(error));
+            let directory = Arc::new(Directory::new(Arc::clone(&workspace.world)).map_err(failed)?);
             let mut traveller = Traveller::new(plugin, None, start).map_err(failed)?;
             let stop = Stop::default();
             let doubles = Arc::new(Doubles::of(&workspace));

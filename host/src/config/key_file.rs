@@ -4,7 +4,8 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use crate::{
@@ -14,6 +15,40 @@ use crate::{
 
 /// Permission bits of everyone but the owner.
 const OTHERS: u32 = 0o077;
+
+/// The pseudonym key, which is read when it is asked for: plugins see pseudonyms, and who queries what they found needs none.
+#[derive(Debug)]
+pub struct KeyFile {
+    path: PathBuf,
+    key: OnceLock<Key>,
+}
+
+impl KeyFile {
+    /// The key in this file.
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), key: OnceLock::new() }
+    }
+
+    /// The key.
+    ///
+    /// # Errors
+    /// As [`read_or_create_key`].
+    pub fn get(&self) -> Result<&Key> {
+        match self.key.get() {
+            Some(key) => Ok(key),
+            None => {
+                let key = read_or_create_key(&self.path)?;
+                Ok(self.key.get_or_init(|| key))
+            }
+        }
+    }
+}
+
+impl From<Key> for KeyFile {
+    fn from(key: Key) -> Self {
+        Self { path: PathBuf::new(), key: key.into() }
+    }
+}
 
 /// Reads the pseudonym key, or makes one of random bytes that only its owner can read.
 ///
@@ -51,6 +86,12 @@ fn read(path: &Path) -> Result<Key, Missing> {
     let shown = path.display();
     let refuse = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Missing::Absent,
+        io::ErrorKind::PermissionDenied => {
+            let error = Error::failed(format!("cannot read the pseudonym key {shown}")).because(error);
+            Missing::Refused(
+                error.remedy("run it as the user who owns the key; `wardflow sql` needs it for `detect` alone"),
+            )
+        }
         _ => Missing::Refused(Error::failed(format!("cannot read the pseudonym key {shown}")).because(error)),
     };
     let mut file = File::open(path).map_err(refuse)?;
@@ -95,7 +136,7 @@ fn create(path: &Path) -> Result<()> {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-    use super::read_or_create_key;
+    use super::{KeyFile, read_or_create_key};
 
     #[test]
     fn is_made_once_for_its_owner_alone() {
@@ -108,6 +149,19 @@ mod tests {
         let other = read_or_create_key(&dir.path().join("other.key")).unwrap();
         assert_ne!(first.device("pump-1"), other.device("pump-1"));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn is_read_once_and_not_before_it_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pseudonym.key");
+        let file = KeyFile::at(&path);
+        assert!(!path.exists());
+        let pseudonym = file.get().unwrap().device("pump-1");
+        fs::remove_file(&path).unwrap();
+        assert_eq!(file.get().unwrap().device("pump-1"), pseudonym);
+        fs::write(&path, "too short").unwrap();
+        assert!(KeyFile::at(&path).get().is_err());
     }
 
     fn check(bytes: &[u8], mode: u32, expected: &str) {

@@ -15,7 +15,9 @@ use wardflow_manifest::PeerRole;
 
 use super::{SHARDS, recycled::Recycled};
 use crate::{
+    config::KeyFile,
     device::{Facts, Inventory, UNKNOWN_CLASS},
+    error::Result,
     pseudonym::Key,
     zone::{AddressSpace, Hours, Infrastructure, IpScope},
 };
@@ -28,17 +30,24 @@ pub struct World {
     pub space: AddressSpace,
     pub infrastructure: Vec<Infrastructure>,
     pub timezone: TimeZone,
-    pub key: Key,
+    pub key: KeyFile,
 }
 
 impl World {
     /// Tells worlds apart: 32 hex digits of BLAKE3.
-    pub fn digest(&self) -> String {
+    ///
+    /// # Errors
+    /// There is no pseudonym key, or none that may be read.
+    pub fn digest(&self) -> Result<String> {
         let Self { inventory, space, infrastructure, timezone, key } = self;
         // Leases come every day; a slice's own are in its input digest.
         let entries: Vec<_> = inventory.entries().iter().filter(|entry| entry.is_listed()).collect();
-        let all = format!("{entries:?}\n{space:?}\n{infrastructure:?}\n{:?}\n{}", timezone.iana_name(), key.device(""));
-        blake3::hash(all.as_bytes()).to_hex()[..32].to_owned()
+        let all = format!(
+            "{entries:?}\n{space:?}\n{infrastructure:?}\n{:?}\n{}",
+            timezone.iana_name(),
+            key.get()?.device("")
+        );
+        Ok(blake3::hash(all.as_bytes()).to_hex()[..32].to_owned())
     }
 }
 
@@ -46,6 +55,7 @@ impl World {
 #[derive(Debug)]
 pub struct Directory {
     world: Arc<World>,
+    key: Key,
     tables: RwLock<Tables>,
     recycled: Arc<Recycled>,
 }
@@ -125,18 +135,27 @@ impl Endpoint {
 
 impl Directory {
     /// A directory that knows the inventory's devices.
-    pub fn new(world: Arc<World>) -> Self {
+    ///
+    /// # Errors
+    /// There is no pseudonym key, or none that may be read.
+    pub fn new(world: Arc<World>) -> Result<Self> {
+        let key = world.key.get()?.clone();
         let mut tables = Tables::default();
         tables.names.push(String::new());
         for id in world.inventory.device_ids() {
-            tables.add_device(id, world.key.device(id), true);
+            tables.add_device(id, key.device(id), true);
         }
-        Self { world, tables: RwLock::new(tables), recycled: Arc::default() }
+        Ok(Self { world, key, tables: RwLock::new(tables), recycled: Arc::default() })
     }
 
     /// What is known of the hospital.
     pub const fn world(&self) -> &Arc<World> {
         &self.world
+    }
+
+    /// What makes pseudonyms.
+    pub(super) const fn key(&self) -> &Key {
+        &self.key
     }
 
     /// Memory of rows of earlier slices.
@@ -217,8 +236,8 @@ impl Directory {
     /// The pseudonym of a device, from its id: of its address, if it is not in the inventory.
     pub(super) fn pseudonym(&self, id: &str) -> u64 {
         match id.parse() {
-            Ok(ip) if !self.world.inventory.has(id) => self.world.key.address(ip),
-            _ => self.world.key.device(id),
+            Ok(ip) if !self.world.inventory.has(id) => self.key.address(ip),
+            _ => self.key.device(id),
         }
     }
 
@@ -236,7 +255,7 @@ impl Directory {
     fn describe(&self, ip: IpAddr, tables: &mut Tables) -> Endpoint {
         let world = &self.world;
         let scope = world.space.scope(ip);
-        let pseudonym = world.key.address(ip);
+        let pseudonym = self.key.address(ip);
         let entries = world.inventory.bindings_of_ip(ip);
         let bindings = entries
             .filter_map(|entry| {

@@ -48,7 +48,7 @@ impl SliceFacts {
         let ids: Vec<_> = tables.devices.iter().map(|device| device.id.clone()).collect();
         let facts: Vec<_> = ids.iter().map(|id| Arc::new(directory.facts(id, slice.start).into_owned())).collect();
         let shown = |(device, facts): (&Device, &Arc<Facts>)| {
-            let zone = if facts.zone.is_empty() { 0 } else { world.key.zone(&facts.zone) };
+            let zone = if facts.zone.is_empty() { 0 } else { directory.key().zone(&facts.zone) };
             PeerFacts { pseudonym: device.pseudonym, class: name_id(&facts.class), zone }
         };
         let devices: Vec<_> = tables.devices.iter().zip(&facts).map(shown).collect();

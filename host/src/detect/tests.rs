@@ -189,7 +189,7 @@ fn world() -> Arc<World> {
         space: AddressSpace::new(vec!["10.0.0.0/8".parse::<IpNet>().unwrap()]),
         infrastructure: Vec::new(),
         timezone: jiff::tz::TimeZone::UTC,
-        key: Key::new([1; Key::LEN]),
+        key: Key::new([1; Key::LEN]).into(),
     })
 }
 
@@ -232,7 +232,7 @@ async fn run_from(
             detector: fake,
         }
     });
-    let directory = Arc::new(Directory::new(world()));
+    let directory = Arc::new(Directory::new(world()).unwrap());
     let table = DetectTable::new(table, directory, SLICE, runs.collect(), None, Stop::default());
     let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory))).build_arc().unwrap();

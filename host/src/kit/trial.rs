@@ -123,7 +123,7 @@ pub async fn run(workspace: &Workspace, detector: Arc<dyn Detector>, asked: &Ask
     if let Some((from, to)) = asked.span {
         stages.retain(|stage| stage.slice.end > from && stage.slice.start < to);
     }
-    let directory = Arc::new(Directory::new(Arc::clone(&workspace.world)));
+    let directory = Arc::new(Directory::new(Arc::clone(&workspace.world))?);
     let start = stages.first().map_or(0, |stage| stage.slice.start);
     let mut traveller = Traveller::new(plugin, None, start)?;
     let mut trial = Trial::default();

@@ -57,7 +57,7 @@ impl Engine {
             space: AddressSpace::default(),
             infrastructure: Vec::new(),
             timezone: jiff::tz::TimeZone::UTC,
-            key: Key::new([7; Key::LEN]),
+            key: Key::new([7; Key::LEN]).into(),
         };
         Ok(Self { session, archive, files, world: Arc::new(world) })
     }
@@ -78,7 +78,7 @@ impl Engine {
 
     /// Runs detectors over every slice, for all devices or for one.
     pub(crate) async fn detect(&self, detectors: &[Arc<dyn Detector>], only: Option<String>) -> Result<Ran> {
-        let directory = Arc::new(Directory::new(Arc::clone(&self.world)));
+        let directory = Arc::new(Directory::new(Arc::clone(&self.world))?);
         let mut plugins: Vec<PluginRun> = detectors.iter().map(plugin).collect::<Result<_>>()?;
         let mut ran = Ran::default();
         for input in slices(&self.files, SLICE_HOURS) {

@@ -16,6 +16,7 @@ mod ingest;
 mod linked;
 mod micro;
 mod nights;
+mod peers;
 mod report;
 mod rounds;
 mod sql;
@@ -112,9 +113,11 @@ fn main() -> Result<()> {
         }
         Some(Command::Ingest { of }) => {
             let (python, rounds) = (args.python.as_deref(), args.rounds);
+            peers::check(python, &[peers::DUCKDB])?;
             ingest::Ingest { out: &args.out, python, flows: of, rounds, only: &args.only }.run()
         }
         None => {
+            peers::check(args.python.as_deref(), &[peers::DUCKDB, peers::POLARS])?;
             data::make(&args.out, args.flows, &rounds::layouts(&args.only))?;
             let rounds = rounds::Rounds {
                 out: &args.out,

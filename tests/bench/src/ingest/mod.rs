@@ -9,7 +9,9 @@ mod packets;
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Instant,
@@ -128,7 +130,10 @@ fn on_one_core(program: &Path) -> Command {
 fn output(mut command: Command) -> Result<Vec<u8>> {
     let output = command.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
-        return Err(format!("{command:?}: {}", output.status).into());
+        // A peer's arguments hold its whole program.
+        let is_short = |argument: &&OsStr| argument.len() < 1_000;
+        let command: Vec<_> = command.get_args().filter(is_short).map(OsStr::to_string_lossy).collect();
+        return Err(format!("{}: {}", command.join(" "), output.status).into());
     }
     Ok(output.stdout)
 }

@@ -343,6 +343,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sampling_of_none_is_refused_with_the_rule() {
+        let parse = |n: &str| Args::try_parse_from(["wardflow", "ingest", "zeek", "f", "--sampling", n]);
+        assert!(parse("1000").is_ok());
+        for wrong in ["0", "-1", "4294967296", "1:1000"] {
+            let error = parse(wrong).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains("it must be a whole number from 1 to 4294967295; leave it out"), "{error}");
+        }
+    }
+
+    #[test]
     fn global_options_go_before_and_after_the_command() {
         for line in ["wardflow -C w --json status", "wardflow status -C w --json"] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();

@@ -6,6 +6,10 @@ use jiff::Timestamp;
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Archive {
     /// Merge the many small files of a date, as --follow and hourly logs leave them, into few large ones
+    ///
+    /// A file is small that has fewer than 262,144 flows, a full row group. Those of a date are merged where there are at
+    /// least four, and so are those of a month of each table beside the flows. Captures of the last week, which may grow, and
+    /// sources of which flows are missing stay in files of their own.
     Compact,
     Check(CheckArchive),
     Expire(Expire),

@@ -40,7 +40,7 @@ pub(crate) struct Ingest {
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) sensor: Option<String>,
     /// One packet of N was sampled, where the records do not say it: their counts are of the packets that were
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = sampling)]
     pub(crate) sampling: Option<NonZeroU32>,
     /// Which column is what, for csv: a file, or one of the mappings that are built in
     #[arg(long, value_name = "FILE|NAME")]
@@ -100,6 +100,11 @@ impl Source {
             Self::Csv => Some(Format::Csv),
         }
     }
+}
+
+fn sampling(text: &str) -> Result<NonZeroU32, String> {
+    let rule = "it must be a whole number from 1 to 4294967295; leave it out where every packet was counted";
+    text.parse().map_err(|_| rule.to_owned())
 }
 
 /// A name as it is to be shown.

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     io::{self, Read},
+    iter,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -243,6 +244,22 @@ impl Source {
     }
 }
 
+/// Which sources were passed over, and why.
+fn passed_over(sources: &[Source]) -> Vec<String> {
+    let reason = |source: &Source| match &source.status {
+        Status::PassedOver { reason } => Some(format!("  {}: {reason}", visible(&source.name))),
+        _ => None,
+    };
+    let all: Vec<String> = sources.iter().filter_map(reason).collect();
+    if all.is_empty() {
+        return all;
+    }
+    let head = format!("{} passed over:", counted(all.len() as u64, "file"));
+    let rest = all.len().saturating_sub(NAMED);
+    let rest = (rest > 0).then(|| format!("  and {}, which --json names", counted(rest as u64, "other")));
+    iter::once(head).chain(all.into_iter().take(NAMED)).chain(rest).collect()
+}
+
 fn show(report: &Report, printer: &Printer) -> Result<()> {
     let is_passed_over = |source: &&Source| matches!(source.status, Status::PassedOver { .. });
     let row = |source: &Source| {
@@ -269,15 +286,8 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
             printer.line(Look::Plain, &format!("{}: {note}", visible(&source.name)))?;
         }
     }
-    let passed_over: Vec<&Source> = report.sources.iter().filter(is_passed_over).collect();
-    if !passed_over.is_empty() {
-        let names: Vec<_> = passed_over.iter().take(NAMED).map(|source| visible(&source.name)).collect();
-        let more = if passed_over.len() > NAMED { " and others" } else { "" };
-        let files = counted(passed_over.len() as u64, "file");
-        printer.line(
-            Look::Plain,
-            &format!("{files} passed over, which are no flow records for themselves: {}{more}", names.join(", ")),
-        )?;
+    for line in passed_over(&report.sources) {
+        printer.line(Look::Plain, &line)?;
     }
     let added = || report.sources.iter().filter(|source| matches!(source.status, Status::Added));
     let flows: u64 = added().map(|source| source.flows).sum::<u64>() + report.settled;
@@ -299,4 +309,31 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
             .note(&format!("{} could not be read: wardflow sql 'SELECT * FROM rejects'", counted(rejects, "record")));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use wardflow::{
+        archive::{SourceReport, SourceStatus},
+        error::Error,
+    };
+
+    use super::{Source, passed_over};
+
+    #[test]
+    fn what_is_passed_over_is_named_with_the_reason() {
+        let of = |names: &[&str]| {
+            let source = |name: &&str| {
+                let status = SourceStatus::PassedOver(Error::usage(format!("it is Zeek's {name}")));
+                Source::of(SourceReport { name: format!("d/{name}"), status, ..SourceReport::default() })
+            };
+            let added = Source::of(SourceReport { name: "d/conn.log".into(), ..SourceReport::default() });
+            passed_over(&names.iter().map(source).chain([added]).collect::<Vec<_>>())
+        };
+        assert!(of(&[]).is_empty());
+        assert_eq!(of(&["a.log"]), ["1 file passed over:", "  d/a.log: it is Zeek's a.log"]);
+        let many = of(&["a.log", "b.log", "c.log", "d.log"]);
+        assert_eq!((many.len(), many[0].as_str()), (5, "4 files passed over:"));
+        assert_eq!(many[4], "  and 1 other, which --json names");
+    }
 }

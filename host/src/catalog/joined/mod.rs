@@ -22,9 +22,7 @@ use datafusion::{
 };
 
 use self::exec::JoinExec;
-use crate::archive::Archive;
-
-const HOUR: i64 = 3_600_000_000;
+use crate::{archive::Archive, time::HOUR};
 
 /// What no part needs to find its flow: it is read where it is wanted.
 const CARRIED: [&str; 8] =

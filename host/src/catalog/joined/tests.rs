@@ -20,11 +20,10 @@ use datafusion::{
 };
 
 use super::{HOUR, JoinedFlows};
-use crate::flow;
+use crate::{flow, time::SECOND};
 
 const CLIENT: (&str, u16) = ("10.0.0.1", 40_000);
 const SERVER: (&str, u16) = ("203.0.113.9", 443);
-const SECOND: i64 = 1_000_000;
 const ACK: u16 = 16;
 
 /// One direction of a TCP connection that goes on: who sent and who received, from and to in seconds, bytes.

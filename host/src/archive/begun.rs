@@ -8,7 +8,7 @@ use object_store::path::Path as StorePath;
 
 use super::{
     aside::AsideTable,
-    carried,
+    carried, copies,
     ingest::OPEN_FLOWS,
     ledger::SourceEntry,
     location::{Archive, OWN_DIRECTORY},
@@ -42,7 +42,8 @@ impl Archive {
                     self.delete(&file).await?;
                 }
                 let tables = AsideTable::ALL.map(|table| table.path(source));
-                for file in tables.iter().chain(&[rejects::path(source), carried::path(source)]) {
+                let own = [rejects::path(source), carried::path(source), copies::path(source)];
+                for file in tables.iter().chain(&own) {
                     self.delete(&self.place(file)).await?;
                 }
                 for open in self.objects(Some(&format!("{OWN_DIRECTORY}/{OPEN_FLOWS}"))).await? {

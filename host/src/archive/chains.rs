@@ -52,6 +52,11 @@ impl<'a> Chains<'a> {
         entry.continues.as_deref().filter(|before| !self.by_digest.contains_key(before))
     }
 
+    /// The source whose conversations one went on with, if the ledger does not have it.
+    pub(super) fn missing_followed(&self, entry: &'a SourceEntry) -> Option<&'a str> {
+        entry.follows.as_deref().filter(|before| !self.by_digest.contains_key(before))
+    }
+
     fn walk<'s>(&'s self, digest: &str, more: impl Fn(&str) -> &'s [&'a SourceEntry]) -> Vec<&'a SourceEntry> {
         let mut walked: Vec<&SourceEntry> = self.by_digest.get(digest).copied().into_iter().collect();
         let mut seen: HashSet<&str> = walked.iter().map(|entry| entry.digest.as_str()).collect();

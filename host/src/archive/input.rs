@@ -35,6 +35,7 @@ const CHUNK: usize = 64 << 10;
 pub(super) struct InputFile {
     file: Arc<File>,
     size: u64,
+    first: Option<u64>,
 }
 
 /// A file's content, decompressed, and how much of the file was read.
@@ -51,7 +52,12 @@ impl InputFile {
         }
         let file = File::open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), size })
+        Ok(Self { file: Arc::new(file), size, first: None })
+    }
+
+    /// Of its content just so many first bytes.
+    pub(super) fn first(self, first: Option<u64>) -> Self {
+        Self { first, ..self }
     }
 
     /// Bytes of the file.
@@ -76,6 +82,10 @@ impl InputFile {
             Box::new(InChunks::new(XzDecoder::new_stream(buffered, stream)))
         } else {
             Box::new(buffered)
+        };
+        let content = match self.first {
+            Some(first) => Box::new(content.take(first)),
+            None => content,
         };
         Ok(Input { content, bytes_read })
     }

@@ -17,10 +17,10 @@ use crate::error::{Context, Error, Result};
 
 /// What to do where something that the archive notes of a source cannot be read.
 pub(super) const REPAIR: &str =
-    "`wardflow archive check --repair` moves it out of the way, and says what to ingest again";
+    "`wardflow archive check --repair` moves it out of the way, and puts it back or says what to ingest again";
 
 /// What the archive knows of a source, one JSON file a source, `_wardflow/sources/<digest>.json`. It is written last, so
-/// that a source without one is ingested again, over what may be there of it.
+/// that a source without one is ingested again, over what may be there of it; but for its copy, should it be lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
     /// BLAKE3 of the source's content, decompressed, in hex.
@@ -134,7 +134,8 @@ impl Archive {
 
     pub(super) async fn record_source(&self, entry: &SourceEntry) -> Result<()> {
         let json = serde_json::to_vec_pretty(entry).context(|| format!("recording the source {}", entry.name))?;
-        self.put(&path(&entry.digest), json).await
+        self.put(&path(&entry.digest), json).await?;
+        self.copy_entry(entry).await
     }
 
     /// Deletes a source and all that was added of it. What was compacted cannot be deleted so.
@@ -145,6 +146,7 @@ impl Archive {
         for file in entry.files.iter().chain(&entry.tables).chain(&own) {
             self.delete(&self.place(file)).await?;
         }
+        self.forget_copy(&entry.digest).await?;
         self.delete(&self.place(&path(&entry.digest))).await
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! <archive>/date=2024-05-01/<source>-0.parquet    flows that end on that date, UTC
 //! <archive>/_wardflow/sources/<digest>.json       what was ingested, so that nothing is twice
+//! <archive>/_wardflow/copies/<source>.json        the same once more, should one of these be lost
 //! <archive>/_wardflow/rejects/<source>.parquet    records that could not be read
 //! <archive>/_wardflow/open_flows/<source>-….parquet   connections that had not ended
 //! <archive>/_wardflow/{leases,ids_events,…}/<source>.parquet   what sources tell beside flows
@@ -27,6 +28,7 @@ mod carried;
 mod chains;
 mod column;
 mod content;
+mod copies;
 mod delimited;
 mod digest;
 mod discover;
@@ -38,6 +40,7 @@ mod format;
 mod health;
 mod hours;
 mod ingest;
+mod ingest_again;
 mod input;
 mod inventory;
 mod join;
@@ -76,14 +79,15 @@ pub use hours::{Delivered, HOURS_KEY, Hour};
 pub use ingest::{
     Counts, Ingest, IngestOptions, IngestReport, MaxRejects, OnProgress, Progress, SourceReport, SourceStatus, ingest,
 };
+pub use ingest_again::IngestAgain;
 pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, write_inventory_csv};
 pub use layout::ROW_GROUP_ROWS;
 pub use ledger::SourceEntry;
 pub use location::{Archive, OWN_DIRECTORY};
 pub use lock::{ArchiveLock, ReadLock};
 pub use maintain::{
-    CheckReport, CompactReport, Compacted, ExpireReport, Expired, IngestAgain, OnStep, Problem, REPLACES_KEY, Refused,
-    Step, check, compact, expire, repair,
+    CheckReport, CompactReport, Compacted, ExpireReport, Expired, OnStep, Problem, REPLACES_KEY, Refused, Step, check,
+    compact, expire, repair,
 };
 pub use mapped::{JoinedRows, RowCounts};
 pub use reader::{Place, Reader, Record, Reject};

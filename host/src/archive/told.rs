@@ -84,7 +84,7 @@ impl Archive {
     async fn batches(&self, file: ObjectMeta) -> Result<Vec<RecordBatch>> {
         let name = self.file(&file.location).to_owned();
         let unreadable = |error: Error| {
-            error.remedy("restore it from a copy, or delete it with its source's entry in _wardflow/sources and ingest that again")
+            error.remedy("`wardflow archive check --repair` moves it out of the way, and says what to ingest again")
         };
         let doing = || format!("{name} of the archive cannot be read");
         let object = self.store().get(&file.location).await.context(doing).map_err(unreadable)?;

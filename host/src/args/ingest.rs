@@ -51,6 +51,9 @@ pub(crate) struct Ingest {
     /// When a capture began whose times count from its beginning; times that have a date keep it
     #[arg(long, value_name = "T", value_parser = super::time)]
     pub(crate) start: Option<Timestamp>,
+    /// Read just the first N bytes of each, decompressed, as if no more had been written
+    #[arg(long, value_name = "N", conflicts_with = "follow")]
+    pub(crate) first: Option<u64>,
     /// Read anew what was ingested before, and replace what it gave then; also a file that was half of it, or damaged
     #[arg(long, conflicts_with = "follow")]
     pub(crate) again: bool,

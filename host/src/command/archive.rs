@@ -99,7 +99,10 @@ fn checked(report: &CheckReport, printer: &Printer) -> Result<()> {
         while !rest.is_empty() {
             let source = rest.remove(0);
             let others: Vec<_> = rest.extract_if(.., |other| source.goes_with(other)).collect();
-            printer.line(Look::Plain, &format!("  {}", again(source, &others)))?;
+            if let Some(file) = &source.without {
+                printer.line(Look::Plain, &format!("  once {file} is taken out of the archive:"))?;
+            }
+            printer.line(Look::Plain, &format!("  {}", source.command(&others)))?;
         }
     }
     printer.line(if report.is_mended() { Look::Good } else { Look::Bad }, &summary(report))
@@ -119,13 +122,6 @@ fn summary(report: &CheckReport) -> String {
         }
     }
     parts.join("; ")
-}
-
-/// The command that ingests a source again, and what to mind.
-fn again(source: &IngestAgain, others: &[&IngestAgain]) -> String {
-    let part = source.bytes.map(|bytes| format!(", of which just the first {} bytes, decompressed", count(bytes)));
-    let before = source.without.as_ref().map(|file| format!(", once {file} is taken out of the archive"));
-    source.command(others) + &part.unwrap_or_default() + &before.unwrap_or_default()
 }
 
 /// Places that are shown of each end of a long list.
@@ -173,21 +169,7 @@ fn remedy(remedy: Option<&str>, printer: &Printer) -> Result<()> {
 mod tests {
     use wardflow::archive::{CheckReport, IngestAgain, Problem};
 
-    use super::{again, summary};
-
-    #[test]
-    fn says_what_to_type() {
-        let source = IngestAgain {
-            name: "conn.log".to_owned(),
-            format: Some("zeek".to_owned()),
-            bytes: Some(12_345),
-            ..IngestAgain::default()
-        };
-        let part = "wardflow ingest zeek conn.log, of which just the first 12,345 bytes, decompressed";
-        assert_eq!(again(&source, &[]), part);
-        let source = IngestAgain { without: Some("x.json".to_owned()), ..source };
-        assert_eq!(again(&source, &[]), format!("{part}, once x.json is taken out of the archive"));
-    }
+    use super::summary;
 
     #[test]
     fn tells_what_was_put_right_from_what_stays() {

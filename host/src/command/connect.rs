@@ -101,6 +101,7 @@ pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progr
         timezone: args.timezone.clone().unwrap_or_else(|| config.timezone.clone()),
         sampling: args.sampling.map(NonZeroU32::get),
         start: args.start.map(Timestamp::as_microsecond),
+        first: args.first,
         again: args.again,
         max_rejects: args.max_rejects,
         progress: Some(Arc::new(move |now: &wardflow::archive::Progress| {

@@ -6,30 +6,13 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Ingest, entries::Entries, failure::Failure, find::Source, known::Recognised, report::Progress};
-use crate::{
-    archive::{
-        asked::Asked,
-        ledger::SourceEntry,
-        location::{Archive, OWN_DIRECTORY},
-    },
-    error::{Context, Error, Result},
+use super::{
+    Ingest, entries::Entries, failure::Failure, find::Source, known::Recognised, report::Progress, taken_out::TakenOut,
 };
-
-/// A source of which everything was taken out, to be read anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::archive) struct TakenOut {
-    pub(in crate::archive) digest: String,
-    /// Its path, as it was given.
-    pub(in crate::archive) name: String,
-    /// The same from the root of the file system.
-    pub(in crate::archive) path: Option<String>,
-    pub(in crate::archive) format: Option<String>,
-    #[serde(flatten)]
-    pub(in crate::archive) asked: Asked,
-}
+use crate::{
+    archive::{format::Format, ingest_again::IngestAgain, ledger::SourceEntry},
+    error::{Error, Result},
+};
 
 impl Ingest<'_> {
     /// What gives way to a source once it has been read: what was added of it, and of its recording. Where others give way
@@ -41,14 +24,13 @@ impl Ingest<'_> {
         progress: &Progress,
     ) -> Result<Vec<SourceEntry>, Failure> {
         let place = source.place();
-        // A header without records is the beginning of many.
-        let has_records =
-            |digest: &&String| self.entries.get(digest).is_some_and(|entry| entry.records_that_stay() > 0);
-        let begins_with = recognised.begins_with.iter().filter(has_records);
+        let begins_with = recognised.begins_with.iter().filter(|digest| self.entries.has_records(digest));
         let mut own: BTreeSet<String> = recognised.same.iter().chain(begins_with).cloned().collect();
+        let mut trial = None;
         if let Some(place) = place.filter(|place| self.entries.has_path(place)) {
-            let (_, ends) = self.on_trial(source, progress).await?;
-            own.extend(self.entries.of_recording(&place, ends).map(|entry| entry.digest.clone()));
+            let it = self.on_trial(source, progress).await?;
+            own.extend(self.entries.of_recording(&place, it.ends).map(|entry| entry.digest.clone()));
+            trial = Some(it);
         }
         let past = own.iter().flat_map(|digest| self.entries.past(digest)).map(|entry| entry.digest.clone());
         let own: BTreeSet<String> = past.collect();
@@ -56,8 +38,8 @@ impl Ingest<'_> {
             let error = Error::usage(format!("it is a part or a copy of {}, which was just read", entry.name));
             return Err(Failure::Source(error.remedy("give one of the two")));
         }
-        let all = self.entries.together(&own);
-        let all: Vec<SourceEntry> = all.iter().filter_map(|digest| self.entries.get(digest)).cloned().collect();
+        let together = self.entries.together(&own);
+        let all: Vec<SourceEntry> = together.iter().filter_map(|digest| self.entries.get(digest)).cloned().collect();
         for entry in &all {
             self.lock.archive().refuse_compacted(entry).await.map_err(Failure::Source)?;
         }
@@ -81,9 +63,13 @@ impl Ingest<'_> {
             let error = Error::usage(format!("its flows went on in {}, which was not read again", first.name));
             return Err(Failure::Source(error.remedy("see above why, and give both again")));
         }
-        self.on_trial(source, progress).await?;
+        let it = match trial {
+            Some(it) => it,
+            None => self.on_trial(source, progress).await?,
+        };
+        self.refuse_beginning(&it, &together.difference(&own).cloned().collect()).await?;
         for (entry, path) in given {
-            self.is_as_it_was(entry, path.unwrap_or_default(), progress).await?;
+            self.is_as_it_was(entry, path.unwrap_or_default(), &together, progress).await?;
         }
         for entry in &tips {
             self.note_taken_out(entry).await?;
@@ -92,21 +78,30 @@ impl Ingest<'_> {
         Ok(Vec::new())
     }
 
-    /// Whether a source that goes with another can still be read, and has at least what was added of it.
-    async fn is_as_it_was(&self, entry: &SourceEntry, path: PathBuf, progress: &Progress) -> Result<(), Failure> {
+    /// Whether a source that goes with others can still be read and added, and has at least what was added of it.
+    async fn is_as_it_was(
+        &self,
+        entry: &SourceEntry,
+        path: PathBuf,
+        together: &BTreeSet<String>,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
         let name = &entry.name;
         let Recognised { same, begins_with } = self.look(path.clone()).await?.recognised;
         if ![same, begins_with].iter().flatten().any(|digest| *digest == entry.digest) {
             let error = Error::usage(format!("its flows went on in {name}, which has another content by now"));
             return Err(Failure::Source(error.remedy("put back what was added from there, and give both")));
         }
-        match self.on_trial(&Source::found(path), progress).await {
-            Ok(_) => Ok(()),
-            Err(Failure::Source(error)) => Err(Failure::Source(
-                Error::failed(format!("{name}, which goes with it, cannot be read")).because(error),
-            )),
-            Err(archive) => Err(archive),
-        }
+        let added = match self.on_trial(&Source::found(path), progress).await {
+            Ok(it) => self.refuse_beginning(&it, together).await,
+            Err(failure) => Err(failure),
+        };
+        added.map_err(|failure| match failure {
+            Failure::Source(error) => Failure::Source(
+                Error::failed(format!("{name}, which goes with it, cannot be read anew")).because(error),
+            ),
+            archive => archive,
+        })
     }
 
     /// Deletes what sources gave, and forgets them.
@@ -114,65 +109,33 @@ impl Ingest<'_> {
         for entry in entries {
             self.lock.archive().forget(entry).await?;
             self.carried.retain(|carried| carried.source != entry.digest);
+            self.entries.remove(&entry.digest);
         }
-        self.entries.remove(&entries.iter().map(|entry| entry.digest.clone()).collect());
         Ok(())
     }
 
+    /// Notes that a source is about to be taken out, and how this run was asked to read it.
     pub(super) async fn note_taken_out(&mut self, entry: &SourceEntry) -> Result<()> {
-        let SourceEntry { digest, name, path, format, asked, .. } = entry.clone();
-        let taken_out = TakenOut { digest, name, path, format, asked };
-        self.lock.archive().note_taken_out(&taken_out).await?;
-        self.taken_out.push(taken_out);
-        Ok(())
-    }
-
-    /// Forgets the notes that a source is there again.
-    pub(super) async fn is_back(&mut self, entry: &SourceEntry) -> Result<()> {
-        let is_it = |out: &TakenOut| out.digest == entry.digest || (out.path.is_some() && out.path == entry.path);
-        for back in self.taken_out.extract_if(.., |out| is_it(out)) {
-            self.lock.archive().forget_taken_out(&back.digest).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Archive {
-    /// Sources that a run took out to read them anew, and did not before it ended.
-    pub(in crate::archive) async fn taken_out(&self, has: impl Fn(&str) -> bool) -> Result<Vec<TakenOut>> {
-        let mut all = Vec::new();
-        for note in self.objects(Some(&directory())).await? {
-            let file = self.file(&note.location).to_owned();
-            let Some(json) = self.get(&file).await? else { continue };
-            // A note that cannot be read still says that something is missing.
-            let unknown = || TakenOut { name: format!("the source of {file}"), ..TakenOut::default() };
-            let taken_out: TakenOut = serde_json::from_slice(&json).unwrap_or_else(|_| unknown());
-            all.extend((!has(&taken_out.digest)).then_some(taken_out));
-        }
-        Ok(all)
-    }
-
-    /// The names of sources that were taken out to be read anew, and were not.
-    ///
-    /// # Errors
-    /// The archive cannot be read.
-    pub async fn unfinished(&self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        for out in self.taken_out(|_| false).await? {
-            if self.source(&out.digest).await?.is_none() {
-                names.push(out.name);
+        let format = self.options.format.or_else(|| entry.format.as_deref()?.parse::<Format>().ok());
+        let again = IngestAgain::anew(entry);
+        let source = match format {
+            Some(format) => {
+                IngestAgain { format: Some(format.name().to_owned()), asked: self.options.asked(format), ..again }
             }
+            None => again,
+        };
+        let out = TakenOut::new(&entry.digest, source);
+        self.lock.archive().note_taken_out(&out).await?;
+        self.taken_out.push(out);
+        Ok(())
+    }
+
+    /// Forgets the notes that a source was taken out: it is there again, or has no need to be.
+    pub(super) async fn is_back(&mut self, digest: &str, place: Option<&String>) -> Result<()> {
+        for back in self.taken_out.extract_if(.., |out| out.is(digest, place)) {
+            self.lock.archive().forget_taken_out(&back).await?;
         }
-        Ok(names)
-    }
-
-    async fn note_taken_out(&self, taken_out: &TakenOut) -> Result<()> {
-        let json = serde_json::to_vec_pretty(taken_out).context(|| format!("noting {}", taken_out.name))?;
-        self.put(&path(&taken_out.digest), json).await
-    }
-
-    async fn forget_taken_out(&self, digest: &str) -> Result<()> {
-        self.delete(&self.place(&path(digest))).await
+        Ok(())
     }
 }
 
@@ -181,14 +144,4 @@ fn tips(entries: &Entries, all: &[SourceEntry]) -> Vec<SourceEntry> {
     let past: BTreeSet<&str> =
         all.iter().flat_map(|entry| entries.past(&entry.digest).skip(1)).map(|entry| entry.digest.as_str()).collect();
     all.iter().filter(|entry| !past.contains(entry.digest.as_str())).cloned().collect()
-}
-
-/// Where it is noted what was taken out.
-pub(in crate::archive) fn directory() -> String {
-    format!("{OWN_DIRECTORY}/again")
-}
-
-/// Where it is noted that a source was taken out.
-pub(in crate::archive) fn path(digest: &str) -> String {
-    format!("{}/{}", directory(), SourceEntry::short(digest))
 }

@@ -5,20 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use super::known::KnownSources;
-use crate::archive::{
-    chains::Chains,
-    content::{Content, HEAD},
-    ledger::SourceEntry,
-};
+use super::{known::KnownSources, look::Identity};
+use crate::archive::{content::HEAD, ledger::SourceEntry};
 
 /// The ledger, in memory.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     by_digest: BTreeMap<String, SourceEntry>,
-    /// Digests by path, and by the digest of a whole head.
+    /// Digests by path, and by when the flow that ended first did.
     by_path: HashMap<String, BTreeSet<String>>,
-    by_head: HashMap<String, BTreeSet<String>>,
+    by_first_end: HashMap<i64, BTreeSet<String>>,
+    /// Digests of those that follow a source or go on from it.
+    behind: HashMap<String, BTreeSet<String>>,
     known: Arc<KnownSources>,
 }
 
@@ -52,8 +50,11 @@ impl Entries {
         if let Some(path) = &entry.path {
             self.by_path.entry(path.clone()).or_default().insert(digest.clone());
         }
-        if let Some(head) = entry.head.as_ref().filter(|_| entry.bytes >= HEAD as u64) {
-            self.by_head.entry(head.clone()).or_default().insert(digest.clone());
+        if let Some(first) = first_end(&entry) {
+            self.by_first_end.entry(first).or_default().insert(digest.clone());
+        }
+        for before in before(&entry) {
+            self.behind.entry(before.clone()).or_default().insert(digest.clone());
         }
         if !self.by_digest.contains_key(digest) {
             Arc::make_mut(&mut self.known).add(&entry);
@@ -61,14 +62,24 @@ impl Entries {
         self.by_digest.insert(digest.clone(), entry);
     }
 
-    pub(super) fn remove(&mut self, digests: &BTreeSet<String>) {
-        let is_one = |digest: &str| digests.contains(digest);
-        self.by_digest.retain(|digest, _| !is_one(digest));
-        let lists = self.by_path.values_mut().chain(self.by_head.values_mut());
-        lists.for_each(|digests| digests.retain(|digest| !is_one(digest)));
-        let mut known = KnownSources::default();
-        self.by_digest.values().for_each(|entry| known.add(entry));
-        self.known = Arc::new(known);
+    pub(super) fn remove(&mut self, digest: &str) {
+        let Some(entry) = self.by_digest.remove(digest) else { return };
+        let at_path = entry.path.as_ref().and_then(|path| self.by_path.get_mut(path));
+        let with_first_end = first_end(&entry).and_then(|first| self.by_first_end.get_mut(&first));
+        for digests in at_path.into_iter().chain(with_first_end) {
+            digests.remove(digest);
+        }
+        for before in before(&entry) {
+            if let Some(behind) = self.behind.get_mut(before) {
+                behind.remove(digest);
+            }
+        }
+        Arc::make_mut(&mut self.known).remove(&entry);
+    }
+
+    /// Whether a source has records with which others may go on: a header without records is the beginning of many.
+    pub(super) fn has_records(&self, digest: &str) -> bool {
+        self.get(digest).is_some_and(|entry| entry.records_that_stay() > 0)
     }
 
     /// Whether something was added from a path.
@@ -79,20 +90,31 @@ impl Entries {
     /// Those of the same recording as a source at its path: half of it, all of it, or damaged. The flow that ended first ended
     /// in the same microsecond; a log that follows another at its path has another.
     pub(super) fn of_recording(&self, path: &str, ends: Option<(i64, i64)>) -> impl Iterator<Item = &SourceEntry> {
-        let is_of_it = move |entry: &&SourceEntry| begins_with_one(entry, ends);
+        let first = ends.map(|(first, _)| first);
+        let is_of_it = move |entry: &&SourceEntry| first.is_some() && first_end(entry) == first;
         self.by_path.get(path).into_iter().flatten().filter_map(|digest| self.get(digest)).filter(is_of_it)
     }
 
-    /// Those that begin as a content does, as far as their heads and the flow that ended first tell: a part of it, or it of
+    /// Those that begin as a source does, as far as their heads and the flow that ended first tell: a part of it, or it of
     /// them, or two that part ways further on.
-    pub(super) fn beginning_alike(
-        &self,
-        content: &Content,
-        ends: Option<(i64, i64)>,
-    ) -> impl Iterator<Item = &SourceEntry> {
-        let head = Some(&content.head).filter(|_| content.bytes >= HEAD as u64);
-        let digests = head.and_then(|head| self.by_head.get(head)).into_iter().flatten();
-        digests.filter_map(|digest| self.get(digest)).filter(move |entry| begins_with_one(entry, ends))
+    pub(super) fn beginning_alike(&self, it: &Identity) -> impl Iterator<Item = &SourceEntry> {
+        let first = it.first_end();
+        let is_long = it.content.bytes >= HEAD as u64;
+        let alike = it.alike.iter().filter_map(|digest| self.get(digest));
+        alike.filter(move |entry| is_long && entry.bytes >= HEAD as u64 && first_end(entry) == first)
+    }
+
+    /// Longer ones of which a source may be the beginning: the flow that ended first is the same, or neither has flows and
+    /// their heads are the same. Those of more than twice its size are not told by their heads.
+    pub(super) fn longer(&self, it: &Identity) -> Vec<&SourceEntry> {
+        let first = it.first_end();
+        let with_first_end = first.and_then(|first| self.by_first_end.get(&first)).into_iter().flatten();
+        let digests: BTreeSet<&String> = with_first_end.chain(&it.alike).collect();
+        let entries = digests.into_iter().filter_map(|digest| self.get(digest));
+        let is_of_format = |entry: &SourceEntry| entry.format.as_deref() == Some(it.format.name());
+        let may_be =
+            |entry: &&SourceEntry| entry.bytes > it.content.bytes && first_end(entry) == first && is_of_format(entry);
+        entries.filter(may_be).collect()
     }
 
     /// A source, and those that it goes on from, the latest first.
@@ -100,28 +122,34 @@ impl Entries {
         std::iter::successors(self.get(digest), |entry| self.get(entry.continues.as_deref()?))
     }
 
-    /// What links them.
-    pub(super) fn chains(&self) -> Chains<'_> {
-        Chains::new(self.by_digest.values())
+    /// Whether conversations went on from a source to another or the other way.
+    pub(super) fn shares_conversations(&self, entry: &SourceEntry) -> bool {
+        let behind = self.behind.get(&entry.digest).into_iter().flatten().filter_map(|digest| self.get(digest));
+        entry.follows.as_ref().is_some_and(|before| self.contains(before))
+            || behind.into_iter().any(|behind| behind.follows.as_ref() == Some(&entry.digest))
     }
 
     /// Sources, and all that comes and goes with them: what they go on from, what goes on from them, and those with which they
     /// share conversations.
     pub(super) fn together(&self, digests: &BTreeSet<String>) -> BTreeSet<String> {
-        let chains = self.chains();
         let mut all = BTreeSet::new();
-        let mut next: Vec<&str> = digests.iter().map(String::as_str).collect();
+        let mut next: Vec<&String> = digests.iter().collect();
         while let Some(digest) = next.pop() {
-            for entry in chains.together(digest).into_iter().flat_map(|entry| self.past(&entry.digest)) {
-                if all.insert(entry.digest.clone()) {
-                    next.push(&entry.digest);
-                }
+            if let Some(entry) = self.get(digest)
+                && all.insert(digest.clone())
+            {
+                next.extend(before(entry).chain(self.behind.get(digest).into_iter().flatten()));
             }
         }
         all
     }
 }
 
-fn begins_with_one(entry: &SourceEntry, ends: Option<(i64, i64)>) -> bool {
-    ends.is_some_and(|(first, _)| entry.ends.is_some_and(|(of_entry, _)| of_entry == first))
+/// The sources that one follows or goes on from.
+fn before(entry: &SourceEntry) -> impl Iterator<Item = &String> {
+    entry.follows.iter().chain(&entry.continues)
+}
+
+fn first_end(entry: &SourceEntry) -> Option<i64> {
+    entry.ends.map(|(first, _)| first)
 }

@@ -40,6 +40,20 @@ impl KnownSources {
         }
     }
 
+    pub(super) fn remove(&mut self, source: &SourceEntry) {
+        let of_length = self.by_head.get_mut(&head_length(source.bytes));
+        let with_head = match &source.head {
+            Some(head) => of_length.and_then(|of_length| of_length.get_mut(head)),
+            None => Some(&mut self.headless),
+        };
+        with_head.into_iter().for_each(|known| known.retain(|(_, digest)| *digest != source.digest));
+    }
+
+    /// The sources whose heads are the beginning of a content, by its first bytes: those too that are longer than it.
+    pub(super) fn alike(&self, start: &[u8]) -> Vec<String> {
+        self.with_equal_head(start).map(|(_, digest)| digest.clone()).collect()
+    }
+
     /// Reads as much of a content, behind its head, as it takes to recognise it. One that breaks off counts as far as it can
     /// be read.
     pub(super) fn recognise(&self, head: &[u8], rest: impl Read) -> Recognised {
@@ -52,11 +66,15 @@ impl KnownSources {
 
     /// The sources that a content may be or go on from, by its first bytes.
     fn with_head(&self, start: &[u8]) -> impl Iterator<Item = &(u64, String)> {
+        self.with_equal_head(start).chain(&self.headless)
+    }
+
+    fn with_equal_head(&self, start: &[u8]) -> impl Iterator<Item = &(u64, String)> {
         let of_lengths = self
             .by_head
             .range(..=start.len())
             .filter_map(|(length, by_digest)| by_digest.get(blake3::hash(&start[..*length]).to_hex().as_str()));
-        of_lengths.flatten().chain(&self.headless)
+        of_lengths.flatten()
     }
 }
 
@@ -149,6 +167,11 @@ mod tests {
         check(text, &[b"a\nb"], None, Some(b"a\nb"));
         check(b"", &[b"a"], None, None);
         check(b"", &[b""], Some(b""), None);
+        let mut forgotten = known(&[b"a\n", b"a\nb\n"], true);
+        forgotten.remove(&entry(b"a\nb\n", true));
+        assert_eq!(forgotten.recognise(text, &[][..]).begins_with.unwrap(), blake3::hash(b"a\n").to_hex().as_str());
+        assert_eq!(known(&[b"a\nb\nc\nd", b"x"], true).alike(text).len(), 1);
+        assert_eq!(known(&[b"a\nb\nc\n+", b"a\nb\nc\nde"], true).alike(b"a\nb\nc\n+-").len(), 1);
         let long: Vec<u8> = (0..800_000_u32).flat_map(u32::to_le_bytes).collect();
         for length in [1, HEAD - 1, HEAD, HEAD + 1, 2 << 20] {
             check(&long, &[&long[..length]], None, Some(&long[..length]));

@@ -1,6 +1,7 @@
 //! From foreign formats into the archive, each source once.
 
-pub(super) mod again;
+mod again;
+mod commit;
 mod counts;
 mod dates;
 mod entries;
@@ -8,12 +9,15 @@ mod failure;
 mod find;
 mod known;
 mod last_reject;
+mod look;
 mod max_rejects;
 mod names;
 mod options;
 mod reading;
+mod relations;
 mod report;
 mod source;
+mod taken_out;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +27,6 @@ use std::{
 
 use object_store::path::Path as StorePath;
 
-pub(super) use self::{again::TakenOut, failure::Failure};
 pub use self::{
     counts::Counts,
     max_rejects::MaxRejects,
@@ -34,6 +37,7 @@ use self::{
     entries::Entries,
     find::{Source, find, spool},
 };
+pub(super) use self::{failure::Failure, taken_out::TakenOut};
 use super::{
     carried::{self, Carried},
     lock::ArchiveLock,
@@ -110,6 +114,7 @@ impl<'a> Ingest<'a> {
         let mut entries = archive.sources().await?;
         let mut left_over = archive.files_by_source().await?;
         archive.undo_begun(&entries, &mut left_over).await?;
+        archive.put_back_lost(&mut entries).await?;
         let replaced: BTreeSet<_> = entries.iter().flat_map(|entry| entry.replaces.clone()).collect();
         for old in entries.extract_if(.., |entry| replaced.contains(&entry.digest)) {
             archive.forget(&old).await?;
@@ -120,7 +125,7 @@ impl<'a> Ingest<'a> {
         }
         let carried = archive.carried(&entries).await?;
         let entries = Entries::new(entries);
-        let taken_out = archive.taken_out(|digest| entries.contains(digest)).await?;
+        let taken_out = archive.taken_out().await?;
         Ok(Self {
             lock,
             options,
@@ -160,7 +165,7 @@ impl<'a> Ingest<'a> {
             }
             report.sources.push(done);
         }
-        report.unfinished = self.taken_out.iter().map(|out| out.name.clone()).collect();
+        report.unfinished = self.taken_out.iter().map(|out| out.source.name.clone()).collect();
         report
     }
 
@@ -175,6 +180,7 @@ impl<'a> Ingest<'a> {
         Ok(self.settled)
     }
 }
+
 /// Runs what blocks on a thread that may.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.context(|| "reading a source".into())

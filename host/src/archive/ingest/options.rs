@@ -28,6 +28,8 @@ pub struct IngestOptions {
     pub sampling: Option<u32>,
     /// When captures began whose times count from their beginning, microseconds UTC.
     pub start: Option<i64>,
+    /// Just so many of their first bytes, decompressed, as if no more had been written yet.
+    pub first: Option<u64>,
     /// Whether what was ingested before is read anew, and replaces what it gave then.
     pub again: bool,
     /// Rejects from which on a source is refused; absent for any number.
@@ -46,6 +48,7 @@ impl Default for IngestOptions {
             timezone: TimeZone::UTC,
             sampling: None,
             start: None,
+            first: None,
             again: false,
             max_rejects: None,
             progress: None,

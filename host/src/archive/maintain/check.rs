@@ -9,15 +9,12 @@ use super::{
     orphans::{Orphans, source_of},
     read_back::{Fault, hours, is_same},
     records::Records,
-    repair::{self, TakenOut},
+    repair::{self, Repaired},
     report::{CheckReport, Problem},
     tables::Tables,
 };
 use crate::{
-    archive::{
-        Archive, ArchiveFile, ArchiveLock, SourceEntry, carried, chains::Chains, files::Survey,
-        ingest::again as taken_out,
-    },
+    archive::{Archive, ArchiveFile, ArchiveLock, SourceEntry, chains::Chains, files::Survey},
     error::{Error, Result},
 };
 
@@ -37,7 +34,8 @@ const CLEAR: &str = "nothing is lost: `wardflow archive check --repair` clears i
 
 const CLEARED: &str = "nothing is lost: it was cleared away";
 
-const TO_MOVE: &str = "`wardflow archive check --repair` moves it to _wardflow/damaged, and says what to ingest again";
+pub(super) const TO_MOVE: &str =
+    "`wardflow archive check --repair` moves it to _wardflow/damaged, and says what to ingest again";
 
 const MOVED: &str = "it is in _wardflow/damaged now";
 
@@ -65,6 +63,8 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
     let mut check = Check { archive, lock, report, damaged: BTreeSet::new(), is_cut_off: false };
     let mut records = Records::read(archive).await?;
     let without_conversations = check.unreadable_notes(&records).await?;
+    let lost_entries = check.lost_entries(&records).await?;
+    records.entries.extend(lost_entries);
     let mut survey = archive.survey().await?;
     let left = leftovers::find(archive, &records, &survey).await?;
     for (file, what) in left {
@@ -90,37 +90,28 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
         records.entries.extend(anew);
         orphans = check.orphans(&records, &survey, &tables, is_sound);
     }
+    let recounted = check.recount(&records, &holdings, &orphans).await?;
+    if !recounted.is_empty() {
+        records.entries.retain(|entry| recounted.iter().all(|anew| anew.digest != entry.digest));
+        records.entries.extend(recounted);
+        orphans = check.orphans(&records, &survey, &tables, is_sound);
+    }
     let chains = Chains::new(&records.entries);
+    check.tell_of_followed(&records.entries, &chains);
     let lost = sources_that_lack(&records, &chains, &holdings, &without_conversations);
     let taken = match lock.filter(|_| !check.is_cut_off) {
         Some(lock) => repair::take_out(lock, &chains, &lost, &orphans, is_fixed).await?,
-        None => TakenOut::default(),
+        None => Repaired::default(),
     };
     check.report.problems.extend(orphans.problems(&taken.orphans));
     check.tell_of_sources(&lost, &chains, &holdings, &taken);
     check.report.ingest_again.extend(taken.again);
     check.tell_of_tables(lost_files, &records, &chains, &taken.sources, is_fixed).await?;
+    check.report.ingest_again.sort();
     Ok(check.report)
 }
 
 impl Check<'_> {
-    /// Moves notes that cannot be read out of the way. Returns the sources whose conversations are lost so.
-    async fn unreadable_notes(&mut self, records: &Records) -> Result<BTreeSet<String>> {
-        let mut lost = BTreeSet::new();
-        let followed = records.followed();
-        for (file, reason) in &records.unreadable {
-            if file.starts_with(&taken_out::directory()) {
-                self.tell_of_lost_note(file, reason);
-                continue;
-            }
-            let what = format!("it cannot be read, and what it noted is lost: {reason}");
-            self.set_aside(file, what, TO_MOVE.to_owned()).await?;
-            let source = records.entries.iter().find(|entry| *file == carried::path(SourceEntry::short(&entry.digest)));
-            lost.extend(source.map(|entry| entry.digest.clone()).filter(|digest| !followed.contains(digest.as_str())));
-        }
-        Ok(lost)
-    }
-
     /// Moves damaged files away that replace files which a killed run did not delete: these have their place again.
     async fn give_back(&mut self, survey: &Survey) -> Result<()> {
         for file in &survey.listing.files {
@@ -177,7 +168,7 @@ impl Check<'_> {
     }
 
     /// Tells of a damaged file, and moves it away if it is to be repaired.
-    async fn set_aside(&mut self, file: &str, what: String, remedy: String) -> Result<()> {
+    pub(super) async fn set_aside(&mut self, file: &str, what: String, remedy: String) -> Result<()> {
         let remedy = match self.lock {
             Some(lock) => {
                 repair::set_aside(lock, file).await?;

@@ -5,7 +5,7 @@
 //! | [`compact`](compact()), [`compact_tables`] | few large files in place of many small ones |
 //! | [`replaces`], [`replacing`] | how one file takes the place of others in one moment |
 //! | [`check`](check()), [`tell`], [`report`] | is it whole? |
-//! | [`leftovers`], [`records`], [`tables`], [`orphans`] | what did killed runs leave, what is noted, what lies beside, what has no source? |
+//! | [`leftovers`], [`records`], [`notes`], [`tables`], [`orphans`] | what did killed runs leave, what is noted, what of that is lost, what lies beside, what has no source? |
 //! | [`mod@repair`] | what is damaged goes out of the way, so that its sources can be ingested again |
 //! | [`expire`](expire()), [`expired`] | what is old goes, and its sources count as there all the same |
 //! | [`holdings`] | where the flows of every source are |
@@ -21,6 +21,7 @@ mod expired;
 mod flow_rows;
 mod holdings;
 mod leftovers;
+mod notes;
 mod orphans;
 mod read_back;
 mod records;
@@ -46,7 +47,7 @@ pub use compact::{CompactReport, Compacted, Refused, compact};
 pub use expire::{ExpireReport, Expired, expire};
 pub use replaces::REPLACES_KEY;
 pub(super) use replaces::{Replaces, is_compacted};
-pub use report::{CheckReport, IngestAgain, Problem};
+pub use report::{CheckReport, Problem};
 
 impl Archive {
     /// Refuses to look after an archive whose files are another program's.

@@ -78,6 +78,12 @@ impl Orphans {
         own.chain([carried::path(source)]).collect()
     }
 
+    /// Paths of a source's flow files that are in compacted ones by now.
+    pub(super) fn compacted_files(&self, source: &str) -> impl Iterator<Item = &str> {
+        let flows = self.0.get(source).into_iter().flat_map(|orphan| &orphan.flows);
+        flows.filter(|held| held.is_compacted()).map(|held| held.path.as_str())
+    }
+
     /// Whether something of a source is in a compacted file.
     pub(super) fn is_compacted(&self, source: &str) -> bool {
         let orphan = self.0.get(source);

@@ -7,7 +7,7 @@ use postcard::from_bytes;
 
 use super::expired;
 use crate::{
-    archive::{Archive, OWN_DIRECTORY, SourceEntry, carried::Carried, ingest::TakenOut, join::Joiner, ledger},
+    archive::{Archive, OWN_DIRECTORY, SourceEntry, carried::Carried, copies, ingest::TakenOut, join::Joiner, ledger},
     error::Result,
 };
 
@@ -18,6 +18,10 @@ const AT_ONCE: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Records {
     pub(super) entries: Vec<SourceEntry>,
+    /// The copies of entries.
+    copies: Vec<SourceEntry>,
+    /// What the names of files begin with of sources that a killed run may have left half done.
+    begun: BTreeSet<String>,
     /// Conversations that wait.
     pub(super) carried: Vec<Carried>,
     /// Sources that were taken out to be read anew, and were not.
@@ -31,17 +35,34 @@ pub(super) struct Records {
 impl Records {
     pub(super) async fn read(archive: &Archive) -> Result<Self> {
         let mut unreadable = Vec::new();
-        let [sources, carried, taken_out] =
-            ["sources", "carried", "again"].map(|name| format!("{OWN_DIRECTORY}/{name}"));
+        let [sources, carried] = ["sources", "carried"].map(|name| format!("{OWN_DIRECTORY}/{name}"));
+        let begun = archive.objects(Some(&format!("{OWN_DIRECTORY}/begun"))).await?;
+        let begun = begun.iter().filter_map(|note| note.location.filename().map(str::to_owned)).collect();
         let entry = |file: &str, json: &[u8]| ledger::parse(file, json).map_err(|error| error.reason());
         let entries: Vec<SourceEntry> = notes(archive, &sources, &mut unreadable, entry).await?;
+        let copies = notes(archive, &copies::directory(), &mut unreadable, copies::parse).await?;
         let carried = notes(archive, &carried, &mut unreadable, |_, bytes| conversations(bytes)).await?;
-        let note = |_: &str, json: &[u8]| serde_json::from_slice(json).map_err(|error| error.to_string());
-        let taken_out = notes(archive, &taken_out, &mut unreadable, note).await?;
+        let taken_out = archive.taken_out().await?;
         let files = |_: &str, json: &[u8]| expired::parse(json).map_err(|error| error.to_string());
         let expired = notes(archive, &expired::directory(), &mut unreadable, files).await?;
         let expired = expired.into_iter().flatten().collect();
-        Ok(Self { entries, carried, taken_out, expired, unreadable })
+        Ok(Self { entries, copies, begun, carried, taken_out, expired, unreadable })
+    }
+
+    /// Entries that the ledger lost, and what a killed run did not write over since.
+    pub(super) fn lost(&self) -> Vec<SourceEntry> {
+        let known: BTreeSet<&str> = self.entries.iter().map(|entry| entry.digest.as_str()).collect();
+        let is_lost = |copy: &&SourceEntry| {
+            !known.contains(copy.digest.as_str()) && !self.begun.contains(SourceEntry::short(&copy.digest))
+        };
+        self.copies.iter().filter(is_lost).cloned().collect()
+    }
+
+    /// Entries that have no copy, or another one.
+    pub(super) fn uncopied(&self) -> impl Iterator<Item = &SourceEntry> {
+        let copies: BTreeMap<&str, &SourceEntry> =
+            self.copies.iter().map(|copy| (copy.digest.as_str(), copy)).collect();
+        self.entries.iter().filter(move |entry| copies.get(entry.digest.as_str()) != Some(entry))
     }
 
     /// Digests of sources whose flows another one's have replaced.

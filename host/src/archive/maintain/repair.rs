@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use object_store::ObjectStoreExt;
 
-use super::{orphans::Orphans, report::IngestAgain};
+use super::{holdings::Holdings, orphans::Orphans};
 use crate::{
-    archive::{ArchiveLock, OWN_DIRECTORY, SourceEntry, carried, chains::Chains, ledger},
+    archive::{ArchiveLock, IngestAgain, OWN_DIRECTORY, SourceEntry, carried, chains::Chains, ledger},
     error::{Context, Result},
 };
 
-/// What was taken out.
+/// What was taken out, and what is to be ingested again.
 #[derive(Debug, Default)]
-pub(super) struct TakenOut {
-    /// What to ingest again.
+pub(super) struct Repaired {
+    /// In the order in which they were ingested.
     pub(super) again: BTreeSet<IngestAgain>,
     /// Digests of the sources that the ledger does not have any more.
     pub(super) sources: BTreeSet<String>,
@@ -36,8 +36,8 @@ pub(super) async fn take_out(
     lost: &[&SourceEntry],
     orphans: &Orphans,
     is_fixed: impl Fn(&str) -> bool,
-) -> Result<TakenOut> {
-    let mut out = TakenOut::default();
+) -> Result<Repaired> {
+    let mut out = Repaired::default();
     for &source in lost {
         if out.sources.contains(&source.digest) || out.told.contains(&source.digest) {
             continue;
@@ -66,6 +66,7 @@ pub(super) async fn take_out(
             for file in entry.paths().chain([carried::path(SourceEntry::short(&entry.digest))]) {
                 set_aside(lock, &file).await?;
             }
+            lock.archive().forget_copy(&entry.digest).await?;
             set_aside(lock, &ledger::path(&entry.digest)).await?;
             out.sources.insert(entry.digest.clone());
             out.again.insert(IngestAgain::of(entry));
@@ -95,6 +96,20 @@ pub(super) fn entries_anew(
         }
     }
     anew.into_values().collect()
+}
+
+/// Entries that know less than compacted files have of their sources, as they are then: of sources that were ingested again
+/// though they were compacted, and had lost their entries and what went on in them. What is compacted counts.
+pub(super) fn recounted(entries: &[SourceEntry], holdings: &Holdings<'_>, orphans: &Orphans) -> Vec<SourceEntry> {
+    let recounted = entries.iter().filter_map(|entry| {
+        let unknown = orphans.compacted_files(SourceEntry::short(&entry.digest)).map(str::to_owned);
+        let files: Vec<String> = entry.files.iter().cloned().chain(unknown).collect();
+        let is_compacted = files.iter().any(|file| holdings.is_compacted(file));
+        let mut anew = SourceEntry { files, ..entry.clone() };
+        anew.counts.flows = holdings.flows(&anew);
+        (is_compacted && anew.counts.flows > entry.counts.flows).then_some(anew)
+    });
+    recounted.collect()
 }
 
 /// Moves a file to the damaged ones; it may be gone already.

@@ -21,6 +21,17 @@ fn entry_path(entry: &SourceEntry) -> String {
     format!("_wardflow/sources/{}.json", entry.digest)
 }
 
+fn copy_path(entry: &SourceEntry) -> String {
+    format!("_wardflow/copies/{}.json", &entry.digest[..16])
+}
+
+/// Takes the ledger's entry of a source away, and its copy.
+fn lose(archive: &Archive, entry: &SourceEntry) {
+    for file in [entry_path(entry), copy_path(entry)] {
+        fs::remove_file(own(archive, &file)).unwrap();
+    }
+}
+
 async fn entry_of(archive: &Archive, log: &Path) -> SourceEntry {
     let entries = archive.sources().await.unwrap();
     entries.into_iter().find(|entry| Path::new(&entry.name) == log).unwrap()
@@ -61,7 +72,7 @@ async fn an_entry_that_is_gone_is_missed_though_its_flows_were_compacted() {
     let before = flows(&archive).await;
     let holder = paths(&archive).await.remove(0);
     let entry = entry_of(&archive, &logs[1]).await;
-    fs::remove_file(own(&archive, &entry_path(&entry))).unwrap();
+    lose(&archive, &entry);
     for is_repair in [false, true] {
         let found = checked(&archive, is_repair).await;
         assert_eq!(stays(&found), [&holder], "{found:?}");
@@ -79,7 +90,7 @@ async fn an_entry_that_is_gone_is_missed_though_only_rejects_are_left() {
     let (_directory, archive, _logs) = archive_of("archive", &NIGHT[..1]).await;
     let entry = archive.sources().await.unwrap().remove(0);
     fs::remove_file(own(&archive, &entry.files[0])).unwrap();
-    fs::remove_file(own(&archive, &entry_path(&entry))).unwrap();
+    lose(&archive, &entry);
     let found = checked(&archive, false).await;
     assert_eq!(stays(&found), [format!("_wardflow/rejects/{}.parquet", &entry.digest[..16])], "{found:?}");
 }
@@ -95,6 +106,7 @@ async fn a_damaged_entry_of_a_log_that_has_grown_is_got_over() {
                 assert!(!compacted(&archive).await.compacted.is_empty());
             }
             let before = flows(&archive).await;
+            lose(&archive, &entries[damaged]);
             fs::write(own(&archive, &entry_path(&entries[damaged])), "{\"digest\": \"").unwrap();
             assert!(!checked(&archive, false).await.is_well());
             assert_eq!(flows(&archive).await, before);
@@ -196,8 +208,129 @@ async fn an_entry_that_cannot_be_read_is_named_with_the_remedy() {
     let remedy = error.remedy_text().unwrap();
     assert!(error.to_string().contains(&file) && remedy.contains("wardflow archive check --repair"), "{error:?}");
     checked(&archive, true).await;
-    assert!(matches!(add(&archive, &logs[0]).await, SourceStatus::Added));
+    assert!(matches!(add(&archive, &logs[0]).await, SourceStatus::AlreadyThere));
     assert!(checked(&archive, false).await.is_well());
+}
+
+#[tokio::test]
+async fn an_entry_that_is_lost_or_damaged_is_put_back_from_its_copy() {
+    for is_compacted in [false, true] {
+        let (_directory, archive, logs) = archive_of("archive", &NIGHT).await;
+        if is_compacted {
+            compacted(&archive).await;
+        }
+        let (before, entries) = (flows(&archive).await, archive.sources().await.unwrap());
+        let [one, two, three, four] = entries.as_slice() else { panic!("{entries:?}") };
+        fs::remove_file(own(&archive, &entry_path(one))).unwrap();
+        fs::write(own(&archive, &entry_path(two)), "{\"digest\": \"").unwrap();
+        fs::remove_file(own(&archive, &copy_path(three))).unwrap();
+        fs::write(own(&archive, &copy_path(four)), "").unwrap();
+        let told = [entry_path(two), copy_path(four), entry_path(one)];
+        let found = checked(&archive, false).await;
+        assert_eq!(stays(&found), told, "{found:?}");
+        let repaired = checked(&archive, true).await;
+        assert!(repaired.is_well() && repaired.problems.len() == told.len(), "{repaired:?}");
+        assert!(checked(&archive, false).await.problems.is_empty());
+        assert_eq!((flows(&archive).await, archive.sources().await.unwrap()), (before, entries.clone()));
+        for entry in &entries {
+            let [entry, copy] =
+                [entry_path(entry), copy_path(entry)].map(|file| fs::read(own(&archive, &file)).unwrap());
+            assert_eq!(entry, copy);
+        }
+        for log in &logs {
+            assert!(matches!(add(&archive, log).await, SourceStatus::AlreadyThere));
+        }
+    }
+}
+
+#[tokio::test]
+async fn lost_entries_of_a_log_that_has_grown_are_put_back() {
+    for is_compacted in [false, true] {
+        for lost in [&[0, 1][..], &[1, 2], &[0, 2], &[0, 1, 2]] {
+            for is_repaired in [true, false] {
+                let directory = tempfile::tempdir().unwrap();
+                let archive = Archive::open("archive", directory.path()).unwrap();
+                let (path, entries) = grown(directory.path(), &archive).await;
+                if is_compacted {
+                    compacted(&archive).await;
+                }
+                let before = flows(&archive).await;
+                for index in lost {
+                    fs::remove_file(own(&archive, &entry_path(&entries[*index]))).unwrap();
+                }
+                if is_repaired {
+                    assert!(checked(&archive, true).await.is_well());
+                }
+                assert!(matches!(add(&archive, &path).await, SourceStatus::AlreadyThere));
+                assert_eq!(flows(&archive).await, before);
+                let well = checked(&archive, false).await;
+                assert!(well.problems.is_empty(), "{is_compacted} {lost:?} {is_repaired} {well:?}");
+            }
+        }
+    }
+}
+
+/// Files of one exporter, each of which writes the flow that waited in the one before.
+async fn following(directory: &Path, archive: &Archive) -> Vec<String> {
+    let header =
+        "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,SrcPkts,Label\n";
+    let mut paths = Vec::new();
+    for hour in 0..6 {
+        let path = directory.join(format!("{hour}.binetflow"));
+        let flow = format!(
+            "2024/05/01 0{hour}:00:01.000000,1.000000,udp,10.0.0.1,5000{hour},  <->,192.0.2.2,53,CON,0,0,2,200,100,1,\n"
+        );
+        fs::write(&path, format!("{header}{flow}")).unwrap();
+        paths.push(path.display().to_string());
+    }
+    ingest(&archive.lock().unwrap(), &paths, None, &IngestOptions::default()).await.unwrap();
+    paths
+}
+
+#[tokio::test]
+async fn a_lost_entry_of_sources_that_share_connections_costs_nothing() {
+    for lost in 0..6 {
+        for has_copy in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let archive = Archive::open("archive", directory.path()).unwrap();
+            let paths = following(directory.path(), &archive).await;
+            assert_eq!(compacted(&archive).await.compacted.len(), 1);
+            let before = flows(&archive).await;
+            assert_eq!(before.len(), 6);
+            let entry = entry_of(&archive, Path::new(&paths[lost])).await;
+            fs::remove_file(own(&archive, &entry_path(&entry))).unwrap();
+            if !has_copy {
+                archive.forget_copy(&entry.digest).await.unwrap();
+            }
+            for is_first in [true, false] {
+                let repaired = checked(&archive, true).await;
+                // Of the last one alone nothing is known before it is given.
+                assert_eq!(repaired.is_well(), has_copy || lost < 5 || !is_first, "{lost} {has_copy} {repaired:?}");
+                let lock = archive.lock().unwrap();
+                let report = ingest(&lock, &paths, None, &IngestOptions::default()).await.unwrap();
+                assert!(report.sources.iter().all(|source| !matches!(source.status, SourceStatus::Refused(_))));
+                assert_eq!(flows(&archive).await, before, "{lost} {has_copy} {report:?}");
+            }
+            let well = checked(&archive, false).await;
+            assert!(well.problems.is_empty(), "{lost} {has_copy} {well:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_went_on_from_a_source_that_is_not_known_is_not_silent() {
+    let (directory, archive, logs) = archive_of("archive", &NIGHT[..2]).await;
+    let [one, two] = [entry_of(&archive, &logs[0]).await, entry_of(&archive, &logs[1]).await];
+    let two = SourceEntry { follows: Some(one.digest.clone()), ..two };
+    archive.record_source(&two).await.unwrap();
+    lose(&archive, &one);
+    for is_repair in [false, true] {
+        let found = checked(&archive, is_repair).await;
+        let problem = found.problems.iter().find(|problem| problem.file == entry_path(&one)).unwrap();
+        let command = format!("wardflow ingest zeek {} --again", directory.path().display());
+        assert!(!problem.mended && problem.remedy.contains(&command), "{found:?}");
+        assert!(problem.what.contains(&two.name), "{found:?}");
+    }
 }
 
 /// Every file and directory, and when it was changed.

@@ -8,11 +8,11 @@ use super::{
     check::Check,
     read_back::{Fault, batches},
     records::Records,
-    report::IngestAgain,
 };
 use crate::{
     archive::{
-        AsideTable, OWN_DIRECTORY, SourceEntry, chains::Chains, files::Beside, ingest::OPEN_FLOWS, ledger, rejects,
+        AsideTable, IngestAgain, OWN_DIRECTORY, SourceEntry, chains::Chains, files::Beside, ingest::OPEN_FLOWS, ledger,
+        rejects,
     },
     error::Result,
     flow,
@@ -113,27 +113,22 @@ pub(super) fn way_back(
     let others = together.len().saturating_sub(1);
     let is_compacted = together.iter().flat_map(|source| source.paths()).any(|file| is_fixed(&file));
     let (how, again) = match (others, is_compacted) {
-        (0, false) => {
-            let again = IngestAgain::anew(source);
-            (again.command(&[]), Some(again))
-        }
         (0, true) => {
             let again = IngestAgain::unknown(source);
-            let (command, bytes) = (again.command(&[]), source.bytes);
-            (format!("take {entry} out of the archive, then {command}, just its first {bytes} bytes"), Some(again))
+            (format!("take {entry} out of the archive, then {}", again.command(&[])), Some(again))
         }
         (_, true) => {
             let rule = "what it belongs together with was compacted, and cannot be read again";
             return (format!("its rows of {name} do not come back: {rule}"), None);
         }
-        // What followed each other can be read again in one go, and what grew cannot.
-        (_, false) if chains.joined(&source.digest).len() == together.len() => {
+        (_, false) if chains.joined(&source.digest).len() > 1 => {
             let what = format!("{name} and the {others} that its conversations went on in");
             (format!("give {what} to one `wardflow ingest --again`"), None)
         }
+        // Alone, or with what was added of it when it had grown, which is read anew with it.
         (_, false) => {
-            let repair = "run `wardflow archive check --repair`, which says what to ingest again";
-            (format!("take {entry} out of the archive, since {name} has grown, and {repair}"), None)
+            let again = IngestAgain::anew(source);
+            (again.command(&[]), Some(again))
         }
     };
     (format!("to have its rows back: {how}"), again)

@@ -1,18 +1,18 @@
 //! What a check tells of sources whose rows or entries are lost, and what becomes of them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use super::{
     check::Check,
     holdings::Holdings,
     orphans::Orphans,
     records::Records,
-    repair::{self, TakenOut},
-    report::{IngestAgain, Problem},
+    repair::{self, Repaired},
+    report::Problem,
     tables::{self, Lost},
 };
 use crate::{
-    archive::{SourceEntry, chains::Chains, ingest::again as taken_out, ledger},
+    archive::{IngestAgain, SourceEntry, chains::Chains, ledger},
     error::Result,
 };
 
@@ -45,25 +45,44 @@ impl Check<'_> {
         Ok(anew)
     }
 
-    /// Tells of sources that a run took out to read them anew, and did not before it ended.
-    pub(super) fn tell_of_taken_out(&mut self, records: &Records) {
-        for out in &records.taken_out {
-            if records.entries.iter().any(|entry| entry.digest == out.digest) {
-                continue;
-            }
-            let file = taken_out::path(&out.digest);
-            let what = format!("what {} had given was taken out to be read anew, and was not read yet", out.name);
-            let remedy = "ingest it again, as said below; or delete this file, to do without".to_owned();
-            self.report.ingest_again.push(IngestAgain::taken_out(out));
-            self.report.problems.push(Problem { file, what, remedy, mended: false });
+    /// Writes entries anew that know less of their sources than compacted files have, and returns them.
+    pub(super) async fn recount(
+        &mut self,
+        records: &Records,
+        holdings: &Holdings<'_>,
+        orphans: &Orphans,
+    ) -> Result<Vec<SourceEntry>> {
+        if self.is_cut_off {
+            return Ok(Vec::new());
         }
+        let recounted = repair::recounted(&records.entries, holdings, orphans);
+        for entry in &recounted {
+            let (name, flows) = (&entry.name, entry.counts.flows);
+            let what = format!("{flows} flows of {name} are in compacted files, and it knows of fewer");
+            let remedy = match self.lock {
+                Some(lock) => {
+                    lock.archive().record_source(entry).await?;
+                    "it was written anew, by what there is of its rows"
+                }
+                None => "`wardflow archive check --repair` writes it anew, by what there is of its rows",
+            };
+            let (file, remedy) = (ledger::path(&entry.digest), remedy.to_owned());
+            self.report.problems.push(Problem { file, what, remedy, mended: self.lock.is_some() });
+        }
+        Ok(recounted)
     }
 
-    /// Tells of a source that was taken out, and which is not known.
-    pub(super) fn tell_of_lost_note(&mut self, file: &str, reason: &str) {
-        let what = format!("a source was taken out to be read anew, and which it was cannot be read: {reason}");
-        let remedy = "ingest with --again what was given to the run that was killed, then delete this file".to_owned();
-        self.report.problems.push(Problem { file: file.to_owned(), what, remedy, mended: false });
+    /// Tells of sources of which the ledger knows nothing but that others went on with their conversations.
+    pub(super) fn tell_of_followed(&mut self, entries: &[SourceEntry], chains: &Chains<'_>) {
+        for entry in entries {
+            let Some(before) = chains.missing_followed(entry) else { continue };
+            let path = Path::new(entry.path.as_ref().unwrap_or(&entry.name));
+            let directory = path.parent().unwrap_or(path).display().to_string();
+            let beside = IngestAgain { name: directory, ..IngestAgain::anew(entry) };
+            let what = format!("it is missing: nothing is known of it but that {} went on from it", entry.name);
+            let remedy = format!("give it in one run with what lies beside it: {}", beside.command(&[]));
+            self.report.problems.push(Problem { file: ledger::path(before), what, remedy, mended: false });
+        }
     }
 
     /// Tells of sources that lack rows, and which of them were taken out.
@@ -72,7 +91,7 @@ impl Check<'_> {
         lost: &[&SourceEntry],
         chains: &Chains<'_>,
         holdings: &Holdings<'_>,
-        taken: &TakenOut,
+        taken: &Repaired,
     ) {
         let remedy = match (self.is_cut_off, self.lock) {
             (true, _) => "some files cannot be read just now, and they may be there: check again when they can",

@@ -411,6 +411,7 @@ async fn a_file_of_no_source_is_told_and_stays() {
     let note = format!("_wardflow/sources/{}.json", entry.digest);
     let json = fs::read(archive.directory().unwrap().join(&note)).unwrap();
     fs::write(archive.directory().unwrap().join(&note), &json[..20]).unwrap();
+    archive.forget_copy(&entry.digest).await.unwrap();
     let repaired = checked(&archive, true).await;
     let told: Vec<_> = repaired.problems.iter().map(|problem| (&*problem.file, problem.mended)).collect();
     assert_eq!(told, [(&*note, true), (&*entry.files[0], false)]);

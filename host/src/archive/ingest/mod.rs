@@ -125,6 +125,7 @@ impl<'a> Ingest<'a> {
         }
         let carried = archive.carried(&entries).await?;
         let entries = Entries::new(entries);
+        archive.forget_those_back().await?;
         let taken_out = archive.taken_out().await?;
         Ok(Self {
             lock,

@@ -55,17 +55,30 @@ impl TakenOut {
 impl Archive {
     /// Sources that were taken out to be read anew and are not there yet, in the order in which they had been ingested.
     pub(in crate::archive) async fn taken_out(&self) -> Result<Vec<TakenOut>> {
-        let mut all = Vec::new();
+        let (_, mut out) = self.noted().await?;
+        out.sort_by(|one, other| one.source.cmp(&other.source));
+        Ok(out)
+    }
+
+    /// Forgets those that are there again: a run was killed before it had.
+    pub(super) async fn forget_those_back(&self) -> Result<()> {
+        for back in self.noted().await?.0 {
+            self.forget_taken_out(&back).await?;
+        }
+        Ok(())
+    }
+
+    /// What is noted: those that are there again, and the others.
+    async fn noted(&self) -> Result<(Vec<TakenOut>, Vec<TakenOut>)> {
+        let (mut back, mut out) = (Vec::new(), Vec::new());
         for note in self.objects(Some(&directory())).await? {
             let file = self.file(&note.location).to_owned();
             let Some(json) = self.get(&file).await? else { continue };
-            let out = TakenOut::parse(file, &json);
-            if out.unreadable.is_some() || self.get(&ledger::path(&out.digest)).await?.is_none() {
-                all.push(out);
-            }
+            let noted = TakenOut::parse(file, &json);
+            let is_out = noted.unreadable.is_some() || self.get(&ledger::path(&noted.digest)).await?.is_none();
+            if is_out { out.push(noted) } else { back.push(noted) }
         }
-        all.sort_by(|one, other| one.source.cmp(&other.source));
-        Ok(all)
+        Ok((back, out))
     }
 
     /// The names of sources that were taken out to be read anew, and were not.

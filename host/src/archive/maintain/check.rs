@@ -8,7 +8,7 @@ use super::{
     is_compacted, leftovers,
     orphans::{Orphans, source_of},
     read_back::{Fault, hours, is_same},
-    records::Records,
+    records::{Records, replace},
     repair::{self, Repaired},
     report::{CheckReport, Problem},
     tables::Tables,
@@ -84,6 +84,8 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
     let is_sound = |file: &str| !damaged.contains(file);
     let holdings = Holdings::new(&survey, &records.expired, is_sound);
     let is_fixed = |file: &str| holdings.is_compacted(file) || tables.is_compacted(file);
+    let damaged_entries = check.damaged_entries(&records, &holdings).await?;
+    replace(&mut records.entries, damaged_entries);
     let mut orphans = check.orphans(&records, &survey, &tables, is_sound);
     let anew = check.entries_anew(&records, &orphans, is_fixed).await?;
     if !anew.is_empty() {
@@ -92,8 +94,7 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
     }
     let recounted = check.recount(&records, &holdings, &orphans).await?;
     if !recounted.is_empty() {
-        records.entries.retain(|entry| recounted.iter().all(|anew| anew.digest != entry.digest));
-        records.entries.extend(recounted);
+        replace(&mut records.entries, recounted);
         orphans = check.orphans(&records, &survey, &tables, is_sound);
     }
     let chains = Chains::new(&records.entries);

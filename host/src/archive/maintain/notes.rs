@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     check::{Check, TO_MOVE},
+    holdings::Holdings,
     records::Records,
     repair,
     report::Problem,
@@ -43,8 +44,7 @@ impl Check<'_> {
         Ok(without_conversations)
     }
 
-    /// Puts back entries that the ledger lost, and returns them. Copies that are not those of their entries are written
-    /// again.
+    /// Puts back entries that the ledger lost, and returns them.
     pub(super) async fn lost_entries(&mut self, records: &Records) -> Result<Vec<SourceEntry>> {
         let lost = records.lost();
         for entry in &lost {
@@ -57,12 +57,36 @@ impl Check<'_> {
                 self.tell_of_note(file, what, "it was put back from its copy", "puts it back from its copy");
             }
         }
-        if let Some(lock) = self.lock {
-            for entry in records.uncopied() {
-                lock.archive().copy_entry(entry).await?;
+        Ok(lost)
+    }
+
+    /// Puts copies in the place of entries that are not what there is of their sources, where the copies are, and returns
+    /// them. Other copies that are not those of their entries are written again.
+    pub(super) async fn damaged_entries(
+        &mut self,
+        records: &Records,
+        holdings: &Holdings<'_>,
+    ) -> Result<Vec<SourceEntry>> {
+        let mut damaged = Vec::new();
+        for (entry, copy) in records.uncopied() {
+            match copy.filter(|copy| !holdings.is_whole(entry) && holdings.is_whole(copy)) {
+                Some(copy) => {
+                    if let Some(lock) = self.lock {
+                        lock.archive().record_source(copy).await?;
+                    }
+                    let what = format!("it is not what there is of {}, and its copy is", copy.name);
+                    let (put, to_put) = ("it was put back from its copy", "puts it back from its copy");
+                    self.tell_of_note(ledger::path(&copy.digest), what, put, to_put);
+                    damaged.push(copy.clone());
+                }
+                None => {
+                    if let Some(lock) = self.lock {
+                        lock.archive().copy_entry(entry).await?;
+                    }
+                }
             }
         }
-        Ok(lost)
+        Ok(damaged)
     }
 
     /// Tells of sources that a run took out to read them anew, and did not before it ended.

@@ -58,11 +58,12 @@ impl Records {
         self.copies.iter().filter(is_lost).cloned().collect()
     }
 
-    /// Entries that have no copy, or another one.
-    pub(super) fn uncopied(&self) -> impl Iterator<Item = &SourceEntry> {
+    /// Entries that have no copy, or another one, which comes along.
+    pub(super) fn uncopied(&self) -> impl Iterator<Item = (&SourceEntry, Option<&SourceEntry>)> {
         let copies: BTreeMap<&str, &SourceEntry> =
             self.copies.iter().map(|copy| (copy.digest.as_str(), copy)).collect();
-        self.entries.iter().filter(move |entry| copies.get(entry.digest.as_str()) != Some(entry))
+        let copied = self.entries.iter().map(move |entry| (entry, copies.get(entry.digest.as_str()).copied()));
+        copied.filter(|(entry, copy)| *copy != Some(*entry))
     }
 
     /// Digests of sources whose flows another one's have replaced.
@@ -74,6 +75,12 @@ impl Records {
     pub(super) fn followed(&self) -> BTreeSet<&str> {
         self.entries.iter().filter_map(|entry| entry.follows.as_deref()).collect()
     }
+}
+
+/// Puts other entries in the place of those of the same sources.
+pub(super) fn replace(entries: &mut Vec<SourceEntry>, anew: Vec<SourceEntry>) {
+    entries.retain(|entry| anew.iter().all(|other| other.digest != entry.digest));
+    entries.extend(anew);
 }
 
 fn conversations(bytes: &[u8]) -> Result<Carried, String> {

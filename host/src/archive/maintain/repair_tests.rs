@@ -223,9 +223,11 @@ async fn an_entry_that_is_lost_or_damaged_is_put_back_from_its_copy() {
         let [one, two, three, four] = entries.as_slice() else { panic!("{entries:?}") };
         fs::remove_file(own(&archive, &entry_path(one))).unwrap();
         fs::write(own(&archive, &entry_path(two)), "{\"digest\": \"").unwrap();
-        fs::remove_file(own(&archive, &copy_path(three))).unwrap();
         fs::write(own(&archive, &copy_path(four)), "").unwrap();
-        let told = [entry_path(two), copy_path(four), entry_path(one)];
+        let damaged = SourceEntry { files: Vec::new(), ..three.clone() };
+        let json = serde_json::to_vec_pretty(&damaged).unwrap();
+        fs::write(own(&archive, &entry_path(three)), json).unwrap();
+        let told = [entry_path(two), copy_path(four), entry_path(one), entry_path(three)];
         let found = checked(&archive, false).await;
         assert_eq!(stays(&found), told, "{found:?}");
         let repaired = checked(&archive, true).await;

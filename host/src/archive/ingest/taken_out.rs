@@ -26,6 +26,17 @@ pub(in crate::archive) struct TakenOut {
     pub(in crate::archive) unreadable: Option<String>,
 }
 
+/// What is noted of sources.
+#[derive(Debug, Default)]
+struct Noted {
+    /// They were taken out.
+    out: Vec<TakenOut>,
+    /// They were about to be, and are in the ledger as they were.
+    as_it_was: Vec<TakenOut>,
+    /// They were read anew.
+    back: Vec<TakenOut>,
+}
+
 impl TakenOut {
     pub(super) fn new(digest: &str, source: IngestAgain) -> Self {
         Self { digest: digest.to_owned(), source, file: path(digest), unreadable: None }
@@ -53,32 +64,45 @@ impl TakenOut {
 }
 
 impl Archive {
-    /// Sources that were taken out to be read anew and are not there yet, in the order in which they had been ingested.
+    /// Sources that were taken out to be read anew and are not there yet, in the order in which they had been ingested. Where
+    /// the run was killed while it took out those that go together, the rest of them is among these.
     pub(in crate::archive) async fn taken_out(&self) -> Result<Vec<TakenOut>> {
-        let (_, mut out) = self.noted().await?;
+        let Noted { mut out, as_it_was, .. } = self.noted().await?;
+        if !out.is_empty() {
+            out.extend(as_it_was);
+        }
         out.sort_by(|one, other| one.source.cmp(&other.source));
         Ok(out)
     }
 
     /// Forgets those that are there again: a run was killed before it had.
     pub(super) async fn forget_those_back(&self) -> Result<()> {
-        for back in self.noted().await?.0 {
+        for back in self.noted().await?.back {
             self.forget_taken_out(&back).await?;
         }
         Ok(())
     }
 
-    /// What is noted: those that are there again, and the others.
-    async fn noted(&self) -> Result<(Vec<TakenOut>, Vec<TakenOut>)> {
-        let (mut back, mut out) = (Vec::new(), Vec::new());
+    async fn noted(&self) -> Result<Noted> {
+        let mut noted = Noted::default();
         for note in self.objects(Some(&directory())).await? {
             let file = self.file(&note.location).to_owned();
             let Some(json) = self.get(&file).await? else { continue };
-            let noted = TakenOut::parse(file, &json);
-            let is_out = noted.unreadable.is_some() || self.get(&ledger::path(&noted.digest)).await?.is_none();
-            if is_out { out.push(noted) } else { back.push(noted) }
+            let out = TakenOut::parse(file, &json);
+            let of_ledger = match out.unreadable {
+                None => self.get(&ledger::path(&out.digest)).await?,
+                Some(_) => None,
+            };
+            // An entry that cannot be read may be of then.
+            let ingested_at =
+                of_ledger.map(|json| serde_json::from_slice(&json).map(|entry: SourceEntry| entry.ingested_at));
+            match ingested_at {
+                None => noted.out.push(out),
+                Some(Ok(ingested_at)) if ingested_at != out.source.ingested_at => noted.back.push(out),
+                Some(_) => noted.as_it_was.push(out),
+            }
         }
-        Ok((back, out))
+        Ok(noted)
     }
 
     /// The names of sources that were taken out to be read anew, and were not.

@@ -14,7 +14,7 @@ use super::{
     tables::Tables,
 };
 use crate::{
-    archive::{Archive, ArchiveFile, ArchiveLock, SourceEntry, chains::Chains, files::Survey},
+    archive::{Archive, ArchiveFile, ArchiveLock, IngestAgain, SourceEntry, chains::Chains, files::Survey},
     error::{Error, Result},
 };
 
@@ -106,7 +106,9 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
     };
     check.report.problems.extend(orphans.problems(&taken.orphans));
     check.tell_of_sources(&lost, &chains, &holdings, &taken);
-    check.report.ingest_again.extend(taken.again);
+    // What is noted says what the run that was killed was asked for.
+    let is_noted = |again: &IngestAgain| records.taken_out.iter().any(|out| out.source.name == again.name);
+    check.report.ingest_again.extend(taken.again.into_iter().filter(|again| !is_noted(again)));
     check.tell_of_tables(lost_files, &records, &chains, &taken.sources, is_fixed).await?;
     check.report.ingest_again.sort();
     Ok(check.report)

@@ -107,7 +107,8 @@ pub(super) fn recounted(entries: &[SourceEntry], holdings: &Holdings<'_>, orphan
         let is_compacted = files.iter().any(|file| holdings.is_compacted(file));
         let mut anew = SourceEntry { files, ..entry.clone() };
         anew.counts.flows = holdings.flows(&anew);
-        (is_compacted && anew.counts.flows > entry.counts.flows).then_some(anew)
+        let is_settled = entry.counts.waiting == 0;
+        (is_compacted && is_settled && anew.counts.flows > entry.counts.flows).then_some(anew)
     });
     recounted.collect()
 }

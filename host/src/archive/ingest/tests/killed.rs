@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{CONN, entry_of, flows, ingest, lose, pieces, tree};
+use super::{CONN, entry_of, flows, ingest, lose, pieces, sensors, tree};
 use crate::archive::{Ingest, IngestOptions, ingest as ingest_sources, ledger, repair, round_trip::empty_archive};
 
 #[tokio::test]
@@ -76,29 +76,34 @@ async fn what_was_taken_out_and_not_read_is_told() {
 
 #[tokio::test]
 async fn what_a_killed_run_was_asked_for_is_said() {
-    for order in [[0, 1], [1, 0]] {
+    // Killed when it had taken out both, or one of them, which go together.
+    for (order, taken_out) in [([0, 1], 0..2), ([1, 0], 0..2), ([0, 1], 0..1), ([0, 1], 1..2)] {
         let (directory, archive) = empty_archive();
         let inputs = pieces(directory.path());
         let inputs = order.map(|index| inputs[index].clone());
         let lock = archive.lock().unwrap();
         let north = IngestOptions { sensor: Some("north".into()), ..IngestOptions::default() };
         ingest_sources(&lock, &inputs, None, &north).await.unwrap();
-        let entries = archive.sources().await.unwrap();
+        let held = sensors(&archive).await[0].1;
+        let mut entries = archive.sources().await.unwrap();
+        entries.sort_by_key(|entry| entry.ingested_at);
         let south = IngestOptions { sensor: Some("south".into()), again: true, ..IngestOptions::default() };
         {
             let mut ingest = Ingest::begin(&lock, &south).await.unwrap();
             for entry in &entries {
                 ingest.note_taken_out(entry).await.unwrap();
             }
-            ingest.take_out(&entries).await.unwrap();
+            ingest.take_out(&entries[taken_out]).await.unwrap();
         }
         let report = repair(&lock, &|_| {}).await.unwrap();
         let [first, second] = report.ingest_again.as_slice() else { panic!("{report:?}") };
+        let inputs: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
         let command = format!("wardflow ingest argus {} {} --sensor south --again", inputs[0], inputs[1]);
         assert!(first.goes_with(second));
         assert_eq!(first.command(&[second]), command);
         ingest_sources(&lock, &inputs, None, &south).await.unwrap();
         let report = repair(&lock, &|_| {}).await.unwrap();
         assert!(report.is_well(), "{report:?}");
+        assert_eq!(sensors(&archive).await, [("south".to_owned(), held)]);
     }
 }

@@ -1,8 +1,8 @@
 //! Conversations that a source left waiting for the one that follows, `_wardflow/carried/<source>`: kept beside its flows,
 //! so that none is lost when the process ends between two sources.
 //!
-//! Only sources of one format and directory follow each other. When no more come, what waits is written as flows of the
-//! source that left it.
+//! Only sources of one format and directory follow each other, and only while more of what waits may come. When no more
+//! come, what waits is written as flows of the source that left it.
 
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};

@@ -87,7 +87,7 @@ pub use location::{Archive, OWN_DIRECTORY};
 pub use lock::{ArchiveLock, ReadLock};
 pub use maintain::{
     CheckReport, CompactReport, Compacted, ExpireReport, Expired, OnStep, Problem, REPLACES_KEY, Refused, Step, check,
-    compact, expire, repair,
+    compact, expire, repair, would_expire,
 };
 pub use mapped::{JoinedRows, RowCounts};
 pub use reader::{Place, Reader, Record, Reject};

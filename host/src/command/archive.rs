@@ -46,7 +46,11 @@ pub(super) async fn run(config: &Config, args: Archive, printer: &Printer) -> Re
             })
         }
         Archive::Expire(Expire { before, dry_run }) => {
-            let report = archive::expire(&archive.lock()?, before, dry_run).await?;
+            let report = if dry_run {
+                archive::would_expire(&archive, before).await?
+            } else {
+                archive::expire(&archive.lock()?, before).await?
+            };
             let show = |report: &ExpireReport, printer: &Printer| expired(report, dry_run, printer);
             report_of(&report, show, printer)?;
             Ok(Outcome::Done)

@@ -25,8 +25,16 @@ impl Ingest<'_> {
     /// Makes what was read visible.
     pub(super) async fn commit(&mut self, read: ReadSource<'_>) -> Result<()> {
         let ReadSource { source, format, relations, outcome, ingested_at } = read;
-        let Outcome { staged, open, rejects, asides, content, last_line, carried, counts, ends, .. } = outcome;
+        let Outcome { staged, open, rejects, asides, content, last_line, goes_on, carried, counts, ends, .. } = outcome;
         let Relations { continues, read_on, replaces, before, .. } = relations;
+        let (before, unrelated) = match goes_on {
+            Some(true) => (before, None),
+            Some(false) => (None, before),
+            None => (None, None),
+        };
+        if let Some(unrelated) = unrelated {
+            self.settle(unrelated).await?;
+        }
         let archive = self.lock.archive();
         let short = SourceEntry::short(&content.digest).to_owned();
         let (same, replaces): (Vec<_>, Vec<_>) = replaces.into_iter().partition(|old| old.digest == content.digest);
@@ -92,6 +100,17 @@ impl Ingest<'_> {
         self.is_back(&entry.digest, entry.path.as_ref()).await?;
         self.read.insert(entry.digest.clone());
         self.entries.add(entry);
+        Ok(())
+    }
+
+    /// Writes what a source left waiting: what comes after it is another recording.
+    async fn settle(&mut self, carried: Carried) -> Result<()> {
+        let source = carried.source.clone();
+        self.settled += carried::settle(self.lock, carried, &self.options.space).await?;
+        self.carried.retain(|carried| carried.source != source);
+        if let Some(entry) = self.lock.archive().source(&source).await? {
+            self.entries.add(entry);
+        }
         Ok(())
     }
 

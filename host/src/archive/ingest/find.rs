@@ -30,7 +30,7 @@ pub(super) enum Origin {
     Named,
     /// It lies in a directory that was, or beside a log: what is of no format is passed over then.
     Found,
-    /// It is a link in a directory to another, which is not followed.
+    /// It lies in a directory and is passed over unread: a link to another directory, or what its name says is no log.
     Link,
 }
 
@@ -70,6 +70,12 @@ impl Source {
         Some(std::path::absolute(path).ok()?.display().to_string())
     }
 
+    fn misnamed(path: PathBuf) -> Self {
+        let error = Error::usage("by its name it is none of Zeek's logs that are read for themselves");
+        let error = error.remedy("name it itself, or say `auto` to have it told by its content");
+        Self { name: path.display().to_string(), path: Err(error), origin: Origin::Link }
+    }
+
     fn link(path: PathBuf) -> Self {
         let error = Error::usage("it is a link to a directory").remedy("name it itself to have what it holds");
         Self { name: path.display().to_string(), path: Err(error), origin: Origin::Link }
@@ -77,12 +83,13 @@ impl Source {
 }
 
 fn inside(directory: &Path, format: Option<Format>) -> Result<Vec<Source>> {
-    let is_wanted = |name: &str| match format {
-        Some(Format::Zeek) => ZeekLog::of_name(name).is_some(),
-        _ => !is_unfinished(name),
-    };
     let Found { files, links, unreadable } =
-        discover::files(directory, is_wanted).context(|| "the directory cannot be read".into())?;
+        discover::files(directory, |name| !is_unfinished(name)).context(|| "the directory cannot be read".into())?;
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        format != Some(Format::Zeek) || ZeekLog::of_name(&name).is_some()
+    };
+    let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_wanted);
     if files.is_empty() && unreadable.is_empty() {
         return Err(match format {
             Some(Format::Zeek) => Error::usage("the directory holds no conn.log")
@@ -90,7 +97,8 @@ fn inside(directory: &Path, format: Option<Format>) -> Result<Vec<Source>> {
             _ => Error::usage("the directory holds no files").remedy("give a directory with flow records, or a file"),
         });
     }
-    let found = files.into_iter().map(Source::found).chain(links.into_iter().map(Source::link));
+    let others = others.into_iter().map(Source::misnamed);
+    let found = files.into_iter().map(Source::found).chain(others).chain(links.into_iter().map(Source::link));
     Ok(found.chain(unreadable.into_iter().map(Source::unreadable)).collect())
 }
 

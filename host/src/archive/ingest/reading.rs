@@ -70,6 +70,8 @@ pub(super) struct Outcome {
     pub(super) asides: Vec<StagedTable>,
     pub(super) content: Content,
     pub(super) last_line: LastLine,
+    /// Whether it may go on with what the source before left waiting; absent where it has no parts, so that none can tell.
+    pub(super) goes_on: Option<bool>,
     /// Conversations that wait for the next source.
     pub(super) carried: Vec<u8>,
     pub(super) counts: Counts,
@@ -104,7 +106,7 @@ impl Reading {
             names,
         };
         let mut joiner = Joiner::restore(&self.carried).context(|| "reading conversations that wait".into())?;
-        counts.resumed = joiner.waiting();
+        let mut goes_on = None;
         let mut first_reason = None;
         let mut last = LastReject::default();
         let mut told = Instant::now();
@@ -131,6 +133,13 @@ impl Reading {
                     Ok(part) => {
                         ends = Some(with(ends, part.end_time));
                         parts += 1;
+                        if goes_on.is_none() {
+                            goes_on = Some(joiner.may_go_on(&part));
+                            if goes_on == Some(false) {
+                                joiner = Joiner::default();
+                            }
+                            counts.resumed = joiner.waiting();
+                        }
                         joiner.push(&part);
                         Done::Kept
                     }
@@ -191,6 +200,9 @@ impl Reading {
         }
         last.write(&mut self.rejects, &mut counts)?;
         joiner.drain(|flow| write(flow, &mut self.writer, &mut counts))?;
+        if goes_on.is_none() {
+            joiner = Joiner::default();
+        }
         counts.joined = joiner.joined();
         counts.waiting = joiner.waiting();
         // What tells nothing but rejects is the wrong file, or read with the wrong options.
@@ -218,6 +230,7 @@ impl Reading {
             asides: self.asides.finish()?,
             content,
             last_line,
+            goes_on,
             carried: joiner.save().context(|| "writing conversations that wait".into())?,
             counts,
             ends,

@@ -29,7 +29,7 @@ pub(super) struct Relations {
     pub(super) skip: u64,
     /// The source that it goes on from.
     pub(super) continues: Option<String>,
-    /// That one, where its last reject was a line that was being written.
+    /// That one, where its last reject was a record that was being written, or of which the rest was missing.
     pub(super) read_on: Option<SourceEntry>,
     /// Those that give way to it.
     pub(super) replaces: Vec<SourceEntry>,
@@ -77,7 +77,7 @@ impl Ingest<'_> {
                 relations.skip = entry.records_that_stay();
                 relations.continues = Some(digest.clone());
                 relations.read_on =
-                    Some(entry).filter(|old| old.last_line == LastLine::Open && old.counts.rejects > 0).cloned();
+                    Some(entry).filter(|old| old.last_line != LastLine::Whole && old.counts.rejects > 0).cloned();
                 report.notes.push(format!("its first {} records were added before, from {name}", relations.skip));
                 report.notes.extend(self.lost(Some(digest)).await);
             } else if !format.goes_on() {

@@ -66,6 +66,12 @@ impl Joiner {
         postcard::to_allocvec(&conversations)
     }
 
+    /// Whether a conversation that waits may go on in a recording that begins with this part.
+    pub(super) fn may_go_on(&self, first: &FlowRecord<'_>) -> bool {
+        let start = first.start_time;
+        self.waiting.values().any(|waits| waits.until() >= start && waits.start - start <= ANOTHER_TIME)
+    }
+
     /// Takes a part.
     pub(super) fn push(&mut self, part: &FlowRecord<'_>) {
         let part = Conversation::of(part);
@@ -271,6 +277,15 @@ mod tests {
             part(("10.0.0.1", 8), ("192.0.2.1", 0), 1, (0, 1), 0),
         ];
         assert_eq!(joined(&parts), [(8, 0, 1, [Some(100), Some(100)], state("OTH"), Some(2))]);
+    }
+
+    #[test]
+    fn nothing_goes_on_in_another_recording() {
+        let mut joiner = Joiner::default();
+        joiner.push(&part(CLIENT, SERVER, TCP, (100_000, 100_030), ACK));
+        let begins_at = |start: i64| joiner.may_go_on(&part(CLIENT, SERVER, 17, (start, start), 0));
+        // Five minutes of silence and one of disorder, or a day before.
+        assert_eq!([100_390, 100_391, 13_600, 13_599].map(begins_at), [true, false, true, false]);
     }
 
     #[test]

@@ -78,6 +78,7 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
         survey = archive.survey().await?;
     }
     check.tell_of_taken_out(&records);
+    check.tell_of_waiting(&records);
     check.flow_files(&records, &survey, on_step).await?;
     let (tables, lost_files) = Tables::read(&mut check, &records).await?;
     let damaged = check.damaged.clone();

@@ -53,11 +53,26 @@ pub struct Expired {
 ///
 /// # Errors
 /// The archive cannot be read or written. Done again, it goes on.
-pub async fn expire(lock: &ArchiveLock, before: Timestamp, is_dry_run: bool) -> Result<ExpireReport> {
+pub async fn expire(lock: &ArchiveLock, before: Timestamp) -> Result<ExpireReport> {
     let archive = lock.archive();
-    if !is_dry_run {
-        leftovers::clear(archive).await?;
-    }
+    leftovers::clear(archive).await?;
+    let (report, gone) = look(archive, before).await?;
+    archive.record_expired(&gone).await?;
+    archive.delete_all(report.files.iter().chain(&report.tables).map(|expired| expired.file.as_str())).await?;
+    Ok(report)
+}
+
+/// What [`expire`] would delete. Nothing is written, so that an archive that can only be read is looked at too.
+///
+/// # Errors
+/// The archive cannot be read, or another process writes into it.
+pub async fn would_expire(archive: &Archive, before: Timestamp) -> Result<ExpireReport> {
+    let _lock = archive.read_lock()?;
+    Ok(look(archive, before).await?.0)
+}
+
+/// What is old, and how many flows each file of a source loses with it.
+async fn look(archive: &Archive, before: Timestamp) -> Result<(ExpireReport, BTreeMap<String, u64>)> {
     let survey = archive.survey().await?;
     let before = before.as_microsecond();
     let mut report = ExpireReport::default();
@@ -84,11 +99,7 @@ pub async fn expire(lock: &ArchiveLock, before: Timestamp, is_dry_run: bool) -> 
         gone.extend(of_sources.into_iter().map(|file| (file, 0)));
         report.tables.push(file);
     }
-    if !is_dry_run {
-        archive.record_expired(&gone).await?;
-        archive.delete_all(report.files.iter().chain(&report.tables).map(|expired| expired.file.as_str())).await?;
-    }
-    Ok(report)
+    Ok((report, gone))
 }
 
 /// When a file's flows ended, seen from a time.

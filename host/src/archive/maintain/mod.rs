@@ -44,7 +44,7 @@ use crate::{
 
 pub use check::{check, repair};
 pub use compact::{CompactReport, Compacted, Refused, compact};
-pub use expire::{ExpireReport, Expired, expire};
+pub use expire::{ExpireReport, Expired, expire, would_expire};
 pub use replaces::REPLACES_KEY;
 pub(super) use replaces::{Replaces, is_compacted};
 pub use report::{CheckReport, Problem};

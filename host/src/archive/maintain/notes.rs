@@ -89,6 +89,23 @@ impl Check<'_> {
         Ok(damaged)
     }
 
+    /// Tells of flows that wait for the source that follows theirs: after an ingest that was killed, since another one writes
+    /// them in its end. To write them here would part them from what the rest of those sources has of them.
+    pub(super) fn tell_of_waiting(&mut self, records: &Records) {
+        let followed = records.followed();
+        for carried in &records.carried {
+            let source = records.entries.iter().find(|entry| entry.digest == carried.source);
+            let Some(source) = source.filter(|_| !followed.contains(carried.source.as_str())) else { continue };
+            if source.counts.waiting > 0 {
+                let file = carried::path(SourceEntry::short(&source.digest));
+                let (name, flows) = (&source.name, source.counts.waiting);
+                let what = format!("an ingest was killed: {flows} flows of {name} wait for the file after it");
+                let remedy = "nothing is lost: ingest again what was being ingested, which writes them".to_owned();
+                self.report.problems.push(Problem { file, what, remedy, mended: false });
+            }
+        }
+    }
+
     /// Tells of sources that a run took out to read them anew, and did not before it ended.
     pub(super) fn tell_of_taken_out(&mut self, records: &Records) {
         for out in &records.taken_out {

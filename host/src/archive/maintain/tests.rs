@@ -12,7 +12,7 @@ use object_store::ObjectStoreExt;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use tempfile::TempDir;
 
-use super::{CheckReport, CompactReport, ExpireReport, check, compact, expire, repair};
+use super::{CheckReport, CompactReport, ExpireReport, check, compact, expire, repair, would_expire};
 use crate::{
     archive::{
         Archive, ArchiveWriter, FlowRecord, FlowsDigest, Format, IngestOptions, SourceEntry, SourceStatus, ingest,
@@ -107,7 +107,11 @@ pub(super) async fn checked(archive: &Archive, is_repair: bool) -> CheckReport {
 }
 
 async fn expired(archive: &Archive, before: &str, is_dry_run: bool) -> ExpireReport {
-    expire(&archive.lock().unwrap(), before.parse().unwrap(), is_dry_run).await.unwrap()
+    let before = before.parse().unwrap();
+    match is_dry_run {
+        true => would_expire(archive, before).await.unwrap(),
+        false => expire(&archive.lock().unwrap(), before).await.unwrap(),
+    }
 }
 
 /// Changes a byte of a page.

@@ -39,12 +39,36 @@ async fn what_waits_outlives_the_process() {
     };
     first_alone().await;
     assert!(flows(&archive).is_empty());
+    let told = check(&archive, &|_| {}).await.unwrap();
+    assert!(told.problems[0].what.contains("2 flows of") && !told.is_mended(), "{told:?}");
     // The next run goes on from there, once.
     for _ in 0..2 {
         let lock = archive.lock().unwrap();
         ingest_sources(&lock, &inputs[1..], None, &options).await.unwrap();
         assert_eq!(flows(&archive), JOINED);
     }
+}
+
+/// A capture of another day begins anew: neither is needed to read the other again.
+#[tokio::test]
+async fn another_recording_does_not_go_on() {
+    let (directory, archive) = empty_archive();
+    let [first, second] = pieces(directory.path());
+    let other = fs::read_to_string(&second).unwrap().replace("2024/05/01 00:02", "2024/07/01 00:02");
+    fs::write(&second, other).unwrap();
+    let (inputs, options) = ([first.clone(), second], IngestOptions::default());
+    let lock = archive.lock().unwrap();
+    let report = ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+    assert_eq!(report.settled, 3);
+    let apart = [(100, 1, 2), (1_200, 0, 120), (600, 120, 180)];
+    assert_eq!(flows(&archive), apart);
+    assert_eq!(entry_of(&archive, &first).await.counts.waiting, 0);
+    let again = IngestOptions { again: true, ..options };
+    let report = ingest_sources(&lock, &inputs[..1], None, &again).await.unwrap();
+    assert!(matches!(report.sources[0].status, SourceStatus::Added), "{report:?}");
+    assert_eq!(flows(&archive), apart);
+    drop(lock);
+    assert!(check(&archive, &|_| {}).await.unwrap().is_well());
 }
 
 #[tokio::test]

@@ -36,17 +36,17 @@ fn rows_that_are_no_flows_are_counted_and_shown() {
         "(1772409600, 1772409630, '10.20.0.1', '40000'), (1772409600, 1772409630, '10.20.0.1', 'x'), \
          (1772409600, 1772409630, NULL, '1'), (NULL, 1772409630, '10.20.0.1', '1'), \
          (1772409600, NULL, '10.20.0.1', '1'), (1772409630, 1772409620, '10.20.0.1', '1'), \
-         (1772409600, 1772409630, '10.20.0.1', '-')",
+         (1772409600, 1772409630, 'nobody', '1'), (1772409600, 1772409630, '10.20.0.1', '-')",
         "[source]\nwhere = \"sport <> '-'\"\n",
     );
     assert!(!scratch.done("wardflow -C v status").contains("cannot be read as flows"), "nobody looked yet");
     let said = scratch.done("wardflow -C v analyze");
-    let note = "5 rows of 1 file cannot be read as flows; the first, in a.parquet: `src_port` is \"x\"; it must be a whole \
+    let note = "6 rows of 1 file cannot be read as flows; the first, in a.parquet: `src_port` is \"x\"; it must be a whole \
                 number from 0 to 65535";
     assert!(said.contains(note), "{said}");
-    assert!(said.contains("not so 5 rows that cannot be read as flows"), "{said}");
+    assert!(said.contains("not so 6 rows that cannot be read as flows"), "{said}");
     let status = scratch.done("wardflow -C v status");
-    assert!(status.contains(note) && status.contains("7 rows from"), "{status}");
+    assert!(status.contains(note) && status.contains("8 rows from"), "{status}");
     assert_eq!(rows(&scratch, "v", "SELECT count(*) FROM flows"), ["1"]);
     // A file that is mended is counted anew.
     scratch.done("wardflow -C w sql \"SELECT 1772409600 AS first, 1772409600 AS last, '10.20.0.1' AS src, '1' AS sport\" -o parquet/a.parquet");
@@ -58,7 +58,9 @@ fn rows_that_are_no_flows_are_counted_and_shown() {
 fn records_of_one_direction_are_told_of() {
     let row = "(1772409600, 1772409630, '10.20.0.1', '40000')";
     let note = "1 of 1 flow that tell show one side of a conversation";
-    for (sides, parts, is_told) in [("1", false, true), ("2", false, false), ("1", true, false)] {
+    for (sides, parts, is_told) in
+        [("1", false, true), ("2", false, false), ("NULL", false, true), ("1", true, false), ("NULL", true, false)]
+    {
         let scratch = workspace(row, &format!("observed_sides = \"{sides}\"\n[source]\nparts = {parts}\n"));
         let said = [scratch.done("wardflow -C v analyze"), scratch.done("wardflow -C v status")];
         for said in &said {
@@ -92,6 +94,17 @@ fn one_file_is_a_place_too() {
         scratch.write("v/wardflow.toml", format!("archive = {{ url = \"{url}\", mapping = \"map.toml\" }}\n"));
         assert_eq!(rows(&scratch, "v", "SELECT count(*) FROM flows"), [expected], "{url}");
     }
+}
+
+/// What the statistics of a file that is not in order tell of its times is too little.
+#[test]
+fn a_file_of_many_days_has_the_slices_that_its_flows_end_in() {
+    let scratch =
+        workspace("(1772409600, 1772409630, '10.20.0.1', '1'), (1780185600, 1780185630, '10.20.0.1', '1')", "");
+    let status: serde_json::Value = serde_json::from_str(&scratch.done("wardflow -C v --json status")).unwrap();
+    let archive = &status["archive"];
+    assert_eq!([&archive["slices"], &archive["flows"]], [2, 2]);
+    assert_eq!([&archive["first"], &archive["last"]], ["2026-03-02T00:00:00Z", "2026-05-31T06:00:00Z"]);
 }
 
 #[test]

@@ -29,21 +29,27 @@ const TCP: u8 = 6;
 const ANSWERED_PACKETS: u64 = 4;
 
 /// The columns that tell whether one direction alone of a flow was seen.
-pub const SIDES: [&str; 4] = ["observed_sides", "protocol", "src_packets", "dst_packets"];
+pub const SIDES: [&str; 5] = ["observed_sides", "protocol", "src_packets", "dst_packets", "conn_state"];
 
 /// Whether one direction alone of a flow was seen, though there must have been another; nothing where the flow does not
 /// tell. An attempt without an answer does not: its record says nothing of sides, or has too few packets. So do John, Dusi
 /// and Claffy, who judge symmetry by TCP alone and without what nobody need answer ("Estimating Routing Symmetry on Single
-/// Links by Passive Flow Measurements", IWCMC 2010).
-pub fn is_one_sided(protocol: u8, observed_sides: Option<u8>, packets: [Option<u64>; 2]) -> Option<bool> {
-    match (protocol, observed_sides) {
-        (TCP, Some(2)) => Some(false),
-        (_, Some(1)) => {
-            let most = packets.into_iter().flatten().max();
-            most.is_none_or(|most| most >= ANSWERED_PACKETS).then_some(true)
-        }
-        _ => None,
-    }
+/// Links by Passive Flow Measurements", IWCMC 2010). A TCP record that has neither a state nor packets of the other end is
+/// one of one direction, whatever it does not say.
+pub fn is_one_sided(
+    protocol: u8,
+    observed_sides: Option<u8>,
+    [src_packets, dst_packets]: [Option<u64>; 2],
+    has_state: bool,
+) -> Option<bool> {
+    let is_of_one = match (protocol, observed_sides) {
+        (TCP, Some(2)) => return Some(false),
+        (_, Some(1)) => true,
+        (TCP, None) => dst_packets.is_none() && !has_state,
+        _ => false,
+    };
+    let most = src_packets.max(dst_packets);
+    (is_of_one && most.is_none_or(|most| most >= ANSWERED_PACKETS)).then_some(true)
 }
 
 /// The type of a canonical time.
@@ -136,17 +142,23 @@ mod tests {
     #[test]
     fn an_attempt_without_an_answer_is_not_one_sided() {
         // An unanswered SYN, or datagram, however often it is repeated.
-        assert_eq!(is_one_sided(6, None, [Some(7), Some(0)]), None);
-        assert_eq!(is_one_sided(17, None, [Some(7), Some(0)]), None);
+        assert_eq!(is_one_sided(6, None, [Some(7), Some(0)], false), None);
+        assert_eq!(is_one_sided(17, None, [Some(7), Some(0)], false), None);
         // A refusal of which the attempt was not seen, and a bare ACK that a firewall drops.
-        assert_eq!(is_one_sided(6, Some(1), [None, Some(1)]), None);
-        assert_eq!(is_one_sided(6, Some(1), [Some(3), Some(0)]), None);
-        assert_eq!(is_one_sided(6, Some(1), [Some(4), None]), Some(true));
-        assert_eq!(is_one_sided(6, Some(1), [None, None]), Some(true));
-        assert_eq!(is_one_sided(6, Some(2), [Some(1), Some(1)]), Some(false));
+        assert_eq!(is_one_sided(6, Some(1), [None, Some(1)], false), None);
+        assert_eq!(is_one_sided(6, Some(1), [Some(3), Some(0)], false), None);
+        assert_eq!(is_one_sided(6, Some(1), [Some(4), None], false), Some(true));
+        assert_eq!(is_one_sided(6, Some(1), [None, None], false), Some(true));
+        assert_eq!(is_one_sided(6, Some(2), [Some(1), Some(1)], false), Some(false));
         // Datagrams of both sides say nothing of connections, but a source may say that it sees one side of all.
-        assert_eq!(is_one_sided(17, Some(2), [Some(9), Some(9)]), None);
-        assert_eq!(is_one_sided(17, Some(1), [Some(9), None]), Some(true));
+        assert_eq!(is_one_sided(17, Some(2), [Some(9), Some(9)], false), None);
+        assert_eq!(is_one_sided(17, Some(1), [Some(9), None], false), Some(true));
+        // Records of one direction, of which nobody says so.
+        assert_eq!(is_one_sided(6, None, [Some(4), None], false), Some(true));
+        assert_eq!(is_one_sided(6, None, [None, None], false), Some(true));
+        assert_eq!(is_one_sided(6, None, [Some(3), None], false), None);
+        assert_eq!(is_one_sided(6, None, [None, None], true), None);
+        assert_eq!(is_one_sided(17, None, [Some(4), None], false), None);
     }
 
     #[test]

@@ -11,7 +11,10 @@ use std::{
 };
 
 use clap::Parser;
-use wardflow::error::{Context, Error, Result};
+use wardflow::{
+    archive::is_guarded,
+    error::{Context, Error, Result},
+};
 
 use args::{Analyze, Args, Command};
 use command::Outcome;
@@ -36,6 +39,9 @@ fn main() -> ExitCode {
     let printer = Printer::new(&args.global, no_color);
     let told = printer.clone();
     panic::set_hook(Box::new(move |panic| {
+        if is_guarded() {
+            return;
+        }
         // Without threads nothing goes on, and who waits for them waits for ever.
         if panic.payload_as_str().is_some_and(|message| message.contains("can't spawn worker thread")) {
             told.failure(

@@ -41,6 +41,11 @@ impl<'a> Chains<'a> {
         self.walk(digest, |digest| self.grown.get(digest).map_or(&[][..], Vec::as_slice))
     }
 
+    /// The source that one follows, if the ledger has it.
+    pub(super) fn followed(&self, entry: &SourceEntry) -> Option<&'a SourceEntry> {
+        self.by_digest.get(entry.follows.as_deref()?).copied()
+    }
+
     /// The sources that one goes on from or follows, and the ledger does not have.
     pub(super) fn missing_before(&self, entry: &'a SourceEntry) -> impl Iterator<Item = &'a str> {
         let before = [&entry.continues, &entry.follows].into_iter().flatten();

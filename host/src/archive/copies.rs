@@ -11,7 +11,7 @@ use super::{
     ledger::SourceEntry,
     location::{Archive, OWN_DIRECTORY},
 };
-use crate::error::{Context, Result};
+use crate::error::Result;
 
 impl Archive {
     /// Puts back entries that the ledger lost, where all that they name is there: what lacks something is ingested again.
@@ -42,8 +42,7 @@ impl Archive {
 
     /// Writes the copy of an entry.
     pub(super) async fn copy_entry(&self, entry: &SourceEntry) -> Result<()> {
-        let json = serde_json::to_vec_pretty(entry).context(|| format!("recording the source {}", entry.name))?;
-        self.put(&path(SourceEntry::short(&entry.digest)), json).await
+        self.put(&path(SourceEntry::short(&entry.digest)), entry.to_json()?).await
     }
 
     /// Deletes the copy of an entry that is about to go.
@@ -65,7 +64,7 @@ impl Archive {
 
 /// Reads a copy. On failure the reason.
 pub(super) fn parse(file: &str, json: &[u8]) -> Result<SourceEntry, String> {
-    let entry: SourceEntry = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+    let entry = SourceEntry::from_json(json)?;
     if path(SourceEntry::short(&entry.digest)) != file {
         return Err(format!("it says that its source is {}", entry.digest));
     }

@@ -9,6 +9,7 @@ use futures::{StreamExt, stream};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::{
     DecodeResult,
+    arrow::parquet_to_arrow_schema,
     errors::ParquetError,
     file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder},
 };
@@ -17,6 +18,7 @@ use super::{
     SourceEntry,
     aside::AsideTable,
     footer,
+    guarded::guarded,
     hours::{HOUR, Hour},
     ingest::OPEN_FLOWS,
     location::Archive,
@@ -334,14 +336,23 @@ pub(super) async fn metadata(store: &dyn ObjectStore, object: &ObjectMeta) -> Re
     loop {
         for range in wanted {
             let bytes = store.get_range(&object.location, range.clone()).await;
-            decoder.push_range(range, bytes.map_err(|error| ParquetError::External(Box::new(error)))?)?;
+            let bytes = bytes.map_err(|error| ParquetError::External(Box::new(error)))?;
+            guarded(|| decoder.push_range(range, bytes))?;
         }
-        wanted = match decoder.try_decode()? {
+        wanted = match guarded(|| decoder.try_decode())? {
             DecodeResult::NeedsData(ranges) => ranges,
-            DecodeResult::Data(metadata) => return Ok(metadata),
+            DecodeResult::Data(metadata) => return guarded(|| usable(&metadata)).map(|()| metadata),
             DecodeResult::Finished => return Err(ParquetError::EOF("its footer ends early".into())),
         };
     }
+}
+
+/// Whether what readers do with a footer first can be done with this one.
+fn usable(metadata: &ParquetMetaData) -> Result<(), ParquetError> {
+    let file = metadata.file_metadata();
+    parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
+    metadata.row_groups().iter().flat_map(|group| group.columns()).for_each(|column| _ = column.byte_range());
+    Ok(())
 }
 
 #[cfg(test)]

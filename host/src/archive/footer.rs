@@ -90,7 +90,7 @@ fn end_times(metadata: &ParquetMetaData) -> Result<[Vec<Option<i64>>; 2], String
     let text = |error: parquet::errors::ParquetError| error.to_string();
     let schema = parquet_to_arrow_schema(parquet_schema, file.key_value_metadata()).map_err(text)?;
     if schema.field_with_name("end_time").is_err() {
-        return Err("it has no column end_time; give it the columns of flows, or move it out of the archive".into());
+        return Err("it has no column end_time; name the mapping of its columns in wardflow.toml, or move it out of the archive".into());
     }
     let converter = StatisticsConverter::try_new("end_time", &schema, parquet_schema).map_err(text)?;
     let micros = |array: parquet::errors::Result<ArrayRef>| -> Result<Vec<Option<i64>>, String> {

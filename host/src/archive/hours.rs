@@ -50,7 +50,8 @@ impl AddAssign for Delivered {
 impl Delivered {
     fn of(flow: &FlowRecord<'_>) -> Self {
         let packets = [flow.src_packets, flow.dst_packets];
-        let is_one_sided = flow::is_one_sided(flow.protocol, flow.observed_sides, packets);
+        let has_state = flow.conn_state.is_some();
+        let is_one_sided = flow::is_one_sided(flow.protocol, flow.observed_sides, packets, has_state);
         Self {
             minutes: 1 << (flow.end_time.rem_euclid(HOUR) / MINUTE),
             one_sided: u64::from(is_one_sided == Some(true)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as StorePath;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     asked::Asked,
@@ -18,6 +19,14 @@ use crate::error::{Context, Error, Result};
 /// What to do where something that the archive notes of a source cannot be read.
 pub(super) const REPAIR: &str =
     "`wardflow archive check --repair` moves it out of the way, and puts it back or says what to ingest again";
+
+/// The field of an entry that seals the others.
+const SEAL: &str = "seal";
+
+/// BLAKE3 in hex of an entry's other fields.
+fn seal(json: &Value) -> serde_json::Result<String> {
+    Ok(blake3::hash(&serde_json::to_vec(json)?).to_hex().to_string())
+}
 
 /// What the archive knows of a source, one JSON file a source, `_wardflow/sources/<digest>.json`. It is written last, so
 /// that a source without one is ingested again, over what may be there of it; but for its copy, should it be lost.
@@ -103,6 +112,28 @@ impl SourceEntry {
         self.files.iter().cloned().chain(self.tables_and_rejects())
     }
 
+    /// The entry as JSON, sealed: a digit that a disk changed would be believed else.
+    pub(super) fn to_json(&self) -> Result<Vec<u8>> {
+        let doing = || format!("recording the source {}", self.name);
+        let mut json = serde_json::to_value(self).context(doing)?;
+        let seal = seal(&json).context(doing)?;
+        if let Some(fields) = json.as_object_mut() {
+            fields.insert(SEAL.to_owned(), seal.into());
+        }
+        serde_json::to_vec_pretty(&json).context(doing)
+    }
+
+    /// Reads an entry; one of an earlier version has no seal. On failure the reason.
+    pub(super) fn from_json(json: &[u8]) -> Result<Self, String> {
+        let text = |error: serde_json::Error| error.to_string();
+        let mut json: Value = serde_json::from_slice(json).map_err(text)?;
+        let sealed = json.as_object_mut().and_then(|fields| fields.remove(SEAL));
+        if sealed.is_some() && sealed != Some(seal(&json).map_err(text)?.into()) {
+            return Err("it was changed since it was written".to_owned());
+        }
+        serde_json::from_value(json).map_err(text)
+    }
+
     /// What the names of a source's files begin with.
     pub(super) fn short(digest: &str) -> &str {
         digest.get(..16).unwrap_or(digest)
@@ -133,8 +164,7 @@ impl Archive {
     }
 
     pub(super) async fn record_source(&self, entry: &SourceEntry) -> Result<()> {
-        let json = serde_json::to_vec_pretty(entry).context(|| format!("recording the source {}", entry.name))?;
-        self.put(&path(&entry.digest), json).await?;
+        self.put(&path(&entry.digest), entry.to_json()?).await?;
         self.copy_entry(entry).await
     }
 
@@ -175,8 +205,9 @@ pub(super) fn path(digest: &str) -> String {
 }
 
 pub(super) fn parse(file: &str, json: &[u8]) -> Result<SourceEntry> {
-    let parsed = serde_json::from_slice(json).context(|| format!("the archive's entry {file} cannot be read"));
-    let entry: SourceEntry = parsed.map_err(|error: Error| error.remedy(REPAIR))?;
+    let entry = SourceEntry::from_json(json).map_err(|reason| {
+        Error::failed(format!("the archive's entry {file} cannot be read: {reason}")).remedy(REPAIR)
+    })?;
     if path(&entry.digest) != file {
         let digest = &entry.digest;
         return Err(

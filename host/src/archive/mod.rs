@@ -37,6 +37,7 @@ mod eve;
 mod files;
 mod footer;
 mod format;
+mod guarded;
 mod health;
 mod hours;
 mod ingest;
@@ -74,6 +75,7 @@ pub use asked::Asked;
 pub use digest::FlowsDigest;
 pub use files::{ArchiveFile, BrokenFile, Listing};
 pub use format::Format;
+pub use guarded::is_guarded;
 pub use health::{Health, SensorHealth};
 pub use hours::{Delivered, HOURS_KEY, Hour};
 pub use ingest::{

@@ -9,7 +9,7 @@ use arrow::{
 };
 use datafusion::{
     common::{Result, plan_err},
-    logical_expr::{ColumnarValue, ScalarFunctionImplementation, Volatility, create_udf},
+    logical_expr::{ColumnarValue, ScalarFunctionImplementation, ScalarUDF, Volatility, create_udf},
     prelude::SessionContext,
 };
 use ipnet::IpNet;
@@ -42,6 +42,16 @@ pub(super) fn register(context: &SessionContext, workspace: &Workspace) {
         Volatility::Immutable,
         function(move |columns| device_of(&world, &columns[0], &columns[1], &columns[2])),
     ));
+}
+
+/// Whether a text is an address.
+pub(super) fn is_ip() -> ScalarUDF {
+    let check = |columns: &[ArrayRef]| -> Result<ArrayRef> {
+        let texts = cast(&columns[0], &DataType::Utf8View)?;
+        let is_ip = |text: Option<&str>| text.map(|text| text.parse::<IpAddr>().is_ok());
+        Ok(Arc::new(texts.as_string_view().iter().map(is_ip).collect::<BooleanArray>()))
+    };
+    create_udf("is_ip", vec![DataType::Utf8View], DataType::Boolean, Volatility::Immutable, function(check))
 }
 
 /// A function of whole columns.

@@ -16,7 +16,7 @@ use datafusion::{
     physical_plan::{ExecutionPlan, empty::EmptyExec},
 };
 
-use super::FlowFiles;
+use super::{FlowFiles, functions};
 use crate::{
     archive::{Archive, ArchiveFile},
     error::Result,
@@ -70,7 +70,9 @@ fn mapped(fit: &Fit, files: &Arc<FlowFiles>, filters: &[Expr]) -> QueryResult<Lo
         plan = plan.filter(condition)?;
     }
     let is_set = flow::REQUIRED.into_iter().map(|column| col(column).is_not_null());
-    let is_flow = is_set.chain([col("end_time").gt_eq(col("start_time"))]);
+    let is_ip = functions::is_ip();
+    let are_ends = ["src_ip", "dst_ip"].map(|end| is_ip.call(vec![col(end)]));
+    let is_flow = is_set.chain([col("end_time").gt_eq(col("start_time"))]).chain(are_ends);
     let wanted = conjunction(is_flow.chain(filters.iter().cloned()));
     plan.project(fit.columns())?.filter(wanted.unwrap_or_default())?.build()
 }

@@ -159,7 +159,9 @@ impl Report {
         if self.flows_without_device > 0 {
             but.push(format!("{} {NO_INTERNAL_END}", counted(self.flows_without_device, "flow")));
         }
-        let is_idle = |plugin: &&PluginCoverage| self.planned > 0 && plugin.devices == 0 && plugin.complete > 0;
+        let is_idle = |plugin: &&PluginCoverage| {
+            self.planned > 0 && plugin.devices == 0 && plugin.complete > 0 && plugin.unsuited == 0
+        };
         let idle: Vec<_> = self.plugins.iter().filter(is_idle).map(|plugin| plugin.plugin.as_str()).collect();
         if !idle.is_empty() {
             but.push(format!("{}, in whose scope no device is", idle.join(", ")));

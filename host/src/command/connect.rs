@@ -349,7 +349,8 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
             },
             kept_out: refusal.map(|refusal| refusal.reason.clone()),
             analysed_to: analysed().map(|row| row.slice_end).max().and_then(time),
-            is_idle: analysed().next().is_some() && analysed().all(|row| row.devices == 0),
+            is_idle: analysed().next().is_some()
+                && analysed().all(|row| row.devices == 0 && row.status != Status::Unsuited),
             pending: standing.pending.len() as u64,
             stale: standing.stale.len() as u64,
             outdated: standing.outdated.len() as u64,

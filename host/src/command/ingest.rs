@@ -293,7 +293,11 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     let flows: u64 = added().map(|source| source.flows).sum::<u64>() + report.settled;
     let rejects: u64 = added().map(|source| source.rejects).sum();
     let sources = counted(added().count() as u64, "source");
-    printer.line(Look::Heading, &format!("{} added from {sources}", counted(flows, "flow")))?;
+    let waited = match report.settled {
+        0 => String::new(),
+        waited => format!(", {} of which had waited for more to come", count(waited)),
+    };
+    printer.line(Look::Heading, &format!("{} added from {sources}{waited}", counted(flows, "flow")))?;
     let refused = report.sources.iter().filter(|source| matches!(source.status, Status::Refused { .. })).count() as u64;
     if refused > 0 {
         let is = if refused == 1 { "is" } else { "are" };

@@ -7,6 +7,9 @@ use wardflow::{archive::RowCounts, config::Config, error::Result};
 use super::{Outcome, connect, mapped};
 use crate::print::{Look, Printer, count, counted, size};
 
+/// Files that cannot be used and are named each for itself.
+const NAMED: usize = 3;
+
 /// How a workspace stands.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
@@ -133,8 +136,12 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     for note in joined.into_iter().chain(mapped::one_sided_note(rows)) {
         plain(format!("  {note}"))?;
     }
-    for (file, reason) in broken {
+    for (file, reason) in broken.iter().take(NAMED) {
         printer.line(Look::Bad, &format!("  {file} cannot be used: {reason}"))?;
+    }
+    if broken.len() > NAMED {
+        let others = counted((broken.len() - NAMED) as u64, "other");
+        printer.line(Look::Bad, &format!("  {others} cannot be used: --json says why"))?;
     }
     match &report.inventory {
         Some(Inventory { place, devices }) => {
@@ -212,8 +219,9 @@ impl Report {
                 format!("what {source} had given was taken out: `wardflow archive check` says how to have it back"),
             ));
         }
-        for (file, _) in &self.archive.broken {
-            open.push((bad, format!("the archive's {file} cannot be used")));
+        let broken = self.archive.broken.len() as u64;
+        if broken > 0 {
+            open.push((bad, format!("{} of the archive cannot be used: see above", counted(broken, "file"))));
         }
         let can_run = |plugin: &Plugin| plugin.kept_out.is_none() && plugin.status != "disabled";
         if !self.plugins.iter().any(can_run) {

@@ -6,7 +6,7 @@
 use std::{fmt, sync::Arc};
 
 use arrow::{
-    array::{Array, AsArray, RecordBatch, UInt64Array},
+    array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array},
     compute::cast,
     datatypes::{DataType, SchemaRef, TimestampMicrosecondType, UInt64Type},
 };
@@ -91,7 +91,7 @@ pub(super) fn observe(batch: &RecordBatch, observed: &Observed) -> Result<()> {
         }
     }
     let [one_sided, two_sided] = sides(batch)?;
-    let sampled = numbers(batch, "sampling_interval")?;
+    let sampled = batch.column_by_name("sampling_interval").map(to_numbers).transpose()?;
     let sampled = sampled.iter().flatten().flatten().filter(|interval| *interval > 1).count() as u64;
     observed.add(&Counts { flows: batch.num_rows() as u64, one_sided, two_sided, sampled, ..Counts::default() });
     Ok(())
@@ -100,36 +100,41 @@ pub(super) fn observe(batch: &RecordBatch, observed: &Observed) -> Result<()> {
 /// Flows of which one side was seen, and of which both were.
 fn sides(batch: &RecordBatch) -> Result<[u64; 2]> {
     let mut counts = [0; 2];
-    // Most sources say nothing of sides.
-    if batch.column_by_name(flow::SIDES[0]).is_none_or(|sides| sides.null_count() == sides.len()) {
+    let [sides, protocol, src, dst, state] = flow::SIDES.map(|name| batch.column_by_name(name));
+    // Most sources say nothing of sides, and count both.
+    if sides.is_none_or(|sides| sides.null_count() == sides.len()) && dst.is_none_or(|dst| dst.null_count() == 0) {
         return Ok(counts);
     }
-    let [sides, protocol, src, dst] = flow::SIDES.map(|name| numbers(batch, name));
+    let [sides, protocol, src, dst] = [sides, protocol, src, dst].map(|column| column.map(to_numbers).transpose());
     let [sides, protocol, src, dst] = [sides?, protocol?, src?, dst?];
     for row in 0..batch.num_rows() {
+        // Of a column that was not read nothing is known.
+        let has_state = state.is_none_or(|state| state.is_valid(row));
         let value = |column: &Option<UInt64Array>| {
             column.as_ref().filter(|column| column.is_valid(row)).map(|column| column.value(row))
         };
         let small = |column: &Option<UInt64Array>| value(column).and_then(|number| u8::try_from(number).ok());
         let packets = [value(&src), value(&dst)];
-        if let Some(is_one_sided) = flow::is_one_sided(small(&protocol).unwrap_or(0), small(&sides), packets) {
+        if let Some(is_one_sided) = flow::is_one_sided(small(&protocol).unwrap_or(0), small(&sides), packets, has_state)
+        {
             counts[usize::from(!is_one_sided)] += 1;
         }
     }
     Ok(counts)
 }
 
-/// A column's numbers, if it is there.
-fn numbers(batch: &RecordBatch, name: &str) -> Result<Option<UInt64Array>> {
-    let column = batch.column_by_name(name).map(|column| cast(column, &DataType::UInt64)).transpose()?;
-    Ok(column.map(|column| column.as_primitive::<UInt64Type>().clone()))
+fn to_numbers(column: &ArrayRef) -> Result<UInt64Array> {
+    Ok(cast(column, &DataType::UInt64)?.as_primitive::<UInt64Type>().clone())
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, RecordBatch, UInt8Array, UInt64Array};
+    use arrow::{
+        array::{ArrayRef, RecordBatch, UInt8Array, UInt64Array, new_null_array},
+        datatypes::DataType,
+    };
     use wardflow_manifest::Requirement;
 
     use super::{Observed, observe};
@@ -140,7 +145,8 @@ mod tests {
 
     fn lacks(flows: &[Seen]) -> Option<String> {
         let rows = || flows.iter().flat_map(|flow| std::iter::repeat_n(flow, flow.3));
-        let columns: [(&str, ArrayRef); 4] = [
+        let columns: [(&str, ArrayRef); 5] = [
+            ("conn_state", new_null_array(&DataType::Utf8View, rows().count())),
             ("protocol", Arc::new(rows().map(|flow| Some(flow.0)).collect::<UInt8Array>())),
             ("observed_sides", Arc::new(rows().map(|flow| flow.1).collect::<UInt8Array>())),
             ("src_packets", Arc::new(rows().map(|flow| flow.2[0]).collect::<UInt64Array>())),
@@ -149,6 +155,15 @@ mod tests {
         let observed = Observed::new(Slice { start: 0, end: MINUTE });
         observe(&RecordBatch::try_from_iter(columns).unwrap(), &observed).unwrap();
         observed.lacks(Requirement::BothSides)
+    }
+
+    #[test]
+    fn records_of_one_direction_lack_the_other_though_nothing_says_so() {
+        let lacking = "20 of 20 flows that tell show one side of a conversation that had two; at most 10 % may";
+        for packets in [[Some(9), None], [None, None]] {
+            assert_eq!(lacks(&[(6, None, packets, 20)]).unwrap(), lacking);
+        }
+        assert_eq!(lacks(&[(6, None, [Some(9), Some(9)], 20)]), None);
     }
 
     #[test]

@@ -86,7 +86,7 @@ impl<R: Read> Records<R> {
                 Split::Open => self.join()?,
             };
             if step == Step::Record {
-                self.width = Some(self.fields.len());
+                self.width.get_or_insert(self.fields.len());
             }
             return Ok(step);
         }

@@ -71,7 +71,7 @@ impl Source {
     }
 
     fn misnamed(path: PathBuf) -> Self {
-        let error = Error::usage("by its name it is none of Zeek's logs that are read for themselves");
+        let error = Error::usage("by its name it is no conn.log");
         let error = error.remedy("name it itself, or say `auto` to have it told by its content");
         Self { name: path.display().to_string(), path: Err(error), origin: Origin::Link }
     }
@@ -90,6 +90,8 @@ fn inside(directory: &Path, format: Option<Format>) -> Result<Vec<Source>> {
         format != Some(Format::Zeek) || ZeekLog::of_name(&name).is_some()
     };
     let (files, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_wanted);
+    let looks_wanted = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("conn"));
+    let others = others.into_iter().filter(looks_wanted);
     if files.is_empty() && unreadable.is_empty() {
         return Err(match format {
             Some(Format::Zeek) => Error::usage("the directory holds no conn.log")
@@ -97,8 +99,11 @@ fn inside(directory: &Path, format: Option<Format>) -> Result<Vec<Source>> {
             _ => Error::usage("the directory holds no files").remedy("give a directory with flow records, or a file"),
         });
     }
-    let others = others.into_iter().map(Source::misnamed);
-    let found = files.into_iter().map(Source::found).chain(others).chain(links.into_iter().map(Source::link));
+    let found = files
+        .into_iter()
+        .map(Source::found)
+        .chain(others.map(Source::misnamed))
+        .chain(links.into_iter().map(Source::link));
     Ok(found.chain(unreadable.into_iter().map(Source::unreadable)).collect())
 }
 

@@ -40,6 +40,8 @@ use self::{
 pub(super) use self::{failure::Failure, taken_out::TakenOut};
 use super::{
     carried::{self, Carried},
+    ledger::SourceEntry,
+    location::Archive,
     lock::ArchiveLock,
 };
 use crate::error::{Context, Result};
@@ -123,6 +125,7 @@ impl<'a> Ingest<'a> {
             entry.replaces.clear();
             archive.record_source(entry).await?;
         }
+        finish_taking_out(archive, &mut entries, &mut left_over).await?;
         let carried = archive.carried(&entries).await?;
         let entries = Entries::new(entries);
         archive.forget_those_back().await?;
@@ -180,6 +183,29 @@ impl<'a> Ingest<'a> {
         }
         Ok(self.settled)
     }
+}
+
+/// Takes out what a killed run had not yet of the sources that it took out together: what of them stays would be read with
+/// what others left waiting, and theirs is gone.
+async fn finish_taking_out(
+    archive: &Archive,
+    entries: &mut Vec<SourceEntry>,
+    left_over: &mut BTreeMap<String, Vec<StorePath>>,
+) -> Result<()> {
+    let mut goes = archive.half_taken_out().await?;
+    while let Some(digest) = goes.pop() {
+        let Some(place) = entries.iter().position(|entry| entry.digest == digest) else { continue };
+        if archive.refuse_compacted(&entries[place]).await.is_err() {
+            continue;
+        }
+        let entry = entries.remove(place);
+        archive.forget(&entry).await?;
+        for name in [SourceEntry::short(&digest).to_owned(), carried::name(&digest)] {
+            left_over.remove(&name);
+        }
+        goes.extend(entry.continues);
+    }
+    Ok(())
 }
 
 /// Runs what blocks on a thread that may.

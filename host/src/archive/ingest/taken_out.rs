@@ -75,6 +75,13 @@ impl Archive {
         Ok(out)
     }
 
+    /// Digests of those that a run was killed before it had taken them out, though it had others that go with them.
+    pub(super) async fn half_taken_out(&self) -> Result<Vec<String>> {
+        let Noted { out, as_it_was, .. } = self.noted().await?;
+        let rest = as_it_was.into_iter().filter(|_| !out.is_empty());
+        Ok(rest.map(|one| one.digest).collect())
+    }
+
     /// Forgets those that are there again: a run was killed before it had.
     pub(super) async fn forget_those_back(&self) -> Result<()> {
         for back in self.noted().await?.back {

@@ -131,7 +131,9 @@ impl Conversation {
         if part.start - self.end > idle || self.start - part.end > idle {
             return false;
         }
-        let begins = part.protocol == TCP && part.sides.iter().any(|side| side.has(SYN)) && part.start >= self.end;
+        // Of one moment, as where clocks give whole seconds, an answer's record may come before that of the question.
+        let is_later = part.start > self.start && part.start >= self.end;
+        let begins = part.protocol == TCP && part.sides.iter().any(|side| side.has(SYN)) && is_later;
         !(begins && (self.is_closed() || self.is_answered()))
     }
 
@@ -184,12 +186,16 @@ impl Conversation {
         self.macs.reverse();
     }
 
-    /// The flow. Its initiator is the end that spoke first, or of two that did at once the one with the higher port.
+    /// The flow. Its initiator is the end that spoke first, or of two that did at once the one whose flags have SYN without
+    /// ACK, else the one with the higher port.
     pub(super) fn flow(&mut self) -> FlowRecord<'_> {
         let [first, second] = self.sides;
         let is_turned = !is_icmp(self.protocol)
             && match (first.start, second.start) {
-                (Some(one), Some(other)) => (other, self.ends[0].1) < (one, self.ends[1].1),
+                (Some(one), Some(other)) => {
+                    let order = |start, side: Side, peer: usize| (start, !side.opens(), self.ends[peer].1);
+                    order(other, second, 0) < order(one, first, 1)
+                }
                 // An answer whose question was not seen.
                 (_, None) => {
                     self.protocol == TCP && first.has(ACK) && self.ends[0].1 < 1_024 && self.ends[1].1 >= 1_024
@@ -239,6 +245,11 @@ impl Conversation {
 impl Side {
     fn has(&self, flag: u16) -> bool {
         self.flags.is_some_and(|flags| flags & flag != 0)
+    }
+
+    /// Whether it asked for a connection and acknowledged nothing, by flags of which not all may be there.
+    fn opens(&self) -> bool {
+        self.has(SYN) && !self.has(ACK)
     }
 
     fn add(&mut self, more: &Self) {

@@ -3,7 +3,7 @@
 //! Parts of one conversation share addresses, ports, protocol, VLAN and sensor, and lie no further apart than Zeek waits
 //! for more before it takes a conversation for ended (`tcp_inactivity_timeout` 5 min, `udp_inactivity_timeout` and
 //! `icmp_inactivity_timeout` 1 min), so that one conversation is one flow, whoever recorded it. A SYN after a connection that
-//! was answered or refused begins another; after one that was not, it is a retry of the same.
+//! was answered or refused begins another, a moment later at least; after one that was not, it is a retry of the same.
 
 mod conversation;
 mod icmp;
@@ -243,6 +243,25 @@ mod tests {
         let refused = |at| [part(CLIENT, SERVER, TCP, (at, at), SYN), part(SERVER, CLIENT, TCP, (at, at), RST | ACK)];
         let seen = joined(&[refused(0), refused(1)].concat());
         assert_eq!(seen.iter().map(|flow| flow.4.clone()).collect::<Vec<_>>(), [state("REJ"), state("REJ")]);
+    }
+
+    #[test]
+    fn what_was_answered_in_the_same_second_is_one_flow_in_either_order() {
+        // Flags as AWS has them (VPC flow logs, tcp-flags): of the asking end no ACK alone.
+        for (client, server) in [(SYN, RST), (SYN, SYN | ACK), (SYN | FIN, SYN | ACK | FIN), (SYN, RST | ACK)] {
+            for client_end in [CLIENT, (CLIENT.0, 80)] {
+                let question = part(client_end, SERVER, TCP, (5, 5), client);
+                let answer = part(SERVER, client_end, TCP, (5, 5), server);
+                for parts in [[question, answer], [answer, question]] {
+                    let seen = joined(&parts);
+                    assert_eq!((seen.len(), seen[0].0), (1, client_end.1), "{seen:?}");
+                    assert_eq!(seen[0].5, Some(2));
+                }
+            }
+        }
+        // A second later it is another.
+        let again = |at| [part(SERVER, CLIENT, TCP, (at, at), RST), part(CLIENT, SERVER, TCP, (at, at), SYN)];
+        assert_eq!(joined(&[again(5), again(6)].concat()).len(), 2);
     }
 
     #[test]

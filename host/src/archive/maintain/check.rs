@@ -100,6 +100,7 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
     }
     let chains = Chains::new(&records.entries);
     check.tell_of_followed(&records.entries, &chains);
+    check.tell_of_overtaken(&records.entries, &chains);
     let lost = sources_that_lack(&records, &chains, &holdings, &without_conversations);
     let taken = match lock.filter(|_| !check.is_cut_off) {
         Some(lock) => repair::take_out(lock, &chains, &lost, &orphans, is_fixed).await?,
@@ -112,6 +113,8 @@ async fn run(archive: &Archive, lock: Option<&ArchiveLock>, on_step: OnStep<'_>)
     check.report.ingest_again.extend(taken.again.into_iter().filter(|again| !is_noted(again)));
     check.tell_of_tables(lost_files, &records, &chains, &taken.sources, is_fixed).await?;
     check.report.ingest_again.sort();
+    let mut told = BTreeSet::new();
+    check.report.ingest_again.retain(|again| told.insert(IngestAgain { ingested_at: 0, ..again.clone() }));
     Ok(check.report)
 }
 

@@ -15,6 +15,8 @@ use super::{
 use crate::{
     archive::{
         ArchiveFile, ArchiveLock, ArchiveWriter, Format, ROW_GROUP_ROWS, SourceEntry,
+        carried::Line,
+        chains::Chains,
         files::Survey,
         hours::{self, Hours},
         ingest::Failure,
@@ -87,14 +89,24 @@ pub async fn compact(lock: &ArchiveLock, space: &AddressSpace, on_step: OnStep<'
     let now = Timestamp::now().as_microsecond();
     let mut report = CompactReport::default();
     let mut apart = BTreeSet::new();
+    let mut incomplete = Vec::new();
+    let chains = Chains::new(&entries);
     for entry in &entries {
-        let (is_growing, is_incomplete) = (may_grow(entry, now), !holdings.is_whole(entry));
+        let is_growing = may_grow(entry, now);
+        let is_incomplete = !holdings.is_whole(entry) || chains.missing_before(entry).next().is_some();
         report.growing += u64::from(is_growing);
         report.incomplete += u64::from(is_incomplete);
-        if is_growing || is_incomplete {
+        if is_growing {
             apart.extend(entry.paths());
         }
+        if is_incomplete {
+            apart.extend(entry.paths());
+            incomplete.extend(line(entry));
+        }
     }
+    // What may go on in it, or from it, is read anew together with it: of what is compacted, nothing can be.
+    let goes_along = |entry: &&SourceEntry| line(entry).is_some_and(|line| incomplete.contains(&line));
+    apart.extend(entries.iter().filter(goes_along).flat_map(SourceEntry::paths));
     let dates = small_files(&survey, &apart);
     let mut steps = Steps::new(dates.values().flatten().map(|file| file.object.size).sum(), on_step);
     for (date, files) in dates {
@@ -108,10 +120,18 @@ pub async fn compact(lock: &ArchiveLock, space: &AddressSpace, on_step: OnStep<'
     Ok(report)
 }
 
+/// Where a source follows others.
+fn line(entry: &SourceEntry) -> Option<Line> {
+    Some(Line::of(format(entry)?, entry.path.as_deref()))
+}
+
+fn format(entry: &SourceEntry) -> Option<Format> {
+    entry.format.as_deref()?.parse().ok()
+}
+
 /// Whether a source is a capture that may yet grow.
 fn may_grow(entry: &SourceEntry, now: i64) -> bool {
-    let format = entry.format.as_deref().and_then(|format| format.parse::<Format>().ok());
-    format.is_some_and(|format| !format.goes_on()) && now.saturating_sub(entry.ingested_at) < GROWTH
+    format(entry).is_some_and(|format| !format.goes_on()) && now.saturating_sub(entry.ingested_at) < GROWTH
 }
 
 /// By date, where there are enough of them, in order of time.

@@ -85,6 +85,21 @@ impl Check<'_> {
         }
     }
 
+    /// Tells of sources that went on from another one's reading than the last.
+    pub(super) fn tell_of_overtaken(&mut self, entries: &[SourceEntry], chains: &Chains<'_>) {
+        for entry in entries {
+            let followed = chains.followed(entry);
+            let Some(before) = followed.filter(|before| before.ingested_at > entry.ingested_at) else { continue };
+            let what = format!(
+                "{} went on from {}, which was read anew since: what it had left waiting may count twice",
+                entry.name, before.name
+            );
+            let remedy = "ingest them again together, as said below".to_owned();
+            self.report.problems.push(Problem { file: ledger::path(&entry.digest), what, remedy, mended: false });
+            self.report.ingest_again.extend(chains.together(&entry.digest).into_iter().map(IngestAgain::anew));
+        }
+    }
+
     /// Tells of sources that lack rows, and which of them were taken out.
     pub(super) fn tell_of_sources(
         &mut self,

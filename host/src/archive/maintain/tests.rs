@@ -106,6 +106,29 @@ pub(super) async fn checked(archive: &Archive, is_repair: bool) -> CheckReport {
     }
 }
 
+/// A footer whose length is as damaged as can be, and one whose bytes are: each is a damaged file, and the rest is read.
+#[tokio::test]
+async fn a_footer_at_which_the_decoder_panics_is_a_damaged_file() {
+    let (_directory, archive, _logs) = archive_of("archive", &NIGHT[..2]).await;
+    let listing = archive.list().await.unwrap();
+    let path = archive.directory().unwrap().join(&listing.files[0].path);
+    let whole = fs::read(&path).unwrap();
+    let with_length = |length: u32| {
+        let mut bytes = whole.clone();
+        let end = bytes.len();
+        bytes[end - 8..end - 4].copy_from_slice(&length.to_le_bytes());
+        bytes
+    };
+    let length = u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into().unwrap());
+    let lengths = (0..31).map(|bit| with_length(length ^ (1 << bit)));
+    for damaged in lengths.chain([b"PAR1xxxxPAR1".to_vec()]) {
+        fs::write(&path, damaged).unwrap();
+        let listing = archive.list().await.unwrap();
+        assert_eq!((listing.files.len(), listing.broken.len()), (1, 1), "{listing:?}");
+        assert_eq!(checked(&archive, false).await.problems[0].file, listing.broken[0].path);
+    }
+}
+
 async fn expired(archive: &Archive, before: &str, is_dry_run: bool) -> ExpireReport {
     let before = before.parse().unwrap();
     match is_dry_run {

@@ -93,7 +93,8 @@ async fn count(archive: &Archive, file: &ArchiveFile, fit: &Fit) -> Result<RowCo
                 Row::Flow(flow) => {
                     counts.flows += 1;
                     let packets = [flow.src_packets, flow.dst_packets];
-                    let is_one_sided = flow::is_one_sided(flow.protocol, flow.observed_sides, packets);
+                    let has_state = flow.conn_state.is_some();
+                    let is_one_sided = flow::is_one_sided(flow.protocol, flow.observed_sides, packets, has_state);
                     // What parts lack, others have.
                     match is_one_sided.filter(|_| !fit.has_parts()) {
                         Some(true) => counts.one_sided += 1,

@@ -2,8 +2,9 @@
 //! end.
 //!
 //! The hours come from statistics where `end_time` is one of some columns in a simple way. Where not, or where a file
-//! has no statistics, those columns are read once, and the hours are kept in the workspace until the file changes. The
-//! first analysis of a file also counts the rows that are no flows. Rows that are parts of flows are joined as they are read.
+//! has no statistics or row groups of long times, those columns are read once, and the hours are kept in the workspace
+//! until the file changes. The first analysis of a file also counts the rows that are no flows. Rows that are parts of flows
+//! are joined as they are read.
 
 mod counts;
 mod end_times;
@@ -32,7 +33,11 @@ use super::{
 use crate::{
     error::Result,
     mapping::{Fit, Mapping, Misfit},
+    time::HOUR,
 };
+
+/// The longest time of a row group that tells in which slices its flows end: less than a slice of the usual six hours.
+const WIDEST: i64 = 4 * HOUR;
 
 /// Lists files with a mapping.
 ///
@@ -90,11 +95,11 @@ impl Lister<'_> {
             .map_err(|misfit| Failure { misfit: Some(misfit.clone()), ..broken(misfit.to_string()) })?;
         let digest = fit.digest();
         let hours = match end_times::by_statistics(&metadata, &fit) {
-            Some(times) => {
+            Some(times) if times.iter().flatten().all(|(first, last)| last - first <= WIDEST) => {
                 let identity = |row_group, hour| footer::identity(&object, row_group, hour, &digest);
                 footer::hours_of(&metadata, &times, identity).map_err(broken)?
             }
-            None => {
+            _ => {
                 let key = key(&object, &digest);
                 let known = self.known.get(&key);
                 let rows = match known {

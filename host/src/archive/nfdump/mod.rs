@@ -28,7 +28,8 @@
 //!
 //! Where a file is cut, what stands before is read. Where a record in the midst of it is damaged `nfdump` gives up at
 //! once, and of the records before that one the last are not read, some MiB that it had not yet written. That it gave
-//! up is a reject; where it wrote nothing, an error.
+//! up is a reject; where it wrote nothing, an error. It reads as many blocks as the file's header says that there are:
+//! of what stands behind them it does not tell.
 //!
 //! `nfdump` reads files and writes them, so a plain copy of each is made while it is read, and a file of its records.
 //! What would leave less than 1 GiB of the disk free, or a twentieth of a smaller disk, is refused.

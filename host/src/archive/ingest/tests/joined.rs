@@ -4,7 +4,8 @@ use std::fs;
 
 use super::{JOINED, entry_of, flows, lose, pieces, tree};
 use crate::archive::{
-    Ingest, IngestOptions, SourceStatus, check, ingest as ingest_sources, ledger, repair, round_trip::empty_archive,
+    Ingest, IngestOptions, SourceEntry, SourceStatus, check, ingest as ingest_sources, ledger, repair,
+    round_trip::empty_archive,
 };
 
 #[tokio::test]
@@ -68,6 +69,23 @@ async fn another_recording_does_not_go_on() {
     assert!(matches!(report.sources[0].status, SourceStatus::Added), "{report:?}");
     assert_eq!(flows(&archive), apart);
     drop(lock);
+    assert!(check(&archive, &|_| {}).await.unwrap().is_well());
+}
+
+#[tokio::test]
+async fn what_went_on_from_an_earlier_reading_is_told() {
+    let (directory, archive) = empty_archive();
+    let inputs = pieces(directory.path());
+    ingest_sources(&archive.lock().unwrap(), &inputs, None, &IngestOptions::default()).await.unwrap();
+    let [first, second] = [entry_of(&archive, &inputs[0]).await, entry_of(&archive, &inputs[1]).await];
+    archive.record_source(&SourceEntry { ingested_at: second.ingested_at + 1, ..first }).await.unwrap();
+    let told = check(&archive, &|_| {}).await.unwrap();
+    assert!(told.problems[0].what.contains("which was read anew since"), "{told:?}");
+    let [one, other] = told.ingest_again.as_slice() else { panic!("{told:?}") };
+    assert!(one.again && one.goes_with(other));
+    let again = IngestOptions { again: true, ..IngestOptions::default() };
+    ingest_sources(&archive.lock().unwrap(), &inputs, None, &again).await.unwrap();
+    assert_eq!(flows(&archive), JOINED);
     assert!(check(&archive, &|_| {}).await.unwrap().is_well());
 }
 

@@ -2,8 +2,10 @@
 
 use std::{fs, path::Path};
 
-use super::{CONN, entry_of, flows, ingest, lose, pieces, sensors, tree};
-use crate::archive::{Ingest, IngestOptions, ingest as ingest_sources, ledger, repair, round_trip::empty_archive};
+use super::{CONN, JOINED, entry_of, flows, ingest, lose, pieces, sensors, tree};
+use crate::archive::{
+    Ingest, IngestOptions, check, ingest as ingest_sources, ledger, repair, round_trip::empty_archive,
+};
 
 #[tokio::test]
 async fn a_killed_ingest_is_made_good() {
@@ -72,6 +74,37 @@ async fn what_was_taken_out_and_not_read_is_told() {
     let report = ingest_sources(&lock, &inputs, None, &again).await.unwrap();
     assert!(report.unfinished.is_empty(), "{report:?}");
     assert_eq!(flows(&archive).iter().filter(|flow| flow.0 == 1_800).count(), 1);
+}
+
+/// Killed while it took out what goes together, and again once it had read the first of it anew.
+#[tokio::test]
+async fn what_was_half_taken_out_is_read_anew_once() {
+    for again in [true, false] {
+        let (directory, archive) = empty_archive();
+        let inputs = pieces(directory.path());
+        let lock = archive.lock().unwrap();
+        ingest_sources(&lock, &inputs, None, &IngestOptions::default()).await.unwrap();
+        let mut entries = archive.sources().await.unwrap();
+        entries.sort_by_key(|entry| entry.ingested_at);
+        let options = IngestOptions { again: true, ..IngestOptions::default() };
+        {
+            let mut ingest = Ingest::begin(&lock, &options).await.unwrap();
+            for entry in &entries {
+                ingest.note_taken_out(entry).await.unwrap();
+            }
+            ingest.take_out(&entries[..1]).await.unwrap();
+        }
+        let options = IngestOptions { again, ..options };
+        {
+            let mut ingest = Ingest::begin(&lock, &options).await.unwrap();
+            ingest.add_all(&inputs[..1], None).await;
+        }
+        let report = ingest_sources(&lock, &inputs, None, &options).await.unwrap();
+        assert!(report.unfinished.is_empty(), "{report:?}");
+        assert_eq!(flows(&archive), JOINED, "{report:?}");
+        drop(lock);
+        assert!(check(&archive, &|_| {}).await.unwrap().is_well());
+    }
 }
 
 #[tokio::test]

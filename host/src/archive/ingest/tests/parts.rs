@@ -58,7 +58,9 @@ async fn a_header_alone_is_the_beginning_of_nothing() {
 
 #[tokio::test]
 async fn a_small_beginning_or_one_without_flows_does_not_count_beside_the_whole() {
-    let notice = |number: u32| format!("{{\"ts\":{number},\"note\":\"N\",\"msg\":\"m\",\"src\":\"10.0.0.1\"}}\n");
+    let notice = |number: u32| {
+        format!("{{\"ts\":{},\"note\":\"N\",\"msg\":\"m\",\"src\":\"10.0.0.1\"}}\n", 1_714_521_600 + number)
+    };
     let notices = |number: u32| (1..=number).map(notice).collect::<String>();
     let one_flow = CONN.find("1714521601.5").unwrap();
     for (name, whole, half) in [

@@ -17,10 +17,16 @@ pub fn is_guarded() -> bool {
     IS_GUARDED.get()
 }
 
+/// Does what catches its own panics.
+pub fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    let before = IS_GUARDED.replace(true);
+    let done = work();
+    IS_GUARDED.set(before);
+    done
+}
+
 /// Decodes a part of a footer, of which nothing is used where that panics.
 pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    IS_GUARDED.set(true);
-    let decoded = catch_unwind(AssertUnwindSafe(decode));
-    IS_GUARDED.set(false);
+    let decoded = quietly(|| catch_unwind(AssertUnwindSafe(decode)));
     decoded.unwrap_or_else(|_| Err(ParquetError::General("its footer is damaged".into())))
 }

@@ -18,6 +18,7 @@ use datafusion::{
 };
 use object_store::ObjectMeta;
 
+use super::named_files::named;
 use crate::{
     archive::{Archive, ArchiveFile},
     error::{Context, Result},
@@ -113,6 +114,6 @@ impl TableProvider for FlowFiles {
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        ParquetFormat::new().with_options(options).create_physical_plan(session, config).await
+        named(&ParquetFormat::new().with_options(options).create_physical_plan(session, config).await?)
     }
 }

@@ -13,6 +13,7 @@ mod inventory;
 mod joined;
 mod learning;
 mod mapped;
+mod named_files;
 mod per_slice;
 mod plugins;
 mod replay;

@@ -17,16 +17,15 @@ pub fn is_guarded() -> bool {
     IS_GUARDED.get()
 }
 
-/// Does what catches its own panics.
-pub fn quietly<T>(work: impl FnOnce() -> T) -> T {
+/// Does work that decodes what may be damaged; nothing of it is to be used where it panics, and none comes back.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
     let before = IS_GUARDED.replace(true);
-    let done = work();
+    let done = catch_unwind(AssertUnwindSafe(work));
     IS_GUARDED.set(before);
-    done
+    done.ok()
 }
 
 /// Decodes a part of a footer, of which nothing is used where that panics.
 pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    let decoded = quietly(|| catch_unwind(AssertUnwindSafe(decode)));
-    decoded.unwrap_or_else(|_| Err(ParquetError::General("its footer is damaged".into())))
+    caught(decode).unwrap_or_else(|| Err(ParquetError::General("its footer is damaged".into())))
 }

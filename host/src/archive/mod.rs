@@ -75,7 +75,7 @@ pub use asked::Asked;
 pub use digest::FlowsDigest;
 pub use files::{ArchiveFile, BrokenFile, Listing};
 pub use format::Format;
-pub use guarded::{is_guarded, quietly};
+pub use guarded::{caught, is_guarded};
 pub use health::{Health, SensorHealth};
 pub use hours::{Delivered, HOURS_KEY, Hour};
 pub use ingest::{

@@ -3,7 +3,6 @@
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -33,7 +32,7 @@ use datafusion_datasource::{
 use futures::{Stream, StreamExt, stream::BoxStream};
 use object_store::ObjectStore;
 
-use crate::archive::quietly;
+use crate::archive::caught;
 
 /// A scan of files, with errors that name them.
 ///
@@ -146,9 +145,9 @@ struct Name(Arc<str>);
 impl Name {
     /// Does a part of the work on the file.
     fn doing<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        match quietly(|| catch_unwind(AssertUnwindSafe(work))) {
-            Ok(done) => done.map_err(|error| self.said(error)),
-            Err(_) => Err(self.damaged(&"it is damaged")),
+        match caught(work) {
+            Some(done) => done.map_err(|error| self.said(error)),
+            None => Err(self.damaged(&"it is damaged")),
         }
     }
 

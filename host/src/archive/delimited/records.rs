@@ -22,7 +22,7 @@ pub(super) struct Records<R> {
     delimiter: u8,
     comment: Option<u8>,
     fields: Vec<Field>,
-    /// How many the last whole record had.
+    /// How many the first whole record had.
     width: Option<usize>,
     /// The record's text, if it is not [`Lines::text`].
     joined: Option<Vec<u8>>,

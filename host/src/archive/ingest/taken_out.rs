@@ -101,8 +101,7 @@ impl Archive {
                 Some(_) => None,
             };
             // An entry that cannot be read may be of then.
-            let ingested_at =
-                of_ledger.map(|json| serde_json::from_slice(&json).map(|entry: SourceEntry| entry.ingested_at));
+            let ingested_at = of_ledger.map(|json| SourceEntry::from_json(&json).map(|entry| entry.ingested_at));
             match ingested_at {
                 None => noted.out.push(out),
                 Some(Ok(ingested_at)) if ingested_at != out.source.ingested_at => noted.back.push(out),

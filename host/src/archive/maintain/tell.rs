@@ -32,15 +32,7 @@ impl Check<'_> {
         for entry in &anew {
             let flows = entry.counts.flows;
             let what = format!("it is missing, and what went on from it is compacted; {flows} flows of it are there");
-            let remedy = match self.lock {
-                Some(lock) => {
-                    lock.archive().record_source(entry).await?;
-                    "it was written anew, by what there is of its rows"
-                }
-                None => "`wardflow archive check --repair` writes it anew, by what there is of its rows",
-            };
-            let (file, remedy) = (ledger::path(&entry.digest), remedy.to_owned());
-            self.report.problems.push(Problem { file, what, remedy, mended: self.lock.is_some() });
+            self.write_anew(entry, what).await?;
         }
         Ok(anew)
     }
@@ -59,17 +51,23 @@ impl Check<'_> {
         for entry in &recounted {
             let (name, flows) = (&entry.name, entry.counts.flows);
             let what = format!("{flows} flows of {name} are in compacted files, and it knows of fewer");
-            let remedy = match self.lock {
-                Some(lock) => {
-                    lock.archive().record_source(entry).await?;
-                    "it was written anew, by what there is of its rows"
-                }
-                None => "`wardflow archive check --repair` writes it anew, by what there is of its rows",
-            };
-            let (file, remedy) = (ledger::path(&entry.digest), remedy.to_owned());
-            self.report.problems.push(Problem { file, what, remedy, mended: self.lock.is_some() });
+            self.write_anew(entry, what).await?;
         }
         Ok(recounted)
+    }
+
+    /// Tells of an entry that is to be another, and writes it if it is to be repaired.
+    async fn write_anew(&mut self, entry: &SourceEntry, what: String) -> Result<()> {
+        let remedy = match self.lock {
+            Some(lock) => {
+                lock.archive().record_source(entry).await?;
+                "it was written anew, by what there is of its rows"
+            }
+            None => "`wardflow archive check --repair` writes it anew, by what there is of its rows",
+        };
+        let (file, remedy) = (ledger::path(&entry.digest), remedy.to_owned());
+        self.report.problems.push(Problem { file, what, remedy, mended: self.lock.is_some() });
+        Ok(())
     }
 
     /// Tells of sources of which the ledger knows nothing but that others went on with their conversations.

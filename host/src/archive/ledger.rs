@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     asked::Asked,
     carried,
+    format::Format,
     ingest::Counts,
     location::{Archive, OWN_DIRECTORY},
     rejects,
@@ -93,6 +94,11 @@ pub enum LastLine {
 }
 
 impl SourceEntry {
+    /// What it was read as; absent where this version does not know it.
+    pub(super) fn known_format(&self) -> Option<Format> {
+        self.format.as_deref()?.parse().ok()
+    }
+
     /// Its records that a longer source need not read again.
     pub(super) fn records_that_stay(&self) -> u64 {
         match self.last_line {

@@ -10,7 +10,7 @@ use super::{
     Ingest, entries::Entries, failure::Failure, find::Source, known::Recognised, report::Progress, taken_out::TakenOut,
 };
 use crate::{
-    archive::{format::Format, ingest_again::IngestAgain, ledger::SourceEntry},
+    archive::{ingest_again::IngestAgain, ledger::SourceEntry},
     error::{Error, Result},
 };
 
@@ -116,7 +116,7 @@ impl Ingest<'_> {
 
     /// Notes that a source is about to be taken out, and how this run was asked to read it.
     pub(super) async fn note_taken_out(&mut self, entry: &SourceEntry) -> Result<()> {
-        let format = self.options.format.or_else(|| entry.format.as_deref()?.parse::<Format>().ok());
+        let format = self.options.format.or_else(|| entry.known_format());
         let again = IngestAgain::anew(entry);
         let source = match format {
             Some(format) => {

@@ -84,7 +84,7 @@ impl IngestOptions {
 
     /// Whether something is asked for that a source was not read with. What is not said now may be as it was.
     pub(super) fn other_than(&self, entry: &SourceEntry) -> bool {
-        let Some(then) = entry.format.as_deref().and_then(|format| format.parse().ok()) else { return false };
+        let Some(then) = entry.known_format() else { return false };
         let (now, before) = (self.asked(then), &entry.asked);
         self.format.is_some_and(|format| format != then)
             || (now.sensor.is_some() && now.sensor != before.sensor)

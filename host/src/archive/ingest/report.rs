@@ -76,7 +76,7 @@ impl SourceReport {
     /// The counts of when it was added.
     pub(super) fn take_counts(&mut self, entry: &SourceEntry) {
         self.digest.clone_from(&entry.digest);
-        self.format = entry.format.as_deref().and_then(|format| format.parse().ok());
+        self.format = entry.known_format();
         self.counts = entry.counts.clone();
     }
 }

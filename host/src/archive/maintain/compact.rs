@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     archive::{
-        ArchiveFile, ArchiveLock, ArchiveWriter, Format, ROW_GROUP_ROWS, SourceEntry,
+        ArchiveFile, ArchiveLock, ArchiveWriter, ROW_GROUP_ROWS, SourceEntry,
         carried::Line,
         chains::Chains,
         files::Survey,
@@ -122,16 +122,12 @@ pub async fn compact(lock: &ArchiveLock, space: &AddressSpace, on_step: OnStep<'
 
 /// Where a source follows others.
 fn line(entry: &SourceEntry) -> Option<Line> {
-    Some(Line::of(format(entry)?, entry.path.as_deref()))
-}
-
-fn format(entry: &SourceEntry) -> Option<Format> {
-    entry.format.as_deref()?.parse().ok()
+    Some(Line::of(entry.known_format()?, entry.path.as_deref()))
 }
 
 /// Whether a source is a capture that may yet grow.
 fn may_grow(entry: &SourceEntry, now: i64) -> bool {
-    format(entry).is_some_and(|format| !format.goes_on()) && now.saturating_sub(entry.ingested_at) < GROWTH
+    entry.known_format().is_some_and(|format| !format.goes_on()) && now.saturating_sub(entry.ingested_at) < GROWTH
 }
 
 /// By date, where there are enough of them, in order of time.

@@ -19,6 +19,7 @@ use parquet::{
 use tempfile::TempDir;
 
 use super::{
+    block_sums::Summed,
     buffer::RowBuffer,
     hours::{self, HOURS_KEY, Hours},
     layout::{self, PAGE_ROWS},
@@ -146,7 +147,7 @@ struct Files {
 }
 
 struct OpenFile {
-    writer: SerializedFileWriter<File>,
+    writer: SerializedFileWriter<Summed<File>>,
     row_groups: ArrowRowGroupWriterFactory,
     path: PathBuf,
     date: Date,
@@ -199,7 +200,7 @@ impl OpenFile {
     fn create(directory: &Path, date: Date, number: usize) -> Result<Self> {
         let path = directory.join(format!("{date}-{number}"));
         let create = || -> Result<_, parquet::errors::ParquetError> {
-            ArrowWriter::try_new(File::create(&path)?, flow::schema(), Some(layout::properties()?))?
+            ArrowWriter::try_new(Summed::new(File::create(&path)?), flow::schema(), Some(layout::properties()?))?
                 .into_serialized_writer()
         };
         let (writer, row_groups) = create().context(|| format!("creating {}", path.display()))?;
@@ -248,8 +249,11 @@ impl OpenFile {
                 self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
             }
             footer.iter().for_each(|pair| self.writer.append_key_value_metadata(pair.clone()));
+            self.writer.flush()?;
+            let sums = self.writer.inner().sums();
+            self.writer.append_key_value_metadata(sums.to_footer());
             self.writer.finish()?;
-            let file = self.writer.inner_mut();
+            let file = self.writer.inner_mut().file_mut();
             file.sync_all()?;
             Ok(file.metadata()?.len())
         };

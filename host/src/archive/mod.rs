@@ -23,6 +23,7 @@ mod aside;
 mod asides;
 mod asked;
 mod begun;
+mod block_sums;
 mod buffer;
 mod carried;
 mod chains;
@@ -72,6 +73,7 @@ mod zeek;
 
 pub use aside::{Aside, AsideTable, HostFact, IdsEvent, Lease, SensorReport};
 pub use asked::Asked;
+pub use block_sums::BlockSums;
 pub use digest::FlowsDigest;
 pub use files::{ArchiveFile, BrokenFile, Listing};
 pub use format::Format;

@@ -8,9 +8,9 @@ use datafusion::{
     catalog::{Session, TableProvider},
     common::{Result as QueryResult, ToDFSchema, config::TableParquetOptions},
     datasource::{
-        file_format::{FileFormat, parquet::ParquetFormat},
         listing::PartitionedFile,
         physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource},
+        source::DataSourceExec,
     },
     execution::object_store::ObjectStoreUrl,
     logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
@@ -18,7 +18,7 @@ use datafusion::{
 };
 use object_store::ObjectMeta;
 
-use super::named_files::named;
+use super::{checked_files::CheckedFiles, named_files::named};
 use crate::{
     archive::{Archive, ArchiveFile},
     error::{Context, Result},
@@ -109,11 +109,14 @@ impl TableProvider for FlowFiles {
         let partitions = session.config().target_partitions();
         let files = self.files.iter().flat_map(|file| parts(file, partitions)).collect();
         let groups = FileGroup::new(files).split_files(partitions);
+        source = source
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(CheckedFiles::of(session, &self.store)?));
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();
-        named(&ParquetFormat::new().with_options(options).create_physical_plan(session, config).await?)
+        named(&(DataSourceExec::from_data_source(config) as _))
     }
 }

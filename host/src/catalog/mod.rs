@@ -5,6 +5,7 @@
 //! `observations`, `coverage`, `runs`, `learning` of the lake, only what counts; `plugins` of the plugin directory. The lake's raw
 //! tables are in the schema `lake`.
 
+mod checked_files;
 mod doubles;
 mod evidence;
 mod files;

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit bench setup plugins host fmt clippy doc nextest test-plugins test-kit-native dist clean
+.PHONY: help demo test test-kit bench setup plugins host fmt deny clippy doc nextest test-plugins test-kit-native dist clean
 
 export CARGO_TERM_COLOR ?= auto
 # Logs of real networks, where there are any: without them their tests are skipped.
@@ -15,6 +15,9 @@ plugins_target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR)/plugins,$(CURDIR)
 all := --release --workspace --locked
 wardflow := $(target)/release/wardflow
 python := $(target)/bench-python/bin/python
+# Of one version, whatever is installed: what it checks is what passes.
+deny_version := 0.20.2
+cargo_deny := $(target)/tools/cargo-deny-$(deny_version)/bin/cargo-deny
 nextest := $(shell command -v cargo-nextest)
 run_tests := $(if $(nextest),nextest run --final-status-level skip,test)
 # nextest runs no documentation tests; `cargo test` runs them with the others.
@@ -27,7 +30,7 @@ demo: host ## Write a synthetic hospital to ./demo, analyse it, and show what wa
 	rm -rf demo
 	$(wardflow) demo demo
 
-test: fmt plugins clippy doc host nextest test-plugins test-kit-native dist ## Check everything: formatting, clippy, documentation, all tests, the tarball
+test: fmt deny plugins clippy doc host nextest test-plugins test-kit-native dist ## Check everything: formatting, dependencies, clippy, documentation, all tests, the tarball
 
 bench: host ## Measure Wardflow beside DuckDB, Polars and DataFusion SQL: an hour, and 5 GB in ./bench
 	test -x $(python) || python3 -m venv $(dir $(python)).. || { echo "error: python3 has no venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
@@ -43,6 +46,14 @@ host: plugins ## Build the command, which carries the plugins
 fmt: ## Check formatting
 	cargo fmt --all -- --check
 	cargo fmt --manifest-path plugins/Cargo.toml --all -- --check
+
+deny: $(cargo_deny) ## Check where dependencies come from, their licences, and that none is in that must not be
+	@for manifest in Cargo.toml plugins/Cargo.toml; do $(cargo_deny) --locked --log-level error --manifest-path $$manifest --config .ci/deny.toml check --hide-inclusion-graph bans licenses sources; done
+
+# In the target directory, so that it is compiled once: three minutes.
+$(cargo_deny): | setup
+	cargo install --quiet --locked cargo-deny --version $(deny_version) --root $(patsubst %/bin/cargo-deny,%,$@) --target-dir $(target)/tools/build
+	rm -rf $(target)/tools/build
 
 clippy: plugins ## Lint, warnings denied
 	cargo clippy $(all) --all-targets -- -D warnings

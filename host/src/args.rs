@@ -47,7 +47,7 @@ pub(crate) struct Global {
 /// When to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// On a terminal that can, unless NO_COLOR is set
     Auto,
     /// Into files and pipes too
     Always,
@@ -174,7 +174,8 @@ Functions:
 
 Formats:
   table    for people; at most 1,000 rows, and a last line that says so
-  csv      RFC 4180; text that a spreadsheet would take for a formula begins with '
+  csv      RFC 4180; text that a spreadsheet would take for a formula begins with ', and what a
+           terminal would obey is shown as in \u{1b}: json and parquet have the exact values
   json     one object a line
   parquet  needs -o, or a stdout that is no terminal
 

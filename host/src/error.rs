@@ -9,6 +9,7 @@ use std::{error::Error as StdError, fmt};
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    excerpt: Vec<String>,
     remedy: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -28,12 +29,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Something that was right and failed all the same.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Failed, message: message.into(), remedy: None, source: None }
+        Self { kind: ErrorKind::Failed, message: message.into(), excerpt: Vec::new(), remedy: None, source: None }
     }
 
     /// A command, configuration or input that is wrong.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::Usage, ..Self::failed(message) }
+    }
+
+    /// Adds lines of a file that show where. They are apart from the message, which is one line whatever it quotes.
+    #[must_use]
+    pub fn excerpt<T: Into<String>>(mut self, lines: impl IntoIterator<Item = T>) -> Self {
+        self.excerpt = lines.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Adds what the user can do about it.
@@ -55,13 +63,26 @@ impl Error {
         self.kind
     }
 
+    /// What is wrong, without the lines that show where.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The lines of a file that show where.
+    pub fn excerpt_lines(&self) -> &[String] {
+        &self.excerpt
+    }
+
     /// It with all that lies behind it, in one line, without the remedy.
     pub fn reason(&self) -> String {
         let mut text = self.message.clone();
         let mut source = StdError::source(self);
         while let Some(cause) = source {
             text.push_str(": ");
-            text.push_str(&cause.to_string());
+            match cause.downcast_ref::<Self>() {
+                Some(own) => text.push_str(&own.message),
+                None => text.push_str(&cause.to_string()),
+            }
             source = cause.source();
         }
         text
@@ -75,7 +96,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        self.excerpt.iter().try_for_each(|line| write!(f, "\n{line}"))
     }
 }
 
@@ -100,7 +122,9 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Re
             let source = source.into();
             match source.downcast::<Error>() {
                 Ok(inner) => {
-                    Error { kind: inner.kind, message: doing(), remedy: inner.remedy.clone(), source: Some(inner) }
+                    let mut outer = Error::failed(doing());
+                    (outer.kind, outer.remedy) = (inner.kind, inner.remedy.clone());
+                    Error { source: Some(inner), ..outer }
                 }
                 Err(source) => Error::failed(doing()).because(source),
             }

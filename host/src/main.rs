@@ -18,7 +18,7 @@ use wardflow::{
 
 use args::{Analyze, Args, Command};
 use command::Outcome;
-use print::Printer;
+use print::{Printer, Terminal};
 
 /// Bytes of a thread's stack; taken only as far as it is used.
 const STACK: usize = 256 << 20;
@@ -31,12 +31,16 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            print::usage(&error, env::args_os().any(|arg| arg == "--json"));
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let code = if error.use_stderr() { 2 } else { 0 };
+            print::usage(error, env::args_os(), env::args_os().any(|arg| arg == "--json"));
+            return ExitCode::from(code);
         }
     };
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let printer = Printer::new(&args.global, no_color);
+    let terminal = Terminal {
+        no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        dumb: env::var_os("TERM").is_none_or(|value| value.is_empty() || value == "dumb"),
+    };
+    let printer = Printer::new(&args.global, terminal);
     let told = printer.clone();
     panic::set_hook(Box::new(move |panic| {
         if is_guarded() {
@@ -50,7 +54,11 @@ fn main() -> ExitCode {
             );
             process::exit(1);
         }
-        told.failure(&Error::failed(format!("this is a bug: {panic}")).remedy("please report it, with what you did"));
+        let place = panic.location().map(|place| format!(" at {place}")).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no words");
+        told.failure(
+            &Error::failed(format!("this is a bug{place}: {message}")).remedy("please report it, with what you did"),
+        );
     }));
     let done = thread::scope(|scope| {
         // Queries of thousands of terms are trees as deep.

@@ -103,13 +103,16 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
     printer.line(Look::Heading, "Findings by device and severity")?;
     printer.batches(&sql::query(&context, BY_DEVICE).await?)?;
     for (question, query) in QUERIES {
-        printer.line(Look::Heading, &format!("\n{question}"))?;
-        printer.line(Look::Plain, &format!("{query};"))?;
+        printer.line(Look::Plain, "")?;
+        printer.line(Look::Heading, question)?;
+        format!("{query};").lines().try_for_each(|line| printer.line(Look::Plain, line))?;
         printer.batches(&sql::query(&context, query).await?)?;
     }
-    printer.line(Look::Heading, "\nThe run")?;
+    printer.line(Look::Plain, "")?;
+    printer.line(Look::Heading, "The run")?;
     analyze::show(&report.analysis, printer)?;
-    printer.note(&format!("\nAsk on: wardflow -C {} sql", dir.display()));
+    printer.note("");
+    printer.note(&format!("Ask on: wardflow -C {} sql", dir.display()));
     Ok(outcome)
 }
 

@@ -53,10 +53,12 @@ pub(super) fn run(dir: &Path, printer: &Printer) -> Result<Outcome> {
             "  no plugins: this binary was built without them, which `make host` does with them; put .wasm files into plugins/",
         )?;
     }
-    printer.note(&format!(
-        "Next: say in {shown}/{FILE} which networks are yours, then\n  wardflow -C {shown} ingest zeek \
-         /path/to/zeek/logs\n  wardflow -C {shown} analyze\n  wardflow -C {shown} sql 'SELECT severity, device_id, title, summary FROM findings'"
-    ));
+    printer.note(&format!("Next: say in {shown}/{FILE} which networks are yours, then"));
+    for next in
+        ["ingest zeek /path/to/zeek/logs", "analyze", "sql 'SELECT severity, device_id, title, summary FROM findings'"]
+    {
+        printer.note(&format!("  wardflow -C {shown} {next}"));
+    }
     Ok(Outcome::Done)
 }
 

@@ -67,9 +67,11 @@ impl<'a> Document<'a> {
         let margin = " ".repeat(number.to_string().len());
         let indent: String = self.text[line_start..start].chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let path = self.path.display();
-        Error::usage(format!(
-            "{path}:{number}:{column}: {message}\n{margin} |\n{number} | {line}\n{margin} | {indent}{marks}"
-        ))
+        Error::usage(format!("{path}:{number}:{column}: {message}")).excerpt([
+            format!("{margin} |"),
+            format!("{number} | {line}"),
+            format!("{margin} | {indent}{marks}"),
+        ])
     }
 }
 

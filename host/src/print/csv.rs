@@ -1,4 +1,6 @@
-//! CSV (RFC 4180). Text that a spreadsheet would take for a formula is made text; numbers are left as they are.
+//! CSV (RFC 4180). A spreadsheet reads it, and `cat` and `less` do: what a terminal would obey is made visible, and text
+//! that a spreadsheet would take for a formula is made text. Numbers are left as they are. Exact values are JSON's and
+//! Parquet's.
 
 use std::{borrow::Cow, io::Write, ops::ControlFlow};
 
@@ -23,16 +25,15 @@ impl CsvRows {
     pub(super) fn open(destination: Destination, schema: &SchemaRef) -> Result<Self> {
         let mut rows = Self { destination };
         let names: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        rows.record(names.iter().map(|name| guard(name)))?;
+        rows.record(names.iter().map(|name| harmless(name)))?;
         Ok(rows)
     }
 
-    fn record<'a>(&mut self, cells: impl Iterator<Item = Cow<'a, str>>) -> Result<()> {
+    /// Writes cells that have passed the door.
+    fn record<T: AsRef<[u8]>>(&mut self, cells: impl Iterator<Item = T>) -> Result<()> {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let doing = || "cannot write the rows as CSV".to_owned();
-        let terminal = self.destination.is_terminal();
-        let shown = |cell: Cow<'a, str>| if terminal { visible(&cell).into_owned() } else { cell.into_owned() };
-        writer.write_record(cells.map(shown)).context(doing)?;
+        writer.write_record(cells).context(doing)?;
         let line = writer.into_inner().map_err(csv::IntoInnerError::into_error).context(doing)?;
         self.destination.write_all(&line).map_err(unwritable)
     }
@@ -46,7 +47,7 @@ impl RowWriter for CsvRows {
         let columns: Vec<Vec<String>> =
             columns.into_iter().map(|(field, column)| cells(field, column)).collect::<Result<_, _>>().context(doing)?;
         for row in 0..batch.num_rows() {
-            self.record(columns.iter().map(|column| Cow::Borrowed(column[row].as_str())))?;
+            self.record(columns.iter().map(|column| &column[row]))?;
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -56,7 +57,7 @@ impl RowWriter for CsvRows {
     }
 }
 
-/// A column's values, each guarded as its type needs.
+/// A column's values, each made harmless as its type needs.
 fn cells(field: &FieldRef, column: &dyn Array) -> Result<Vec<String>, ArrowError> {
     if column.data_type().is_nested() {
         let options = EncoderOptions::default();
@@ -66,7 +67,8 @@ fn cells(field: &FieldRef, column: &dyn Array) -> Result<Vec<String>, ArrowError
             if !encoder.is_null(row) {
                 encoder.encode(row, &mut bytes);
             }
-            Ok(json::escape(&String::from_utf8_lossy(&bytes)))
+            // In JSON it can only stand in strings.
+            Ok(json::escape(&String::from_utf8_lossy(&bytes)).replace(SEPARATOR, "\\u003b"))
         };
         return (0..column.len()).map(cell).collect();
     }
@@ -75,7 +77,7 @@ fn cells(field: &FieldRef, column: &dyn Array) -> Result<Vec<String>, ArrowError
     let is_text = is_text(column.data_type());
     let cell = |row| {
         let value = formatter.value(row).try_to_string()?;
-        Ok(if is_text { guard(&value).into_owned() } else { value })
+        Ok(if is_text { harmless(&value) } else { value })
     };
     (0..column.len()).map(cell).collect()
 }
@@ -89,9 +91,19 @@ fn is_text(data_type: &DataType) -> bool {
     }
 }
 
+/// What ends a cell besides a comma, where a spreadsheet's language has the comma in its numbers.
+const SEPARATOR: char = ';';
+
+/// The door: text as it may stand in a cell.
+fn harmless(text: &str) -> String {
+    let text = visible(text);
+    text.split(SEPARATOR).map(guard).collect::<Vec<_>>().join(";")
+}
+
 /// Puts an apostrophe before text that a spreadsheet would take for a formula (OWASP, "CSV Injection").
 fn guard(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+    let begins = text.trim_start_matches(|c: char| c.is_whitespace() || c == '"');
+    if begins.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹢', '﹣', '﹦', '﹫', '−']) {
         Cow::Owned(format!("'{text}"))
     } else {
         Cow::Borrowed(text)
@@ -103,14 +115,18 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::arrow::{
-        array::{ArrayRef, Float64Array, Int64Array, ListArray, StringArray, TimestampMicrosecondArray},
+        array::{
+            ArrayRef, Float64Array, Int64Array, ListArray, ListBuilder, StringArray, StringBuilder,
+            TimestampMicrosecondArray,
+        },
         datatypes::Int64Type,
         record_batch::RecordBatch,
     };
     use proptest::prelude::*;
+    use wardflow_manifest::is_unprintable;
 
     use super::{super::rows::RowWriter, CsvRows, guard};
-    use crate::print::file::Destination;
+    use crate::print::{file::Destination, text::visible};
 
     fn written(columns: Vec<(&str, ArrayRef)>) -> String {
         let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true))).unwrap();
@@ -139,15 +155,62 @@ mod tests {
         );
     }
 
+    /// The cell that a spreadsheet reads, whose columns end at `delimiter`.
+    fn read(shown: &str, delimiter: u8) -> Vec<String> {
+        let mut reader = csv::ReaderBuilder::new();
+        reader.delimiter(delimiter).has_headers(false).flexible(true);
+        let records = reader.from_reader(shown.as_bytes()).into_records();
+        records.flat_map(|record| record.unwrap().iter().map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+
+    #[test]
+    fn cells_are_shown_as_they_would_be_obeyed() {
+        for (text, expected) in [
+            ("pump-7 Größe", "pump-7 Größe"),
+            ("\u{1b}]52;c;=\u{7}", "\\u{1b}]52;c;'=\\u{7}"),
+            ("a\r\nb,\"c\"", "\"a\\r\\nb,\"\"c\"\"\""),
+            ("\t=1", "\\t=1"),
+            ("  =1", "'  =1"),
+            ("\"=1", "\"'\"\"=1\""),
+            ("x;\"+1", "\"x;'\"\"+1\""),
+            ("－1", "'－1"),
+        ] {
+            let shown = written(vec![("t", Arc::new(StringArray::from(vec![text])) as ArrayRef)]);
+            assert_eq!(shown, format!("t\n{expected}\n"), "{text:?}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_cell_begins_as_a_formula_and_none_is_lost(text in "[=+@\t\r\n\"',a-]{0,12}") {
-            let shown = written(vec![("t", Arc::new(StringArray::from(vec![text.as_str(), "end"])) as ArrayRef)]);
-            let mut reader = csv::Reader::from_reader(shown.as_bytes());
-            let cell = reader.records().next().unwrap().unwrap()[0].to_owned();
-            prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']));
-            prop_assert_eq!(&cell, &guard(&text));
-            prop_assert!(cell == text || cell.strip_prefix('\'') == Some(&text));
+        fn no_cell_is_obeyed_and_none_is_lost(
+            text in "[=+@\t\r\n\"',;a-]{0,12}|(\\PC|\\pC|[\u{0}-\u{1f}\u{7f}-\u{9f}\u{200b}-\u{202e}]){0,40}"
+        ) {
+            let shown = written(vec![
+                ("n", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef),
+                ("t", Arc::new(StringArray::from(vec![text.as_str(), "end"]))),
+            ]);
+            prop_assert!(!shown.contains(|c| c != '\n' && is_unprintable(c)), "{:?}", shown);
+            prop_assert_eq!(shown.lines().count(), 3);
+            // Without the apostrophes it is the text that a terminal would be shown.
+            let cells = read(&shown, b',');
+            prop_assert_eq!(cells.len(), 6);
+            prop_assert_eq!(cells[3].replace('\'', ""), visible(&text).replace('\'', ""));
+            for delimiter in [b',', b';', b'\t'] {
+                for cell in read(&shown, delimiter) {
+                    prop_assert_eq!(&guard(&cell), &cell, "{:?} at {:?}", shown, delimiter as char);
+                }
+            }
+        }
+
+        #[test]
+        fn nested_cells_are_json_of_the_same_value(text in "[=+@\t\r\n\"',;a\u{1b}\u{9b}\u{202e}-]{0,12}") {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            lists.append_value([Some(&text)]);
+            let shown = written(vec![("t", Arc::new(lists.finish()) as ArrayRef)]);
+            prop_assert!(!shown.contains(|c| c != '\n' && is_unprintable(c)), "{:?}", shown);
+            let value: Vec<String> = serde_json::from_str(&read(&shown, b',')[1]).unwrap();
+            prop_assert_eq!(value, vec![text]);
+            prop_assert!(!shown.contains(';'));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions, Permissions},
-    io::{self, BufWriter, IsTerminal, Stdout, Write},
+    io::{self, BufWriter, Stdout, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
@@ -39,10 +39,6 @@ impl Destination {
             .tempfile_in(directory)
             .context(doing)?;
         Ok(Self::New(BufWriter::new(file), path.to_owned()))
-    }
-
-    pub(super) fn is_terminal(&self) -> bool {
-        matches!(self, Self::Stdout(stdout) if stdout.get_ref().is_terminal())
     }
 
     pub(super) fn finish(mut self) -> Result<()> {

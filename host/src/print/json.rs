@@ -39,6 +39,11 @@ pub(super) fn object(report: &impl Serialize) -> Result<String> {
     text.map(|text| escape(&text)).map_err(|error| Error::failed("cannot write the report as JSON").because(error))
 }
 
+/// A value as one line, with its end.
+pub(super) fn line(value: &serde_json::Value) -> String {
+    escape(&format!("{value}\n"))
+}
+
 /// Escapes what JSON leaves raw. In JSON text such characters can only stand in strings; line feeds are between rows.
 pub(super) fn escape(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());

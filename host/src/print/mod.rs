@@ -2,6 +2,7 @@
 //!
 //! Each sink has one door that every string passes: [`text`] for a terminal, [`csv`] for a spreadsheet, [`json`] for a
 //! machine. Flow records and plugins are written by strangers, and a terminal or a spreadsheet obeys what it is given.
+//! What is printed as a line is one line: only who calls may break it, by printing several.
 
 mod csv;
 mod failure;
@@ -16,15 +17,17 @@ mod text;
 
 use std::{
     error::Error as StdError,
+    ffi::OsString,
     fmt,
     io::{self, IsTerminal, Write},
 };
 
+use clap::Parser;
 use datafusion::arrow::record_batch::RecordBatch;
 use serde::Serialize;
 use wardflow::error::{Error, Result};
 
-use crate::args::{Color, Format, Global};
+use crate::args::{Args, Color, Format, Global};
 
 pub(crate) use failure::exit_code;
 pub(crate) use progress::{BYTES, Progress, Task};
@@ -32,6 +35,15 @@ pub(crate) use quantity::{count, counted, rate, size};
 pub(crate) use rows::Rows;
 use table::grid;
 pub(crate) use text::visible;
+
+/// What the environment says of the terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminal {
+    /// Whether nothing is to be coloured (`NO_COLOR`).
+    pub(crate) no_color: bool,
+    /// Whether it understands no escape sequence (`TERM` is `dumb` or missing).
+    pub(crate) dumb: bool,
+}
 
 /// Writes for one person or one machine, as the global options say.
 #[derive(Clone, Debug)]
@@ -47,6 +59,8 @@ pub(crate) struct Printer {
 pub(crate) struct Stream {
     /// Whether it is a terminal.
     pub(crate) terminal: bool,
+    /// Whether a line on it can be written over.
+    pub(crate) rewrites: bool,
     /// Whether to colour on it.
     pub(crate) color: bool,
 }
@@ -65,12 +79,13 @@ pub(crate) enum Look {
 pub(crate) struct ReaderGone;
 
 impl Printer {
-    /// A printer for the present stdout and stderr. `no_color` is the environment's wish.
-    pub(crate) fn new(global: &Global, no_color: bool) -> Self {
+    /// A printer for the present stdout and stderr.
+    pub(crate) fn new(global: &Global, env: Terminal) -> Self {
         let stream = |terminal: bool| Stream {
             terminal,
+            rewrites: terminal && !env.dumb,
             color: match global.color {
-                Color::Auto => terminal && !no_color,
+                Color::Auto => terminal && !env.dumb && !env.no_color,
                 Color::Always => true,
                 Color::Never => false,
             },
@@ -85,22 +100,22 @@ impl Printer {
 
     /// A line of the result, for a person.
     pub(crate) fn line(&self, look: Look, line: &str) -> Result<()> {
-        to_stdout(&format!("{}\n", paint(look, &text::visible_lines(line), self.out.color)))
+        to_stdout(&format!("{}\n", paint(look, &visible(line), self.out.color)))
     }
 
     /// A line beside the result: advice, or what happens.
     pub(crate) fn note(&self, line: &str) {
         if !self.quiet && !self.json {
-            to_stderr(&format!("{}\n", text::visible_lines(line)));
+            to_stderr(&format!("{}\n", visible(line)));
         }
     }
 
     /// A line beside the result that nobody should miss.
     pub(crate) fn warn(&self, line: &str) {
         if self.json {
-            to_stderr(&format!("{}\n", serde_json::json!({ "warning": line })));
+            to_stderr(&json::line(&serde_json::json!({ "warning": line })));
         } else {
-            to_stderr(&format!("{} {}\n", paint(Look::Bad, "warning:", self.err.color), text::visible_lines(line)));
+            to_stderr(&format!("{} {}\n", paint(Look::Bad, "warning:", self.err.color), visible(line)));
         }
     }
 
@@ -129,20 +144,22 @@ impl Printer {
     /// What failed, on stderr.
     pub(crate) fn failure(&self, error: &Error) {
         let shown = if self.json { failure::json(error) } else { failure::text(error, self.err.color) };
-        to_stderr(&format!("{shown}\n"));
+        to_stderr(&shown);
     }
 }
 
-/// Text that clap made: help on stdout, a usage error on stderr.
-pub(crate) fn usage(error: &clap::Error, as_json: bool) {
+/// Text that clap made: help on stdout, a usage error on stderr. `args` are what was typed, or what a shell put in place
+/// of a `*`: names of files, which clap quotes as they are.
+pub(crate) fn usage(error: clap::Error, args: impl Iterator<Item = OsString>, as_json: bool) {
     if as_json && error.use_stderr() {
         let message = error.render().to_string();
         let message = message.trim().trim_start_matches("error: ");
-        to_stderr(&format!("{}\n", failure::json(&Error::usage(message))));
-    } else {
-        // A closed pipe is the only way for it to fail, and nobody is left to hear of it.
-        error.print().unwrap_or_default();
+        return to_stderr(&failure::json(&Error::usage(message)));
     }
+    let visible = args.map(|arg| visible(&arg.to_string_lossy()).into_owned());
+    let error = Args::try_parse_from(visible).err().unwrap_or(error);
+    // A closed pipe is the only way for it to fail, and nobody is left to hear of it.
+    error.print().unwrap_or_default();
 }
 
 /// Colours text that has passed the door.

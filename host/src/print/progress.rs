@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use super::{
-    Printer,
+    Printer, json,
     quantity::{count, rate, size},
     text::visible,
     to_stderr,
@@ -61,7 +61,7 @@ impl Progress {
         let show = match printer {
             Printer { quiet: true, .. } => Show::Nothing,
             Printer { json: true, .. } => Show::Json,
-            _ if printer.err.terminal => Show::Bar(bar(task)),
+            _ if printer.err.rewrites => Show::Bar(bar(task)),
             _ => Show::Lines,
         };
         let began = Instant::now();
@@ -99,7 +99,7 @@ impl Progress {
                 let object = json!({ "progress": {
                     "task": name, "unit": unit, "done": done, "total": total, "flows": flows, "seconds": seconds,
                 }});
-                to_stderr(&format!("{object}\n"));
+                to_stderr(&json::line(&object));
             }
             Show::Lines | Show::Json | Show::Nothing => {}
         }

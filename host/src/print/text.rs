@@ -9,7 +9,7 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     replace(text, is_unprintable)
 }
 
-/// As [`visible`], for text of our own that has lines.
+/// As [`visible`], for text in a frame that its lines cannot leave: the plans of EXPLAIN.
 pub(super) fn visible_lines(text: &str) -> Cow<'_, str> {
     replace(text, |c| c != '\n' && is_unprintable(c))
 }

@@ -53,7 +53,10 @@ impl Pins {
             Err(error) => return Err(error).context(doing),
         };
         let remedy = "restore the file, or remove it and approve each plugin again";
-        let lock: Lock = toml::from_str(&text).map_err(|error| Error::usage(doing()).remedy(remedy).because(error))?;
+        let lock: Lock = toml::from_str(&text).map_err(|error| {
+            let line = text.get(..error.span().unwrap_or_default().start).unwrap_or_default().matches('\n').count() + 1;
+            Error::usage(doing()).remedy(remedy).because(format!("line {line}: {}", error.message()))
+        })?;
         let mut pins = Self::default();
         for Line { id, version, digest, approved } in lock.plugin {
             if pins.0.insert((id.clone(), version.clone()), Entry { digest, approved }).is_some() {

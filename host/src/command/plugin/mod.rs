@@ -142,7 +142,8 @@ fn show(inspected: &Inspected, printer: &Printer) -> Result<()> {
     let Inspected { file, digest, bytes, imports, exports, manifest } = inspected;
     let plain = |text: String| printer.line(Look::Plain, &text);
     printer.line(Look::Heading, &format!("{} {}", manifest.id, manifest.version))?;
-    plain(format!("{}\n", manifest.intended_use))?;
+    plain(manifest.intended_use.clone())?;
+    plain(String::new())?;
     plain(format!("publisher         {}", manifest.publisher))?;
     if !manifest.security_contact.is_empty() {
         plain(format!("security contact  {}", manifest.security_contact))?;
@@ -164,7 +165,8 @@ fn show(inspected: &Inspected, printer: &Printer) -> Result<()> {
     }
     plain(format!("state             version {}; learning begins anew with another", manifest.state_version))?;
 
-    printer.line(Look::Heading, "\nWatches")?;
+    plain(String::new())?;
+    printer.line(Look::Heading, "Watches")?;
     plain(format!("  {}", scope(manifest)))?;
     printer.line(Look::Heading, "Sees of each flow")?;
     plain(format!("  {}", names(&manifest.columns)))?;
@@ -184,7 +186,7 @@ fn show(inspected: &Inspected, printer: &Printer) -> Result<()> {
         manifest.expected_flows.iter().try_for_each(|flow| plain(format!("  {}", expectation(flow))))?;
     }
     printer.line(Look::Heading, "Reports")?;
-    manifest.findings.iter().try_for_each(|kind| plain(finding(kind)))?;
+    manifest.findings.iter().flat_map(finding).try_for_each(plain)?;
     if let Some(parameters) =
         manifest.parameters.get("properties").filter(|p| p.as_object().is_some_and(|p| !p.is_empty()))
     {
@@ -232,7 +234,7 @@ fn expectation(flow: &ExpectedFlow) -> String {
     format!("{who}, {port}/{protocol}{most}{purpose}")
 }
 
-fn finding(kind: &FindingKind) -> String {
+fn finding(kind: &FindingKind) -> Vec<String> {
     let FindingKind { kind, title, severity, shows, possible_causes, technique, first_action, not_while_connected } =
         kind;
     let technique = technique.as_ref().map(|technique| format!(", ATT&CK {technique}")).unwrap_or_default();
@@ -242,7 +244,7 @@ fn finding(kind: &FindingKind) -> String {
     if !not_while_connected.is_empty() {
         lines.push(format!("    while a patient is connected: {not_while_connected}"));
     }
-    lines.join("\n")
+    lines
 }
 
 /// The names of the contract's words, as they are written in a manifest.
@@ -300,7 +302,7 @@ first_action = "Ask."
             "the device to gateway, 443/tcp, at most 5,000,000 bytes a day: status"
         );
         assert_eq!(
-            finding(&manifest.findings[0]),
+            finding(&manifest.findings[0]).join("\n"),
             "  loud (low, ATT&CK T1071): Device talks more than usual\n    More flows a minute than ever before.\n    \
              possible cause: Maintenance\n    first action: Ask."
         );

@@ -44,9 +44,11 @@ pub(super) fn run(args: New, printer: &Printer) -> Result<Outcome> {
     for file in files.iter().filter(|file| !file.starts_with("wardflow")) {
         printer.line(Look::Plain, &format!("  {}", file.display()))?;
     }
-    printer.note(&format!(
-        "Next:\n  cd {shown}\n  ./build\n  wardflow plugin test .\n  wardflow plugin check {name}.wasm --cases .\nThen read \
-         README.md, and make the model yours."
-    ));
+    printer.note("Next:");
+    printer.note(&format!("  cd {shown}"));
+    printer.note("  ./build");
+    printer.note("  wardflow plugin test .");
+    printer.note(&format!("  wardflow plugin check {name}.wasm --cases ."));
+    printer.note("Then read README.md, and make the model yours.");
     Ok(Outcome::Done)
 }

@@ -55,7 +55,11 @@ fn pack(args: &Pack, limits: &Limits) -> Result<Packed> {
         return Err(unreadable().because(format!("it has more than {MANIFEST_BYTES} bytes")));
     }
     let text = String::from_utf8(text).map_err(|error| unreadable().because(error))?;
-    let manifest = Manifest::from_toml(&text).map_err(|error| Error::usage(format!("{shown}: {error}")))?;
+    let manifest = Manifest::from_toml(&text).map_err(|error| {
+        let error = error.to_string();
+        let mut lines = error.lines();
+        Error::usage(format!("{shown}: {}", lines.next().unwrap_or_default())).excerpt(lines)
+    })?;
     parameters::check_defaults(&manifest)?;
     check_memory(&manifest, limits)?;
     let bytes = wardflow_pack::pack(&module, &manifest)

@@ -50,6 +50,7 @@ pub(super) async fn explain(context: &SessionContext, error: DataFusionError) ->
         DataFusionError::Plan(message) | DataFusionError::Execution(message) => message.clone(),
         other => other.strip_backtrace(),
     };
+    let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let unknown = |start: &str| message.strip_prefix(start)?.strip_suffix("' not found");
     if let Some(table) = unknown("table '") {
         let names = Names::load(context).await;

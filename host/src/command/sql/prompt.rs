@@ -118,6 +118,6 @@ fn answer(meta: &Meta, names: &Names, printer: &Printer) -> Result<()> {
         Meta::Unknown(line) => {
             Err(Error::usage(format!("the prompt has no command {line:?}")).remedy("\\? lists the commands"))
         }
-        Meta::Help | Meta::Timing | Meta::Quit => printer.line(Look::Plain, HELP),
+        Meta::Help | Meta::Timing | Meta::Quit => HELP.lines().try_for_each(|line| printer.line(Look::Plain, line)),
     }
 }

@@ -65,6 +65,20 @@ pub(crate) struct Stream {
     pub(crate) color: bool,
 }
 
+impl Stream {
+    fn new(terminal: bool, color: Color, env: Terminal) -> Self {
+        Self {
+            terminal,
+            rewrites: terminal && !env.dumb,
+            color: match color {
+                Color::Auto => terminal && !env.dumb && !env.no_color,
+                Color::Always => true,
+                Color::Never => false,
+            },
+        }
+    }
+}
+
 /// A look that a line may have.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Look {
@@ -81,15 +95,7 @@ pub(crate) struct ReaderGone;
 impl Printer {
     /// A printer for the present stdout and stderr.
     pub(crate) fn new(global: &Global, env: Terminal) -> Self {
-        let stream = |terminal: bool| Stream {
-            terminal,
-            rewrites: terminal && !env.dumb,
-            color: match global.color {
-                Color::Auto => terminal && !env.dumb && !env.no_color,
-                Color::Always => true,
-                Color::Never => false,
-            },
-        };
+        let stream = |terminal: bool| Stream::new(terminal, global.color, env);
         Self {
             json: global.json,
             quiet: global.quiet,
@@ -156,10 +162,14 @@ pub(crate) fn usage(error: clap::Error, args: impl Iterator<Item = OsString>, as
         let message = message.trim().trim_start_matches("error: ");
         return to_stderr(&failure::json(&Error::usage(message)));
     }
-    let visible = args.map(|arg| visible(&arg.to_string_lossy()).into_owned());
-    let error = Args::try_parse_from(visible).err().unwrap_or(error);
     // A closed pipe is the only way for it to fail, and nobody is left to hear of it.
-    error.print().unwrap_or_default();
+    quoting_visibly(error, args).print().unwrap_or_default();
+}
+
+/// The error that the same arguments would have made, had they been typed as they are shown.
+fn quoting_visibly(error: clap::Error, args: impl Iterator<Item = OsString>) -> clap::Error {
+    let visible = args.map(|arg| visible(&arg.to_string_lossy()).into_owned());
+    Args::try_parse_from(visible).err().unwrap_or(error)
 }
 
 /// Colours text that has passed the door.
@@ -199,3 +209,36 @@ impl fmt::Display for ReaderGone {
 }
 
 impl StdError for ReaderGone {}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::Parser;
+
+    use super::{Args, Color, Stream, Terminal, quoting_visibly};
+
+    #[test]
+    fn colours_are_for_terminals_that_can() {
+        let auto = |terminal, no_color, dumb| Stream::new(terminal, Color::Auto, Terminal { no_color, dumb });
+        assert!(auto(true, false, false).color && auto(true, false, false).rewrites);
+        assert!(!auto(true, true, false).color && auto(true, true, false).rewrites);
+        assert!(!auto(true, false, true).color && !auto(true, false, true).rewrites);
+        assert!(!auto(false, false, false).color && !auto(false, false, false).rewrites);
+        let dumb = Terminal { no_color: true, dumb: true };
+        assert!(Stream::new(false, Color::Always, dumb).color && !Stream::new(true, Color::Never, dumb).color);
+    }
+
+    #[test]
+    fn what_was_typed_is_quoted_visibly() {
+        for typed in [["wardflow", "a\u{202e}b\nerror: forged"], ["wardflow", "--a\u{9b}2J\u{1b}[2J\r"]] {
+            let args = || typed.iter().map(OsString::from);
+            let shown = quoting_visibly(Args::try_parse_from(args()).unwrap_err(), args()).render().ansi().to_string();
+            assert!(!shown.contains(['\u{202e}', '\u{9b}', '\r']) && !shown.contains("\nerror"), "{shown:?}");
+            assert!(
+                shown.contains("\\u{202e}b\\nerror: forged") || shown.contains("\\u{9b}2J\\u{1b}[2J\\r"),
+                "{shown:?}"
+            );
+        }
+    }
+}

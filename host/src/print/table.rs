@@ -184,7 +184,10 @@ mod tests {
         record_batch::RecordBatch,
     };
 
-    use super::{super::rows::RowWriter, MOST_ROWS, TableRows, one_below_the_other, short};
+    use proptest::prelude::*;
+    use wardflow_manifest::is_unprintable;
+
+    use super::{super::rows::RowWriter, MOST_ROWS, TableRows, grid, one_below_the_other, short};
     use crate::print::{Stream, file::Destination};
 
     fn shown(batches: &[RecordBatch]) -> String {
@@ -253,6 +256,24 @@ mod tests {
             (f64::NAN, "NaN"),
         ] {
             assert_eq!(short(number), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cell_stays_in_its_row(text in "(\\PC|\\pC|[\u{0}-\u{1f}\u{7f}-\u{9f}\u{200b}-\u{202e}]){0,40}") {
+            let column = |text: &str| Arc::new(StringArray::from(vec![text, "end"])) as ArrayRef;
+            let batch = RecordBatch::try_from_iter(vec![(text.as_str(), column(&text)), ("b", column("c"))]).unwrap();
+            let rows = vec![vec![text.clone(), "c".to_owned()]; 2];
+            let names = [text.clone(), "b".to_owned()];
+            for (shown, lines) in [
+                (shown(&[batch]), 7),
+                (grid(&[text.as_str(), "b"], &rows, Stream::default()), 6),
+                (one_below_the_other(&names, &rows), 6),
+            ] {
+                prop_assert!(!shown.contains(|c| c != '\n' && is_unprintable(c)), "{:?}", shown);
+                prop_assert_eq!(shown.lines().count(), lines, "{}", shown);
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
 
 #[derive(Debug, Serialize)]
 struct Report {
+    #[serde(serialize_with = "super::as_text")]
     file: std::path::PathBuf,
     #[serde(flatten)]
     checked: Checked,

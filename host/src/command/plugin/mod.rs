@@ -14,7 +14,7 @@ mod test;
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use wardflow::{config::Config, error::Result, workspace::Workspace};
 use wardflow_manifest::{ExpectedFlow, FindingKind, Initiator, Manifest, Transport};
 
@@ -31,6 +31,7 @@ pub(super) struct Listed {
     pub(super) id: Option<String>,
     pub(super) version: Option<String>,
     pub(super) publisher: Option<String>,
+    #[serde(serialize_with = "as_text")]
     pub(super) file: PathBuf,
     /// `pinned`, `new`, `changed`, `disabled` or `refused`.
     pub(super) status: &'static str,
@@ -38,9 +39,15 @@ pub(super) struct Listed {
     pub(super) reason: Option<String>,
 }
 
+/// A path in a report. A stranger may have given a file a name that is not UTF-8.
+fn as_text<S: Serializer>(path: &Path, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
 /// What a component says of itself.
 #[derive(Debug, Serialize)]
 pub(super) struct Inspected {
+    #[serde(serialize_with = "as_text")]
     pub(super) file: PathBuf,
     /// BLAKE3 of its bytes, in hex.
     pub(super) digest: String,

@@ -16,4 +16,5 @@ mod real_data;
 mod round_trip;
 mod s3;
 mod slt;
+mod strings;
 mod support;

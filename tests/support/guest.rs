@@ -22,8 +22,27 @@ shows = "Much."
 first_action = "Ask."
 "#;
 
+/// The manifest of [`guest`], as a component carries it.
+pub(crate) fn manifest() -> Vec<u8> {
+    Manifest::from_toml(MANIFEST).unwrap().to_json().unwrap()
+}
+
+/// A component that reports nothing, with a manifest that need not be right.
+pub(crate) fn guest_with(manifest: &[u8]) -> Vec<u8> {
+    with_section(component("observe", ""), manifest)
+}
+
 /// A component that reports nothing, with instructions put into one of its functions.
 pub(crate) fn guest(function: &str, instructions: &str) -> Vec<u8> {
+    with_section(component(function, instructions), &manifest())
+}
+
+fn with_section(mut component: Vec<u8>, manifest: &[u8]) -> Vec<u8> {
+    CustomSection { name: SECTION.into(), data: manifest.into() }.append_to_component(&mut component);
+    component
+}
+
+fn component(function: &str, instructions: &str) -> Vec<u8> {
     let mut text = TEMPLATE.to_owned();
     for (hole, filling) in [
         (function, instructions),
@@ -42,8 +61,5 @@ pub(crate) fn guest(function: &str, instructions: &str) -> Vec<u8> {
     for hole in ["import", "realloc", "drop", "items", "open", "observe", "save", "post-return"] {
         text = text.replace(&format!("{{{{{hole}}}}}"), "");
     }
-    let mut component = wat::parse_str(&text).unwrap();
-    let manifest = Manifest::from_toml(MANIFEST).unwrap().to_json().unwrap();
-    CustomSection { name: SECTION.into(), data: manifest.into() }.append_to_component(&mut component);
-    component
+    wat::parse_str(&text).unwrap()
 }

@@ -2,10 +2,11 @@
 
 pub(crate) mod demo;
 mod guest;
+pub(crate) mod hostile;
 mod scratch;
 mod transcript;
 
 pub(crate) use demo::Demo;
-pub(crate) use guest::guest;
+pub(crate) use guest::{guest, guest_with, manifest};
 pub(crate) use scratch::Scratch;
 pub(crate) use transcript::check_transcript;

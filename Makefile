@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit bench setup plugins host fmt deny clippy doc nextest test-plugins test-kit-native dist clean
+.PHONY: help demo test test-kit bench setup plugins host fmt deny clippy doc nextest test-plugins test-kit-native dist fuzz clean
 
 export CARGO_TERM_COLOR ?= auto
 # Logs of real networks, where there are any: without them their tests are skipped.
@@ -78,6 +78,11 @@ test-kit: host ## The same in Rust, C, Python, Go and JavaScript: fetches a giga
 
 dist: host ## Make dist/wardflow-VERSION-TARGET.tar.gz and try it as an ordinary user without network
 	.ci/dist $(wardflow)
+
+# Stable Rust cannot: cargo-fuzz is installed with `cargo install cargo-fuzz`, and asks for a nightly compiler and for C++.
+fuzz: ## Fuzz each reader, the manifest, the mapping and the config, a minute each: needs nightly Rust and cargo-fuzz
+	cp Cargo.lock tests/fuzz/Cargo.lock
+	for target in $(basename $(notdir $(wildcard tests/fuzz/targets/*.rs))); do mkdir -p tests/fuzz/corpus/$$target; cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- -max_total_time=60 -rss_limit_mb=1024 -timeout=10; done
 
 clean: ## Remove what was built here, and ./demo
 	cargo clean

@@ -1,6 +1,8 @@
 //! What the tests share.
 
 pub(crate) mod demo;
+#[path = "../fuzz/doors.rs"]
+pub(crate) mod doors;
 mod guest;
 pub(crate) mod hostile;
 mod scratch;

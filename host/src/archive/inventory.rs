@@ -57,7 +57,10 @@ pub fn read_inventory(path: &Path) -> Result<Vec<Entry>> {
         let mut magic = [0; 4];
         let is_parquet = file.read_exact(&mut magic).is_ok() && &magic == b"PAR1";
         file.rewind().context(|| "reading it".into())?;
-        let entries = if is_parquet { read_parquet(file) } else { read_csv(BufReader::new(file)) }?;
+        if !is_parquet {
+            return read_inventory_csv(BufReader::new(file));
+        }
+        let entries = read_parquet(file)?;
         check_addresses(&entries)?;
         Ok(entries)
     };
@@ -116,6 +119,16 @@ pub fn write_inventory_csv(entries: &[Entry], path: &Path) -> Result<()> {
         Ok(writer.flush()?)
     };
     write().context(|| format!("writing the inventory {}", path.display()))
+}
+
+/// Reads an inventory that is CSV.
+///
+/// # Errors
+/// As [`read_inventory`].
+pub fn read_inventory_csv(input: impl BufRead) -> Result<Vec<Entry>> {
+    let entries = read_csv(input)?;
+    check_addresses(&entries)?;
+    Ok(entries)
 }
 
 fn read_csv(mut input: impl BufRead) -> Result<Vec<Entry>> {

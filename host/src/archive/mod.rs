@@ -59,6 +59,7 @@ mod nfdump;
 mod options;
 mod pcap;
 mod program;
+mod read_all;
 mod reader;
 mod record;
 pub mod rejects;
@@ -84,7 +85,7 @@ pub use ingest::{
     Counts, Ingest, IngestOptions, IngestReport, MaxRejects, OnProgress, Progress, SourceReport, SourceStatus, ingest,
 };
 pub use ingest_again::IngestAgain;
-pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, write_inventory_csv};
+pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, read_inventory_csv, write_inventory_csv};
 pub use layout::ROW_GROUP_ROWS;
 pub use ledger::SourceEntry;
 pub use location::{Archive, OWN_DIRECTORY};
@@ -94,6 +95,7 @@ pub use maintain::{
     compact, expire, repair, would_expire,
 };
 pub use mapped::{JoinedRows, RowCounts};
+pub use read_all::{Held, read_all};
 pub use reader::{Place, Reader, Record, Reject};
 pub use record::FlowRecord;
 pub use sensor_hours::{SENSORS_KEY, SensorHour};

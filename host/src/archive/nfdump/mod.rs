@@ -42,6 +42,7 @@ mod output;
 
 use std::{
     fs::{self, File},
+    io::Read,
     net::IpAddr,
     path::Path,
 };
@@ -70,8 +71,8 @@ pub(super) fn is_nfcapd(first_bytes: &[u8]) -> bool {
 
 /// Reads flows from a file of `nfcapd`.
 #[derive(Debug)]
-pub(super) struct Nfdump {
-    output: Output<File>,
+pub(super) struct Nfdump<R = File> {
+    output: Output<R>,
     /// How `nfdump` ended, before any of its output is read.
     ending: Ending,
     places: Places,
@@ -133,9 +134,18 @@ impl Nfdump {
         fs::remove_file(&written).context(reading)?;
         Ok(Self::of(records, ending, sensor))
     }
+}
 
+impl<'a> Nfdump<&'a [u8]> {
+    /// Reads what `nfdump` would have written.
+    pub(super) const fn of_records(records: &'a [u8]) -> Self {
+        Self::of(records, Ending { succeeded: true, said: String::new() }, None)
+    }
+}
+
+impl<R: Read> Nfdump<R> {
     /// Reads what `nfdump` wrote.
-    const fn of(records: File, ending: Ending, sensor: Option<String>) -> Self {
+    const fn of(records: R, ending: Ending, sensor: Option<String>) -> Self {
         Self {
             output: Output::new(records),
             ending,
@@ -244,7 +254,7 @@ fn check_said(said: &str) -> Result<()> {
     }
 }
 
-impl Reader for Nfdump {
+impl<R: Read> Reader for Nfdump<R> {
     fn next(&mut self) -> Result<Option<Record<'_>>> {
         let step = self.advance()?;
         Ok(self.lend(step))

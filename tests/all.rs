@@ -15,6 +15,7 @@ mod readme;
 mod real_data;
 mod round_trip;
 mod s3;
+mod security;
 mod seeds;
 mod slt;
 mod strings;

@@ -277,7 +277,7 @@ fn what_is_typed() {
         "wardflow --json status \"$it\"",
         "wardflow -C \"$it\" status",
     ] {
-        let each = format!("while IFS= read -r -d '' it; do {line} >> out 2>> err || true; done < typed");
+        let each = format!("while IFS= read -r -d '' it <&3; do {line} >> out 2>> err || true; done 3< typed");
         scratch.done(&format!("rm -f out err; {each}"));
         for file in ["out", "err"] {
             let text = String::from_utf8(fs::read(scratch.path().join(file)).unwrap()).unwrap();

@@ -85,6 +85,8 @@ pub struct Summary {
     pub unresolved: u64,
     /// Whether it was told to stop.
     pub interrupted: bool,
+    /// Kept states of plugins that were damaged.
+    pub damaged: Vec<String>,
     /// Slices that plugins which are kept out never looked at, by their id.
     pub missed: BTreeMap<String, u64>,
 }
@@ -178,8 +180,9 @@ impl<'a> AnalysisRun<'a> {
         let mut travellers = Vec::new();
         let mut summary = Summary { run_id: run.run_id.clone(), ..Summary::default() };
         for plugin in plugins {
-            let mut route = route(&plugin, &stages, &coverage, states, asked).await?;
-            let kept = plan::load(&plugin, states, &mut route).await?;
+            let plan::Start { route, states: kept, damaged } =
+                plan::start(&plugin, &stages, &coverage, states, asked).await?;
+            summary.damaged.extend(damaged);
             summary.plugins.push(PluginSummary {
                 plugin: plugin.id().to_string(),
                 version: plugin.detector.manifest().version.to_string(),

@@ -7,7 +7,7 @@ use crate::{
     coverage::{Row, Status},
     detect::{Observed, Slice},
     error::Result,
-    lake::{StateFile, StateSet, StateStore},
+    lake::{Kept, StateFile, StateSet, StateStore},
     workspace::ReadyPlugin,
 };
 
@@ -178,20 +178,62 @@ async fn has_later_state(states: &StateStore, plugin: &ReadyPlugin, stage: &Stag
     Ok(states.list(plugin.id()).await?.iter().any(|file| file.slice_end > stage.slice.start))
 }
 
-/// Reads the states of a route, if they still fit; if not, the route says why learning begins anew.
+/// Where a plugin goes on, and the states that it goes on with.
+#[derive(Debug)]
+pub(crate) struct Start {
+    pub(crate) route: Route,
+    pub(crate) states: Option<StateSet>,
+    /// Kept states that were damaged, and what is done about it.
+    pub(crate) damaged: Vec<String>,
+}
+
+/// Finds where a plugin goes on, and reads its states. Damaged ones are put aside: those before them lead to the same
+/// results, after more work. It costs this plugin alone.
 ///
 /// # Errors
-/// The file is damaged or cannot be read.
-pub(crate) async fn load(plugin: &ReadyPlugin, states: &StateStore, route: &mut Route) -> Result<Option<StateSet>> {
-    let Some(file) = &route.states else { return Ok(None) };
+/// The lake's states cannot be listed, read or renamed.
+pub(crate) async fn start(
+    plugin: &ReadyPlugin,
+    stages: &[Stage],
+    coverage: &[Row],
+    states: &StateStore,
+    asked: Asked,
+) -> Result<Start> {
+    let mut damaged = Vec::new();
+    loop {
+        let mut route = route(plugin, stages, coverage, states, asked).await?;
+        let found = match &route.states {
+            Some(file) => states.load(plugin.id(), file).await?,
+            None => Kept::Gone,
+        };
+        let set = match (found, &route.states) {
+            (Kept::Damaged(error), Some(file)) => {
+                let aside = states.put_aside(plugin.id(), file).await?;
+                damaged.push(format!("{}; the file is now {aside}, and is used no more", error.reason()));
+                continue;
+            }
+            (Kept::Whole(set), _) => fitting(plugin, *set, &mut route),
+            _ => None,
+        };
+        let is_first = |row: &&Row| stages.first().is_some_and(|first| row.slice_start < first.slice.start);
+        let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin.id().as_str()));
+        if set.is_none() && !damaged.is_empty() && route.first < stages.len() && own.filter(is_first).count() > 0 {
+            // What it learned from is not in the archive any more.
+            route.anew.get_or_insert_with(|| anew("its kept states were damaged"));
+        }
+        return Ok(Start { route, states: set, damaged });
+    }
+}
+
+/// A route's states, if they still fit; if not, the route says why learning begins anew.
+fn fitting(plugin: &ReadyPlugin, set: StateSet, route: &mut Route) -> Option<StateSet> {
     let manifest = plugin.detector.manifest();
-    let Some(set) = states.load(&manifest.id, file).await? else { return Ok(None) };
     if set.state_version != manifest.state_version {
         let (old, new) = (set.state_version, manifest.state_version);
         route.anew = Some(anew(&format!("the plugin's state_version was {old} and is {new}")));
-        return Ok(None);
+        return None;
     }
-    Ok(Some(set).filter(|set| set.config_digest == plugin.config_digest))
+    Some(set).filter(|set| set.config_digest == plugin.config_digest)
 }
 
 fn anew(why: &str) -> String {

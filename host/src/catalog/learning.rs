@@ -18,7 +18,7 @@ use wardflow_manifest::PluginId;
 use crate::{
     error::{Context, Result},
     flow::time_type,
-    lake::{State, StateKey, StateSet, StateStore},
+    lake::{Kept, State, StateKey, StateSet, StateStore},
     workspace::Workspace,
 };
 
@@ -68,8 +68,12 @@ impl States {
     async fn read(&self) -> Result<RecordBatch> {
         let mut sets = Vec::new();
         for plugin in &self.plugins {
-            if let Some(file) = self.store.list(plugin).await?.last() {
-                sets.extend(self.store.load(plugin, file).await?);
+            // What is damaged is put aside, and told, by the next analysis.
+            for file in self.store.list(plugin).await?.iter().rev() {
+                if let Kept::Whole(set) = self.store.load(plugin, file).await? {
+                    sets.push(set);
+                    break;
+                }
             }
         }
         let rows = || sets.iter().flat_map(|set| set.iter().map(move |(key, state)| (set, key, state)));

@@ -45,6 +45,8 @@ pub(super) struct Report {
     pub(super) interrupted: bool,
     /// Whether the archive has no flow at all.
     pub(super) is_empty: bool,
+    /// Kept states of plugins that were damaged, and what was done about it. What they lead to was done again.
+    pub(super) damaged_states: Vec<String>,
     /// Files of the archive that cannot be used, and why.
     pub(super) broken_files: Vec<(String, String)>,
     /// What the rows of another program's files are.
@@ -270,6 +272,9 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
                 plugin.plugin
             ),
         )?;
+    }
+    for told in &report.damaged_states {
+        printer.line(Look::Bad, &format!("{told}. The slices since then were analysed again."))?;
     }
     if let Some(note) = mapped::no_flows_note(&report.rows) {
         printer.line(Look::Bad, &note)?;

@@ -247,6 +247,7 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         flows_without_device: summary.unresolved,
         outdated: 0,
         interrupted: summary.interrupted,
+        damaged_states: summary.damaged,
         is_empty: workspace.listing.files.iter().all(|file| file.rows == 0),
         broken_files: Vec::new(),
         rows: Vec::new(),

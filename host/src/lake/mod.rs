@@ -35,7 +35,7 @@ pub use self::{
     commit::{CURRENT_FINDINGS, SliceResults},
     lock::Lock,
     runs::{Run, RunStatus},
-    state_store::{StateFile, StateStore},
+    state_store::{Kept, StateFile, StateStore},
     states::{State, StateKey, StateSet},
     tables::Table,
 };

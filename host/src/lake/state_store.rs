@@ -24,6 +24,20 @@ pub struct StateFile {
     pub digest: String,
 }
 
+/// What is in such a file.
+#[derive(Debug)]
+pub enum Kept {
+    /// The file is not there.
+    Gone,
+    /// What was written is not there any more: why.
+    Damaged(Error),
+    /// The states.
+    Whole(Box<StateSet>),
+}
+
+/// What a file's name ends with that is put aside.
+const ASIDE: &str = ".damaged";
+
 /// Files that are kept whatever their age. A change to the archive's last slices then costs only these slices.
 const LAST: usize = 8;
 
@@ -54,14 +68,14 @@ impl StateStore {
         Ok(digest)
     }
 
-    /// Reads the set of a file; none if there is no such file.
+    /// Reads the set of a file.
     ///
     /// # Errors
-    /// The file is damaged, or the store cannot be read.
-    pub async fn load(&self, plugin: &PluginId, file: &StateFile) -> Result<Option<StateSet>> {
+    /// The store cannot be read.
+    pub async fn load(&self, plugin: &PluginId, file: &StateFile) -> Result<Kept> {
         let path = self.path(plugin, file);
         let packed = match self.location.store.get(&path).await {
-            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(StoreError::NotFound { .. }) => return Ok(Kept::Gone),
             found => match found {
                 Ok(found) => found.bytes().await,
                 Err(error) => Err(error),
@@ -69,23 +83,40 @@ impl StateStore {
             .context(|| format!("cannot read the states {path}"))?,
         };
         let damaged = |error: Error| {
-            Error::failed(format!("the states of {plugin} in {path} are damaged")).because(error).remedy(
-                "delete the file: the next `wardflow analyze` goes on from an older one, or starts to learn anew from \
-                 the archive's beginning",
-            )
+            let name = path.filename().unwrap_or_default();
+            Kept::Damaged(Error::failed(format!("the states of {plugin} in {name} are damaged")).because(error))
         };
         let set = blocking(move || {
             let plain = zstd::decode_all(packed.as_ref()).context(|| "it cannot be unpacked".to_owned());
             Ok(plain.and_then(|plain| StateSet::decode(&plain)))
         })
         .await
-        .context(|| format!("cannot read the states {path}"))?
-        .map_err(damaged)?;
+        .context(|| format!("cannot read the states {path}"))?;
+        let set = match set {
+            Ok(set) => set,
+            Err(error) => return Ok(damaged(error)),
+        };
         let found = StateFile { slice_end: set.slice_end, digest: set.digest() };
         if set.plugin != *plugin || found != *file {
-            return Err(damaged(Error::failed(format!("its contents have the digest {}", found.digest))));
+            return Ok(damaged(Error::failed(format!("its contents have the digest {}", found.digest))));
         }
-        Ok(Some(set))
+        Ok(Kept::Whole(Box::new(set)))
+    }
+
+    /// Renames a damaged file, so that it is not read again and who wonders can look at it. Returns its new name.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn put_aside(&self, plugin: &PluginId, file: &StateFile) -> Result<String> {
+        let path = self.path(plugin, file);
+        let name = format!("{}{ASIDE}", path.filename().unwrap_or_default());
+        let aside = self.directory(plugin).join(name.as_str());
+        self.location
+            .store
+            .rename(&path, &aside)
+            .await
+            .context(|| format!("cannot rename the damaged states {path}"))?;
+        Ok(name)
     }
 
     /// The newest file with states up to `slice_start` or before, among those that are `current`: whose digest coverage
@@ -171,7 +202,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> +
 mod tests {
     use std::path::Path;
 
-    use super::{StateFile, StateStore, superfluous};
+    use super::{Kept, StateFile, StateStore, superfluous};
     use crate::lake::{Lake, states::tests::set};
 
     const SLICE: i64 = 6 * 3600 * 1_000_000;
@@ -183,9 +214,9 @@ mod tests {
         let digest = store.save(&states).await.unwrap();
         let file = StateFile { slice_end: SLICE, digest };
         assert_eq!(store.list(plugin).await.unwrap(), std::slice::from_ref(&file));
-        assert_eq!(store.load(plugin, &file).await.unwrap(), Some(states.clone()));
+        assert!(matches!(store.load(plugin, &file).await.unwrap(), Kept::Whole(found) if *found == states));
         let other = "vendor-name/x".parse().unwrap();
-        assert_eq!(store.load(&other, &file).await.unwrap(), None);
+        assert!(matches!(store.load(&other, &file).await.unwrap(), Kept::Gone));
 
         let later = set(2 * SLICE, &[("a", 3)]);
         store.save(&later).await.unwrap();
@@ -216,11 +247,14 @@ mod tests {
         let mut bytes = std::fs::read(&path).unwrap();
         damage(&mut bytes);
         std::fs::write(&path, bytes).unwrap();
-        let error = store.load(&states.plugin, &file).await.unwrap_err();
+        let Kept::Damaged(error) = store.load(&states.plugin, &file).await.unwrap() else { panic!("{expected}") };
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains(expected), "{source}");
         assert!(error.to_string().contains("of vendor/name in"), "{error}");
-        assert!(error.remedy_text().unwrap().contains("starts to learn anew"));
+        let aside = store.put_aside(&states.plugin, &file).await.unwrap();
+        assert!(path.with_file_name(aside).is_file());
+        assert_eq!(store.list(&states.plugin).await.unwrap(), []);
+        assert!(matches!(store.load(&states.plugin, &file).await.unwrap(), Kept::Gone));
     }
 
     #[tokio::test]

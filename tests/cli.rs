@@ -120,6 +120,7 @@ fn configuration() {
             "wardflow -C range analyze",
             "wardflow -C group analyze",
             "wardflow -C unknown analyze",
+            "wardflow -C unknown status",
             "wardflow -C inventory analyze",
         ],
     );

@@ -24,31 +24,32 @@ use wardflow::{
     error::{Context, Error, Result},
     mapping::Mapping,
     sandbox::{Pins, inspect as inspect_component},
-    workspace::{self, Offered, PINS, PinStatus, Refusal, Workspace},
+    workspace::{self, Offered, PINS, PinStatus, ReadyPlugin, Refusal, Workspace},
 };
 
 use super::{analyze, plugin, status};
 use crate::{
     args::{Analyze, Ingest},
-    print::{Printer, Progress},
+    print::{Printer, Progress, size},
 };
 
 /// Memory of a run unless the user says otherwise: small enough for a laptop, large enough that a day of a large
 /// hospital does not spill.
 const MEMORY: u64 = 2 << 30;
 
-/// Refuses settings for an id that is all but one of a plugin's: a typo would leave the plugin as it is. Settings for a
-/// plugin that was taken away may stay.
-fn check_settings(workspace: &Workspace) -> Result<()> {
+/// Ids that have settings and are no plugin's. Refuses one that is all but a plugin's: a typo would leave the plugin as it
+/// is. Settings for a plugin that was taken away may stay.
+fn settings_of_nobody(workspace: &Workspace) -> Result<Vec<String>> {
     let offered = workspace.plugins.offered.iter();
     let ids: Vec<_> = offered.filter_map(|offered| Some(offered.manifest.as_ref()?.id.to_string())).collect();
-    for set in workspace.config.plugin.keys().filter(|set| !ids.contains(set)) {
+    let of_nobody: Vec<_> = workspace.config.plugin.keys().filter(|set| !ids.contains(set)).cloned().collect();
+    for set in &of_nobody {
         if let Some(meant) = ids.iter().find(|id| strsim::normalized_damerau_levenshtein(id, set) > 0.8) {
             return Err(Error::usage(format!("[plugin.{set:?}] in wardflow.toml is for a plugin that is not there"))
                 .remedy(format!("did you mean {meant:?}?")));
         }
     }
-    Ok(())
+    Ok(of_nobody)
 }
 
 /// Opens a workspace. Object stores take their settings from the environment, as their own tools do.
@@ -124,13 +125,14 @@ pub(super) async fn analyze(
 ) -> Result<analyze::Report> {
     let workspace = open(config).await?;
     let wanted = |id: &str| args.plugin.is_empty() || args.plugin.iter().any(|pattern| pattern.matches(id));
-    check_settings(&workspace)?;
+    settings_of_nobody(&workspace)?;
     let (plugins, refused) = workspace.ready(code_cache(), wanted)?;
     if plugins.is_empty() && refused.is_empty() {
         return Err(nothing_to_run(&workspace, args));
     }
     let memory = args.memory.map_or(MEMORY, |size| size.0);
     let session = session(memory, args.threads.map(Into::into))?;
+    check_memory(memory, &session, &plugins)?;
     let options = analysis::Options {
         from: args.from.map(Timestamp::as_microsecond),
         to: args.to.map(Timestamp::as_microsecond),
@@ -159,6 +161,22 @@ pub(super) async fn analyze(
 /// How many slices there are in several sets of them.
 fn union<'a>(sets: impl Iterator<Item = &'a BTreeSet<i64>>) -> u64 {
     sets.flatten().collect::<BTreeSet<_>>().len() as u64
+}
+
+/// Refuses memory in which no slice could be analysed: a thread takes what an instance may grow to before it makes one.
+fn check_memory(memory: u64, session: &SessionContext, plugins: &[ReadyPlugin]) -> Result<()> {
+    let largest = plugins.iter().map(|plugin| plugin.detector.memory() as u64).max().unwrap_or(0);
+    let least = largest.saturating_mul(session.copied_config().target_partitions() as u64);
+    if memory >= least {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "--memory is {}; it must be at least {}: a plugin may grow to {}, which must be free for each thread",
+        size(memory),
+        size(least),
+        size(largest)
+    ))
+    .remedy("give more, or use fewer --threads"))
 }
 
 fn session(memory: u64, threads: Option<usize>) -> Result<SessionContext> {
@@ -320,6 +338,7 @@ pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
 /// How a workspace stands.
 pub(super) async fn status(config: &Config) -> Result<status::Report> {
     let workspace = open(config).await?;
+    let settings_of_nobody = settings_of_nobody(&workspace)?;
     let (ready, refused) = workspace.ready(code_cache(), |_| true)?;
     let kept_out: Vec<_> = refused.iter().filter_map(not_run).collect();
     let standings = analysis::standing(&workspace, &ready, &kept_out).await?;
@@ -394,6 +413,7 @@ pub(super) async fn status(config: &Config) -> Result<status::Report> {
         },
         inventory,
         plugins: workspace.plugins.offered.iter().map(plugin).collect(),
+        settings_of_nobody,
         last_run: last_run(&workspace).await?,
         coverage: statuses,
         slices_open,

@@ -16,6 +16,8 @@ pub(super) struct Report {
     pub(super) archive: Archive,
     pub(super) inventory: Option<Inventory>,
     pub(super) plugins: Vec<Plugin>,
+    /// Ids that have settings in wardflow.toml and are no plugin's.
+    pub(super) settings_of_nobody: Vec<String>,
     pub(super) last_run: Option<Run>,
     /// How often a plugin's slice has each status, such as `complete`.
     pub(super) coverage: Vec<(String, u64)>,
@@ -239,6 +241,9 @@ impl Report {
                 open.push((plain, format!("{} has no device in its scope", plugin.id)));
             }
         }
+        for id in &self.settings_of_nobody {
+            open.push((plain, format!("{id} has settings in wardflow.toml, and no plugin of that id is there")));
+        }
         open
     }
 }
@@ -284,13 +289,16 @@ mod tests {
             archive,
             inventory: None,
             plugins: vec![plugin],
+            settings_of_nobody: vec!["acme/gone".to_owned()],
             last_run: None,
             coverage: Vec::new(),
             slices_open,
             devices_without_plugin: 0,
             flows_without_device,
         };
-        let open = report.open();
+        let mut open = report.open();
+        let (_, last) = open.pop().unwrap();
+        assert_eq!(last, "acme/gone has settings in wardflow.toml, and no plugin of that id is there");
         assert_eq!(open.len(), expected.len(), "{:?}", open.iter().map(|(_, text)| text).collect::<Vec<_>>());
         for ((_, text), expected) in open.iter().zip(expected) {
             assert!(text.starts_with(expected), "{text:?} does not begin with {expected:?}");

@@ -3,6 +3,7 @@
 //! The command is the one that `cargo build --workspace` made last; `make nextest` does that first.
 
 mod cli;
+mod compile;
 mod damaged;
 mod determinism;
 mod faults;

@@ -10,7 +10,7 @@ use datafusion::{
     prelude::{SessionConfig, SessionContext},
 };
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner, strict_column_validator};
-use wardflow::{catalog, config::Config, workspace::Workspace};
+use wardflow::{catalog, config::Config, sandbox::Compiler, workspace::Workspace};
 
 use crate::support::Demo;
 
@@ -18,7 +18,7 @@ async fn check(file: &str) {
     let demo = Demo::analysed();
     let config = Config::read(&demo.scratch.path().join("hospital")).unwrap();
     let workspace = Arc::new(Workspace::open(config, &[]).await.unwrap());
-    let context = catalog::context(&workspace, None, SessionConfig::new()).await.unwrap();
+    let context = catalog::context(&workspace, Compiler::here(), SessionConfig::new()).await.unwrap();
     let mut runner = Runner::new(|| {
         let context = context.clone();
         async move { Ok(Database(context)) }

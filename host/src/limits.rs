@@ -29,6 +29,10 @@ pub struct Limits {
     pub result_bytes: usize,
     /// Bytes of a component. A Rust detector has 40 kB, a bundled Python 18 MB.
     pub component_mib: u32,
+    /// CPU seconds to compile a component, once for each version. A bundled Python takes ten.
+    pub compile_s: u32,
+    /// Memory to compile a component, in MiB. A bundled Python takes 600.
+    pub compile_mib: u32,
     /// Faults after which a plugin is stopped for the run.
     pub faults: u32,
     /// CPU seconds in faulted instances after which a plugin is stopped for the run.
@@ -48,6 +52,8 @@ impl Default for Limits {
             state_bytes: 64 * 1024,
             result_bytes: 8 * 1024 * 1024,
             component_mib: 32,
+            compile_s: 60,
+            compile_mib: 2_048,
             faults: 20,
             faulted_seconds: 30,
         }

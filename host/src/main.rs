@@ -5,7 +5,7 @@ mod command;
 mod print;
 
 use std::{
-    env, panic,
+    env, io, panic,
     process::{self, ExitCode},
     thread,
 };
@@ -14,6 +14,7 @@ use clap::Parser;
 use wardflow::{
     archive::is_guarded,
     error::{Context, Error, Result},
+    sandbox::{COMPILE, compile_for_parent},
 };
 
 use args::{Analyze, Args, Command};
@@ -28,6 +29,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     settle_memory();
+    if env::args_os().nth(1).is_some_and(|first| first == COMPILE) {
+        return compile();
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -77,6 +81,18 @@ fn main() -> ExitCode {
                 printer.failure(&error);
             }
             code
+        }
+    }
+}
+
+/// Compiles a plugin for the process that started this one. Before anything else: threads and what they hold would count
+/// against the memory that it may take.
+fn compile() -> ExitCode {
+    match compile_for_parent(env::args_os().skip(2), io::stdin().lock(), io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print::failure(&error);
+            print::exit_code(&error)
         }
     }
 }

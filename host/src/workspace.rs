@@ -20,7 +20,7 @@ use crate::{
     error::{Context, Error, Result},
     lake::Lake,
     parameters,
-    sandbox::{Pin, Pins, Sandbox, inspect},
+    sandbox::{Compiler, Pin, Pins, Sandbox, inspect},
 };
 
 /// Name of the file that pins plugins.
@@ -170,10 +170,10 @@ impl Workspace {
     /// The sandbox cannot start, or what `wardflow.toml` sets for a plugin is wrong.
     pub fn ready(
         &self,
-        cache: Option<PathBuf>,
+        compiler: Compiler,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<(Vec<ReadyPlugin>, Vec<Refusal<'_>>)> {
-        let sandbox = Sandbox::new(self.config.limits.clone(), cache)?;
+        let sandbox = Sandbox::new(self.config.limits.clone(), compiler)?;
         let mut ready = BTreeMap::new();
         let mut refused = Vec::new();
         for offered in &self.plugins.offered {

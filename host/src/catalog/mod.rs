@@ -23,7 +23,7 @@ mod sensors;
 mod slice_flows;
 mod views;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::{
@@ -42,27 +42,24 @@ use crate::{
     archive::{self, AsideTable},
     error::{Context, Result},
     flow,
+    sandbox::Compiler,
     workspace::Workspace,
 };
 
 /// What `device_flows` is made of, and of no other use.
 const SINGLE_FLOWS: &str = "single_flows";
 
-/// A session over a workspace, as it is now. Compiled plugins are kept in `cache`.
+/// A session over a workspace, as it is now. Plugins are compiled so.
 ///
 /// # Errors
 /// The archive or the lake cannot be read.
-pub async fn context(
-    workspace: &Arc<Workspace>,
-    cache: Option<PathBuf>,
-    config: SessionConfig,
-) -> Result<SessionContext> {
+pub async fn context(workspace: &Arc<Workspace>, compiler: Compiler, config: SessionConfig) -> Result<SessionContext> {
     let context = SessionContext::new_with_config(config.with_information_schema(true));
-    register(workspace, cache, &context).await?;
+    register(workspace, compiler, &context).await?;
     Ok(context)
 }
 
-async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &SessionContext) -> Result<()> {
+async fn register(workspace: &Arc<Workspace>, compiler: Compiler, context: &SessionContext) -> Result<()> {
     let add = |name: &str, table: Arc<dyn TableProvider>| {
         context.register_table(name, table).map(drop).context(|| format!("registering the table {name}"))
     };
@@ -99,7 +96,7 @@ async fn register(workspace: &Arc<Workspace>, cache: Option<PathBuf>, context: &
     views::register(context).await?;
     context.deregister_table(SINGLE_FLOWS).context(|| format!("putting away the table {SINGLE_FLOWS}"))?;
     evidence::register(context).await?;
-    replay::register(context, workspace, cache);
+    replay::register(context, workspace, compiler);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A filter on `device_id` goes below it; a filter on time never does, since it would change what the detector saw.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -31,24 +31,25 @@ use crate::{
     detect::{Directory, Only, project},
     detector::Stop,
     finding,
+    sandbox::Compiler,
     workspace::{ReadyPlugin, Workspace},
 };
 
 #[derive(Debug)]
 struct Detect {
     workspace: Arc<Workspace>,
-    cache: Option<PathBuf>,
+    compiler: Compiler,
 }
 
 /// Makes the function known to a session.
-pub(super) fn register(context: &SessionContext, workspace: &Arc<Workspace>, cache: Option<PathBuf>) {
-    context.register_udtf("detect", Arc::new(Detect { workspace: Arc::clone(workspace), cache }));
+pub(super) fn register(context: &SessionContext, workspace: &Arc<Workspace>, compiler: Compiler) {
+    context.register_udtf("detect", Arc::new(Detect { workspace: Arc::clone(workspace), compiler }));
 }
 
 impl TableFunctionImpl for Detect {
     fn call_with_args(&self, arguments: TableFunctionArgs<'_, '_>) -> QueryResult<Arc<dyn TableProvider>> {
         let id = text_argument("detect", "a plugin's id", arguments.exprs())?;
-        let ready = self.workspace.ready(self.cache.clone(), |plugin| plugin == id);
+        let ready = self.workspace.ready(self.compiler.clone(), |plugin| plugin == id);
         let ready = ready.map_err(|error| DataFusionError::Plan(crate::workspace::describe(&error)))?;
         let (ready, refused) = ready;
         if let Some(refusal) = refused.first() {

@@ -95,7 +95,7 @@ pub(super) async fn run(config: &Config, args: Analyze, printer: &Printer) -> Re
     let stop = stop_on_interrupt(printer)?;
     let report = {
         let progress = Progress::new(printer, Task { name: "analyze", unit: "slices" });
-        connect::analyze(config, &args, &stop, &progress).await?
+        connect::analyze(config, &args, &stop, printer, &progress).await?
     };
     if printer.json {
         printer.object(&report)?;

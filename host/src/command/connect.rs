@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
     num::NonZeroU32,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use datafusion::{
@@ -23,7 +23,7 @@ use wardflow::{
     detector::Stop,
     error::{Context, Error, Result},
     mapping::Mapping,
-    sandbox::{Pins, inspect as inspect_component},
+    sandbox::{Compiler, Pins, inspect as inspect_component},
     workspace::{self, Offered, PINS, PinStatus, ReadyPlugin, Refusal, Workspace},
 };
 
@@ -67,12 +67,31 @@ fn store_options() -> Vec<(String, String)> {
 }
 
 /// Where compiled plugins are kept: the user's own cache, if there is one.
-pub(super) fn code_cache() -> Option<PathBuf> {
+fn code_cache() -> Option<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME")
         .filter(|path| !path.is_empty())
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").filter(|path| !path.is_empty()).map(|home| Path::new(&home).join(".cache")))?;
     base.is_absolute().then(|| base.join("wardflow").join("code"))
+}
+
+/// How plugins are compiled: each in a process of this same executable, for as long as nothing asks for a stop. What the
+/// user should know of the cache is said, once.
+pub(super) fn compiler(printer: &Printer, stop: &Stop) -> Result<Compiler> {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    // The executable that runs, though another has been put in its place.
+    let running = Path::new("/proc/self/exe");
+    let command = match running.exists() {
+        true => running.to_owned(),
+        false => env::current_exe().context(|| "cannot tell where this executable is".to_owned())?,
+    };
+    let printer = printer.clone();
+    let tell = move |note: &str| {
+        if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(note.to_owned()) {
+            printer.warn(note);
+        }
+    };
+    Ok(Compiler::child(command, stop.clone()).kept_in(code_cache()).telling(tell))
 }
 
 pub(super) fn session_config(threads: Option<usize>) -> SessionConfig {
@@ -89,7 +108,7 @@ pub(super) async fn context(config: &Config, printer: &Printer) -> Result<Sessio
     for broken in &workspace.listing.broken {
         printer.warn(&format!("{} in the archive cannot be used: {}", broken.path, broken.reason));
     }
-    catalog::context(&workspace, code_cache(), session_config(None)).await
+    catalog::context(&workspace, compiler(printer, &Stop::default())?, session_config(None)).await
 }
 
 /// What an ingest goes by.
@@ -121,12 +140,16 @@ pub(super) async fn analyze(
     config: &Config,
     args: &Analyze,
     stop: &Stop,
+    printer: &Printer,
     progress: &Progress,
 ) -> Result<analyze::Report> {
     let workspace = open(config).await?;
     let wanted = |id: &str| args.plugin.is_empty() || args.plugin.iter().any(|pattern| pattern.matches(id));
     settings_of_nobody(&workspace)?;
-    let (plugins, refused) = workspace.ready(code_cache(), wanted)?;
+    let (plugins, refused) = workspace.ready(compiler(printer, stop)?, wanted)?;
+    if stop.is_stopped() {
+        return Ok(analyze::Report { interrupted: true, workspace: config.root.clone(), ..analyze::Report::default() });
+    }
     if plugins.is_empty() && refused.is_empty() {
         return Err(nothing_to_run(&workspace, args));
     }
@@ -336,10 +359,10 @@ pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
 }
 
 /// How a workspace stands.
-pub(super) async fn status(config: &Config) -> Result<status::Report> {
+pub(super) async fn status(config: &Config, printer: &Printer) -> Result<status::Report> {
     let workspace = open(config).await?;
     let settings_of_nobody = settings_of_nobody(&workspace)?;
-    let (ready, refused) = workspace.ready(code_cache(), |_| true)?;
+    let (ready, refused) = workspace.ready(compiler(printer, &Stop::default())?, |_| true)?;
     let kept_out: Vec<_> = refused.iter().filter_map(not_run).collect();
     let standings = analysis::standing(&workspace, &ready, &kept_out).await?;
     let coverage = workspace.lake.current_coverage().await?;

@@ -91,7 +91,7 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
     }
     let analysis = {
         let progress = Progress::new(printer, Task { name: "analyze", unit: "slices" });
-        connect::analyze(&config, &Analyze::default(), &stop, &progress).await?
+        connect::analyze(&config, &Analyze::default(), &stop, printer, &progress).await?
     };
     let outcome = analysis.outcome();
     let report = Report { workspace: dir.to_owned(), flows, analysis };

@@ -111,7 +111,7 @@ pub(super) struct Run {
 /// # Errors
 /// The archive or the lake cannot be read.
 pub(super) async fn run(config: &Config, printer: &Printer) -> Result<Outcome> {
-    let report = connect::status(config).await?;
+    let report = connect::status(config, printer).await?;
     if printer.json { printer.object(&report) } else { show(&report, printer) }?;
     Ok(Outcome::Done)
 }

@@ -20,7 +20,7 @@ use crate::{
     device::Entry,
     error::{Error, Result},
     limits::Limits,
-    sandbox::Sandbox,
+    sandbox::{Compiler, Sandbox},
 };
 
 /// Devices of the hospital that it is measured on.
@@ -70,14 +70,16 @@ pub struct Measured {
 pub async fn measure(
     bytes: &[u8],
     limits: &Limits,
+    compiler: Compiler,
     flows: u64,
     progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<Measured> {
     progress("compiling it");
     let (cache, _directory) = private_cache()?;
+    let compiler = compiler.kept_in(Some(cache));
     let load = |bytes: &[u8]| {
         let began = Instant::now();
-        let plugin = Sandbox::new(limits.clone(), Some(cache.clone())).and_then(|sandbox| sandbox.load(bytes));
+        let plugin = Sandbox::new(limits.clone(), compiler.clone()).and_then(|sandbox| sandbox.load(bytes));
         plugin.map(|plugin| (Arc::new(plugin) as Arc<dyn Detector>, began.elapsed().as_secs_f64()))
     };
     let (plugin, compile) = load(bytes)?;

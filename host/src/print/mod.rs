@@ -154,6 +154,11 @@ impl Printer {
     }
 }
 
+/// What failed before there was a [`Printer`], on stderr.
+pub(crate) fn failure(error: &Error) {
+    to_stderr(&format!("{}\n", failure::text(error, false)));
+}
+
 /// Text that clap made: help on stdout, a usage error on stderr. `args` are what was typed, or what a shell put in place
 /// of a `*`: names of files, which clap quotes as they are.
 pub(crate) fn usage(error: clap::Error, args: impl Iterator<Item = OsString>, as_json: bool) {

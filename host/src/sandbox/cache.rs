@@ -2,7 +2,7 @@
 //!
 //! The cache saves time and is never a root of trust: a plugin is what its component's bytes are, and these are read,
 //! digested, inspected and pinned in every run. Whoever can write here could run code as the user, so the directory must
-//! belong to the user and be closed to everyone else; otherwise it is left alone, which [`Cache::notes`] says. The
+//! belong to the user and be closed to everyone else; otherwise it is left alone, which the user is told. The
 //! checksum finds damage, not malice.
 
 use std::{
@@ -11,12 +11,18 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use wasmtime::{Engine, component::Component};
 
-use super::{complexity::check_complexity, files};
+use super::{
+    compiler::{Compiler, chain},
+    files,
+};
+use crate::{
+    error::{Error, Result},
+    limits::Limits,
+};
 
 /// Bytes of a compiled component that are read at most.
 const CODE_BYTES: u64 = 1 << 30;
@@ -27,62 +33,59 @@ const CONTEXT: &str = "wardflow compiled code, layout 1";
 #[derive(Debug)]
 pub(super) struct Cache {
     directory: Option<PathBuf>,
-    notes: Mutex<Vec<String>>,
+    compiler: Compiler,
 }
 
 impl Cache {
-    /// A cache in a directory, which is made if it is not there. Without one, or if others can write to it, everything
-    /// is compiled anew.
-    pub(super) fn new(directory: Option<PathBuf>) -> Self {
-        let cache = Self { directory: None, notes: Mutex::default() };
-        let Some(directory) = directory else { return cache };
-        match open(&directory) {
-            Ok(()) => Self { directory: Some(directory), ..cache },
+    /// A cache in the directory that the compiler names, which is made if it is not there. Without one, or if others can
+    /// write to it, everything is compiled anew.
+    pub(super) fn new(compiler: Compiler) -> Self {
+        let fit = |directory: &PathBuf| match open(directory) {
+            Ok(()) => true,
             Err(error) => {
-                cache.note(format!("compiled code is not kept: {}: {error}", directory.display()));
-                cache
+                compiler.tell(&format!("compiled code is not kept: {}: {error}", directory.display()));
+                false
             }
-        }
+        };
+        Self { directory: compiler.directory().filter(fit), compiler }
     }
 
-    /// What the user should know: an unfit directory, a damaged file. Each is told once.
-    pub(super) fn notes(&self) -> Vec<String> {
-        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A component compiled, from the cache if it is there and whole.
+    /// A component compiled, from the cache if it is there and whole. Trouble with the cache is told, and no error.
     ///
     /// # Errors
-    /// The bytes are no valid component. Trouble with the cache is a note, never an error.
-    pub(super) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let Some(directory) = &self.directory else { return compile(engine, bytes) };
+    /// See [`Compiler::compile`].
+    pub(super) fn component(&self, engine: &Engine, digest: &str, bytes: &[u8], limits: &Limits) -> Result<Component> {
+        let compile = || self.compiler.compile(engine, bytes, limits);
+        let Some(directory) = &self.directory else { return ours(engine, &compile()?) };
         let key = key(engine, digest);
         let path = directory.join(format!("{key}.code"));
         match load(engine, &key, &path) {
             Ok(Some(component)) => return Ok(component),
             Ok(None) => {}
-            Err(why) => self.note(format!("compiled code was damaged and is made anew: {}: {why}", path.display())),
+            Err(why) => {
+                let told = format!("compiled code was damaged and is made anew: {}: {why}", path.display());
+                self.compiler.tell(&told);
+            }
         }
-        let component = compile(engine, bytes)?;
-        let code = component.serialize()?;
+        let code = compile()?;
+        let component = ours(engine, &code)?;
         let file = [checksum(&key, &code).as_slice(), &code].concat();
         if let Err(error) = files::write(&path, &file, 0o600) {
-            self.note(format!("compiled code is not kept: {}: {error}", path.display()));
+            self.compiler.tell(&format!("compiled code is not kept: {}: {error}", path.display()));
         }
         Ok(component)
     }
+}
 
-    fn note(&self, note: String) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
-    }
+/// A component from code that was made just now.
+fn ours(engine: &Engine, code: &[u8]) -> Result<Component> {
+    // SAFETY: the bytes are those that `Compiler::compile` made, in this process or in a child that runs the same
+    // executable, whose answer is covered by a checksum.
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.map_err(|error| Error::failed(format!("the compiled code does not fit: {}", chain(&error))))
 }
 
 /// Makes the directory if need be, and sees to it that it is the user's and nobody else's.
-fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-    check_complexity(bytes).map_err(|error| wasmtime::Error::msg(error.reason()))?;
-    Component::from_binary(engine, bytes)
-}
-
 fn open(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().recursive(true).mode(0o700).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -147,13 +150,35 @@ impl Hasher for Key {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+    use std::{
+        fs,
+        os::unix::fs::PermissionsExt,
+        path::Path,
+        sync::{Arc, Mutex},
+    };
 
     use super::Cache;
-    use crate::sandbox::{Sandbox, testing};
+    use crate::sandbox::{Compiler, Sandbox, testing};
 
-    fn sandbox(directory: &Path) -> Sandbox {
-        Sandbox::new(testing::limits(), Some(directory.to_owned())).unwrap()
+    /// What was told, and is taken away when it is looked at.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl Notes {
+        fn compiler(&self, directory: &Path) -> Compiler {
+            let notes = self.clone();
+            let tell = move |note: &str| notes.0.lock().unwrap().push(note.to_owned());
+            Compiler::here().kept_in(Some(directory.to_owned())).telling(tell)
+        }
+
+        fn take(&self) -> Vec<String> {
+            std::mem::take(&mut *self.0.lock().unwrap())
+        }
+    }
+
+    fn sandbox(directory: &Path) -> (Sandbox, Notes) {
+        let notes = Notes::default();
+        (Sandbox::new(testing::limits(), notes.compiler(directory)).unwrap(), notes)
     }
 
     fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
@@ -166,12 +191,12 @@ mod tests {
         let cache = directory.path().join("code");
         let bytes = testing::Guest::default().build();
         let reports = |sandbox: &Sandbox| testing::run(&sandbox.load(&bytes).unwrap()).unwrap();
-        let first = reports(&sandbox(&cache));
+        let first = reports(&sandbox(&cache).0);
         let [file] = entries(&cache).try_into().unwrap();
         let written = fs::metadata(&file).unwrap().modified().unwrap();
-        let again = sandbox(&cache);
+        let (again, notes) = sandbox(&cache);
         assert_eq!(reports(&again), first);
-        assert_eq!(again.notes(), Vec::<String>::new());
+        assert_eq!(notes.take(), Vec::<String>::new());
         assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), written, "compiled again");
     }
 
@@ -183,18 +208,17 @@ mod tests {
         let other = testing::Guest::default().with("score", "1").build();
         let check = |damage: &dyn Fn(&Path, &Path)| {
             let _ = fs::remove_dir_all(&cache);
-            sandbox(&cache).load(&good).unwrap();
+            sandbox(&cache).0.load(&good).unwrap();
             let [of_good] = entries(&cache).try_into().unwrap();
-            sandbox(&cache).load(&other).unwrap();
+            sandbox(&cache).0.load(&other).unwrap();
             let of_other = entries(&cache).into_iter().find(|path| *path != of_good).unwrap();
             damage(&of_good, &of_other);
-            let sandbox = sandbox(&cache);
+            let (sandbox, notes) = sandbox(&cache);
             assert_eq!(testing::run(&sandbox.load(&good).unwrap()).unwrap()[0].score, 0.5);
-            let notes = sandbox.notes();
-            assert!(notes.len() == 1 && notes[0].starts_with("compiled code was damaged"), "{notes:?}");
-            assert_eq!(sandbox.notes(), Vec::<String>::new(), "a note is told once");
+            let told = notes.take();
+            assert!(told.len() == 1 && told[0].starts_with("compiled code was damaged"), "{told:?}");
             sandbox.load(&good).unwrap();
-            assert_eq!(sandbox.notes(), Vec::<String>::new(), "the damage was not repaired");
+            assert_eq!(notes.take(), Vec::<String>::new(), "the damage was not repaired");
         };
         check(&|of_good, _| fs::write(of_good, b"").unwrap());
         check(&|of_good, _| {
@@ -210,10 +234,10 @@ mod tests {
     fn a_directory_that_others_can_enter_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let check = |path: &Path, expected: &str| {
-            let cache = Cache::new(Some(path.to_owned()));
-            assert!(cache.directory.is_none());
-            let notes = cache.notes();
-            assert!(notes.len() == 1 && notes[0].contains(expected), "{notes:?}");
+            let notes = Notes::default();
+            assert!(Cache::new(notes.compiler(path)).directory.is_none());
+            let told = notes.take();
+            assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
         };
         let open = directory.path().join("open");
         fs::create_dir(&open).unwrap();

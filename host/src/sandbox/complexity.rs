@@ -1,6 +1,10 @@
 //! What compiling a function may cost. The compiler follows each variable through each branch, so that a few hundred
 //! kilobytes of nested loops over thousands of variables keep it busy for minutes and take gigabytes. No compiler of a
 //! language writes such code.
+//!
+//! This is not what bounds the compiler: the limits of its process do. But it tells the worst in milliseconds, where these
+//! take a minute of every command that loads the plugin, and it says why; and where a library compiles in its own process,
+//! it is all there is.
 
 use wasmparser::{BlockType, CompositeInnerType, FunctionBody, Operator, Parser, Payload, TypeSectionReader};
 

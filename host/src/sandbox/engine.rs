@@ -61,13 +61,25 @@ pub(super) fn engine_without_deadlines() -> Result<Engine> {
     start(config().epoch_interruption(false))
 }
 
+/// An engine that compiles code for [`engine`], and runs none. It sets no address space aside.
+///
+/// # Errors
+/// The processor lacks what the settings need.
+pub(super) fn compiling_engine() -> Result<Engine> {
+    Engine::new(config().allocation_strategy(InstanceAllocationStrategy::OnDemand)).context(starting)
+}
+
+fn starting() -> String {
+    "the WebAssembly engine cannot start".to_owned()
+}
+
 /// Instances come from a pool, so that each finds the memory of the one before it, cleared. The pool takes address space
 /// alone; where the system does not grant that, each instance gets memory of its own.
 fn start(config: &mut Config) -> Result<Engine> {
     config.allocation_strategy(pool());
     Engine::new(config)
         .or_else(|_| Engine::new(config.allocation_strategy(InstanceAllocationStrategy::OnDemand)))
-        .context(|| "the WebAssembly engine cannot start".to_owned())
+        .context(starting)
 }
 
 fn pool() -> PoolingAllocationConfig {
@@ -152,27 +164,19 @@ fn config() -> Config {
 
 #[cfg(test)]
 mod tests {
-    use std::thread;
+    use std::{
+        hash::{DefaultHasher, Hash, Hasher},
+        thread,
+    };
 
     use wasmparser::{Validator, WasmFeatures};
-    use wasmtime::component::Component;
+    use wasmtime::{Engine, component::Component};
 
-    use super::{TICK, engine, spoken};
-
-    fn check(text: &str, refusal: Option<&str>) {
-        let bytes = wat::parse_str(format!("(component (core module {text}))")).unwrap();
-        let valid = Validator::new_with_features(spoken()).validate_all(&bytes).map(drop);
-        let compiled = Component::new(&engine().unwrap(), &bytes);
-        match (valid.map_err(wasmtime::Error::from).and(compiled), refusal) {
-            (Ok(_), None) => {}
-            (Ok(_), Some(_)) => panic!("compiled {text}"),
-            (Err(error), Some(words)) if format!("{error:#}").contains(words) => {}
-            (Err(error), _) => panic!("{text}: {error:#}"),
-        }
-    }
+    use super::{TICK, compiling_engine, engine, spoken};
 
     #[test]
-    fn speaks_these_proposals_and_no_other() {
+    fn these_proposals_are_spoken() {
+        let engine = engine().unwrap();
         for text in [
             "(memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 1)))",
             "(func (result i32 i32) (i32.const 0) (i32.const 1))",
@@ -181,24 +185,97 @@ mod tests {
             "(global i32 (i32.add (i32.const 1) (i32.const 1)))",
             "(func (result i32) (i32.extend8_s (i32.trunc_sat_f32_u (f32.const 1))))",
         ] {
-            check(text, None);
+            let bytes = wat::parse_str(format!("(component (core module {text}))")).unwrap();
+            Validator::new_with_features(spoken()).validate_all(&bytes).unwrap();
+            Component::new(&engine, &bytes).unwrap();
         }
-        for (text, refusal) in [
-            ("(type (struct))", "gc"),
-            ("(func (param externref))", "gc types are disallowed"),
-            ("(type (func)) (func (param (ref 0)))", "function references"),
-            ("(tag)", "exceptions"),
-            ("(memory 1 1 shared)", "threads"),
-            ("(memory i64 1)", "memory64"),
-            ("(memory 1) (memory 1)", "multiple memories"),
-            ("(func return_call 0)", "tail calls"),
-            ("(func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0))))", "relaxed SIMD"),
-            ("(memory 1 1 (pagesize 1))", "custom page sizes"),
-            ("(func (param i64) (i64.mul_wide_u (local.get 0) (local.get 0)) (drop) (drop))", "wide arithmetic"),
-            ("(type $f (func)) (type (cont $f))", "stack switching"),
-        ] {
-            check(text, Some(refusal));
+    }
+
+    /// A component that uses each proposal that is not spoken: it would be valid if all were, and is not without this one.
+    const REFUSED: [(WasmFeatures, &str); 30] = [
+        (
+            WasmFeatures::RELAXED_SIMD,
+            "(core module (func (param v128) (drop (i8x16.relaxed_swizzle (local.get 0) (local.get 0)))))",
+        ),
+        (WasmFeatures::THREADS, "(core module (memory 1 1 shared))"),
+        (WasmFeatures::SHARED_EVERYTHING_THREADS, "(core module (global (shared i32) (i32.const 0)))"),
+        (WasmFeatures::TAIL_CALL, "(core module (func return_call 0))"),
+        (WasmFeatures::MULTI_MEMORY, "(core module (memory 1) (memory 1))"),
+        (WasmFeatures::EXCEPTIONS, "(core module (tag))"),
+        (WasmFeatures::LEGACY_EXCEPTIONS, "(core module (func try nop catch_all end))"),
+        (WasmFeatures::MEMORY64, "(core module (memory i64 1))"),
+        (WasmFeatures::MEMORY_CONTROL, "(core module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))))"),
+        (
+            WasmFeatures::FUNCTION_REFERENCES,
+            "(core module (func (param funcref) (drop (ref.as_non_null (local.get 0)))))",
+        ),
+        (WasmFeatures::GC, "(core module (type (struct)))"),
+        (WasmFeatures::GC_TYPES, "(core module (func (param externref)))"),
+        (
+            WasmFeatures::CUSTOM_DESCRIPTORS,
+            "(core module (rec (type $a (descriptor $b) (struct)) (type $b (describes $a) (struct))))",
+        ),
+        (WasmFeatures::CUSTOM_PAGE_SIZES, "(core module (memory 1 1 (pagesize 1)))"),
+        (WasmFeatures::STACK_SWITCHING, "(core module (type $f (func)) (type (cont $f)))"),
+        (
+            WasmFeatures::WIDE_ARITHMETIC,
+            "(core module (func (param i64) (i64.mul_wide_u (local.get 0) (local.get 0)) (drop) (drop)))",
+        ),
+        (WasmFeatures::COMPACT_IMPORTS, r#"(core module (import "a" (item "b" (func)) (item "c" (func))))"#),
+        (WasmFeatures::CM_VALUES, r#"(import "a" (value $a string)) (export "b" (value $a))"#),
+        (WasmFeatures::CM_NESTED_NAMES, r#"(import "a:b:c/d" (func))"#),
+        (WasmFeatures::CM_ASYNC, "(type (stream u8))"),
+        (
+            WasmFeatures::CM_ASYNC_STACKFUL,
+            r#"(core module $m (func (export "f"))) (core instance $i (instantiate $m))
+               (func async (canon lift (core func $i "f") async))"#,
+        ),
+        (WasmFeatures::CM_MORE_ASYNC_BUILTINS, "(core func (canon subtask.cancel async))"),
+        (WasmFeatures::CM_THREADING, "(core func (canon thread.index))"),
+        (WasmFeatures::CM_ERROR_CONTEXT, "(type error-context)"),
+        (WasmFeatures::CM_FIXED_LENGTH_LISTS, "(type (list u8 4))"),
+        (
+            WasmFeatures::CM_GC,
+            r#"(core type $t (func)) (import "a" (func $f))
+               (core func (canon lower (func $f) gc (core-type $t)))"#,
+        ),
+        (WasmFeatures::CM_MAP, "(type (map string u8))"),
+        (WasmFeatures::CM64, "(core func (canon context.get i64 0))"),
+        (WasmFeatures::CM_IMPLEMENTS, r#"(import "a" (implements "b:c/d") (instance))"#),
+        (WasmFeatures::CM_CANON_NAMES, r#"(import "a:b/c@1" (versionsuffix ".2.3") (instance))"#),
+    ];
+
+    #[test]
+    fn every_other_proposal_is_refused() {
+        let engine = engine().unwrap();
+        let mut known = spoken();
+        for (proposal, text) in REFUSED {
+            let bytes = wat::parse_str(format!("(component {text})")).unwrap();
+            let is_valid = |spoken| Validator::new_with_features(spoken).validate_all(&bytes).is_ok();
+            assert!(is_valid(WasmFeatures::all()), "{text}");
+            assert!(!is_valid(WasmFeatures::all() - proposal), "{text} is valid without {proposal:?}");
+            assert!(!is_valid(spoken()), "{text} is valid here");
+            // The one that the engine itself needs.
+            assert!(proposal == WasmFeatures::MULTI_MEMORY || Component::new(&engine, &bytes).is_err(), "{text}");
+            known |= proposal;
         }
+        assert_eq!(WasmFeatures::all() - known, WasmFeatures::empty(), "spoken or refused? An upgrade brought these");
+    }
+
+    /// Else what a child compiled would not load.
+    #[test]
+    fn code_of_the_compiling_engine_is_code_of_the_running_one() {
+        let (engine, compiling) = (engine().unwrap(), compiling_engine().unwrap());
+        let hash = |engine: &Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!(hash(&engine), hash(&compiling));
+        let code =
+            compiling.precompile_component(&wat::parse_str("(component (core module (func)))").unwrap()).unwrap();
+        // SAFETY: the code was made above.
+        unsafe { Component::deserialize(&engine, code) }.unwrap();
     }
 
     /// A runtime that is bundled with a stub of WASI is such a component.

@@ -1,7 +1,7 @@
 //! The sandbox: the only place that knows wasmtime.
 //!
 //! A plugin's file passes, in this order, through `inspect` (what it says of itself; nothing runs), `cache` and the
-//! `engine` (compiled, once), and `plugin` (linked to the contract's imports and nothing else). [`Pins`] tell whether
+//! [`Compiler`] (compiled, once, in a `child` process whose inside is `for_parent`), and `plugin` (linked to the contract's imports and nothing else). [`Pins`] tell whether
 //! these are the bytes that the hospital knows. Then every instance is a store of its own: `host` is what the guest can
 //! reach, `said` what it says to its author, `limits` what it can allocate, `deadline` how long it may compute, and `fault`
 //! is what becomes of a breach.
@@ -11,11 +11,14 @@
 
 mod bindings;
 mod cache;
+mod child;
+mod compiler;
 mod complexity;
 mod deadline;
 mod engine;
 mod fault;
 mod files;
+mod for_parent;
 mod host;
 mod inspect;
 mod instance;
@@ -23,12 +26,15 @@ mod limits;
 mod load;
 mod pins;
 mod plugin;
+mod reply;
 mod said;
 #[cfg(test)]
 mod testing;
 
+pub use compiler::Compiler;
 pub use complexity::check_complexity;
+pub use for_parent::{COMPILE, compile_for_parent};
 pub use inspect::{Inspection, inspect, problems};
-pub use load::{Refused, Sandbox, check_memory};
+pub use load::{Sandbox, check_memory};
 pub use pins::{Pin, Pins};
 pub use plugin::Plugin;

@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn a_stop_ends_what_runs() {
         let bytes = at("observe", SPIN).build();
-        let plugin = Sandbox::new(Limits::default(), None).unwrap().load(&bytes).unwrap();
+        let plugin = Sandbox::new(Limits::default(), crate::sandbox::Compiler::here()).unwrap().load(&bytes).unwrap();
         for wait in [Duration::ZERO, TICK * 2] {
             let stop = Stop::default();
             let mut instance = plugin.instantiate(1, &stop).unwrap();

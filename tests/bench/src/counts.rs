@@ -5,7 +5,11 @@
 use std::{path::Path, process::Command};
 
 use serde::Serialize;
-use wardflow::{detector::Stop, limits::Limits, sandbox::Sandbox};
+use wardflow::{
+    detector::Stop,
+    limits::Limits,
+    sandbox::{Compiler, Sandbox},
+};
 
 use crate::{
     Result,
@@ -59,8 +63,8 @@ pub(crate) fn repeat(plugins: &Path, pulled: &str, rows: usize, times: usize) ->
     let cache = plugins.join("code-counts");
     std::fs::create_dir_all(&cache)?;
     private(&cache)?;
-    let plugin =
-        Sandbox::without_deadlines(Limits::default(), Some(cache))?.load_file(&plugins.join("bench-null.wasm"))?;
+    let plugin = Sandbox::without_deadlines(Limits::default(), Compiler::here().kept_in(Some(cache)))?
+        .load_file(&plugins.join("bench-null.wasm"))?;
     let mut instance = wardflow::detector::Detector::instantiate(&plugin, 1, &Stop::default())?;
     let parameters = if pulled == "nothing" { NOTHING.to_owned() } else { pulling(pulled) };
     let session = open(&mut *instance, &parameters, None)?;

@@ -18,7 +18,7 @@ use wardflow::{
     lake::StateSet,
     limits::Limits,
     pseudonym::Key,
-    sandbox::Sandbox,
+    sandbox::{Compiler, Sandbox},
     zone::AddressSpace,
 };
 use wardflow_manifest::{Column, Manifest};
@@ -193,14 +193,14 @@ pub(crate) async fn ingest(directory: &Path) -> Result<Ran> {
 
 /// A plugin's component in the sandbox, under `ids` one after the other.
 pub(crate) fn sandboxed(plugins: &Path, name: &str, ids: &[String]) -> Result<Vec<Arc<dyn Detector>>> {
-    let sandbox = Sandbox::new(Limits::default(), Some(plugins.join("code")))?;
+    let sandbox = Sandbox::new(Limits::default(), Compiler::here().kept_in(Some(plugins.join("code"))))?;
     let plugin: Arc<dyn Detector> = Arc::new(sandbox.load_file(&plugins.join(format!("{name}.wasm")))?);
     Ok(ids.iter().map(|id| Arc::new(Renamed::new(Arc::clone(&plugin), id)) as _).collect())
 }
 
 /// A plugin's component without interruption, compiled anew.
 pub(crate) fn uninterrupted(plugins: &Path, name: &str) -> Result<Arc<dyn Detector>> {
-    let sandbox = Sandbox::without_deadlines(Limits::default(), None)?;
+    let sandbox = Sandbox::without_deadlines(Limits::default(), Compiler::here())?;
     Ok(Arc::new(sandbox.load_file(&plugins.join(format!("{name}.wasm")))?))
 }
 

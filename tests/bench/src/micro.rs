@@ -11,7 +11,7 @@ use serde::Serialize;
 use wardflow::{
     detector::{Detector, DeviceFacts, FlowBatch, Instance, Opened, SessionId, Stop, Values},
     limits::Limits,
-    sandbox::Sandbox,
+    sandbox::{Compiler, Sandbox},
 };
 use wardflow_manifest::Column;
 
@@ -44,7 +44,7 @@ pub(crate) fn run(plugins: &Path) -> Result<Micro> {
     std::fs::create_dir_all(&cache)?;
     private(&cache)?;
     let start = |cache: Option<&Path>| -> Result<f64> {
-        let sandbox = Sandbox::new(Limits::default(), cache.map(Path::to_owned))?;
+        let sandbox = Sandbox::new(Limits::default(), Compiler::here().kept_in(cache.map(Path::to_owned)))?;
         let began = Instant::now();
         black_box(sandbox.load(&bytes)?);
         Ok(began.elapsed().as_secs_f64() * 1e3)
@@ -53,7 +53,7 @@ pub(crate) fn run(plugins: &Path) -> Result<Micro> {
     start(Some(&cache))?;
     let warm = median((0..99).map(|_| start(Some(&cache))).collect::<Result<_>>()?);
 
-    let plugin = Sandbox::new(Limits::default(), Some(cache))?.load(&bytes)?;
+    let plugin = Sandbox::new(Limits::default(), Compiler::here().kept_in(Some(cache)))?.load(&bytes)?;
     let mut calls = BTreeMap::new();
     let mut time = |what, durations: Vec<Duration>| {
         let mut micros: Vec<f64> = durations.iter().map(|duration| duration.as_secs_f64() * 1e6).collect();

@@ -1,6 +1,7 @@
 //! `wardflow plugin bench`: what a plugin costs, beside one that does nothing.
 
 use wardflow::{
+    detector::Stop,
     error::Result,
     kit::measure::{self, Measured},
 };
@@ -8,6 +9,7 @@ use wardflow::{
 use super::{Outcome, load};
 use crate::{
     args::Bench,
+    command::connect,
     print::{Look, Printer, count, size},
 };
 
@@ -15,8 +17,9 @@ use crate::{
 pub(super) async fn run(args: Bench, printer: &Printer) -> Result<Outcome> {
     let limits = load::limits(&args.limit)?;
     let bytes = load::read(&args.file, &limits)?;
+    let compiler = connect::compiler(printer, &Stop::default())?;
     let told = |what: &str| printer.note(what);
-    let measured = measure::measure(&bytes, &limits, args.flows, &told).await?;
+    let measured = measure::measure(&bytes, &limits, compiler, args.flows, &told).await?;
     let outcome = if measured.missed.is_some() { Outcome::Incomplete } else { Outcome::Done };
     if printer.json {
         printer.object(&measured)?;

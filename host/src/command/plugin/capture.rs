@@ -10,6 +10,7 @@ use serde::Serialize;
 use wardflow::{
     catalog,
     config::Config,
+    detector::Stop,
     error::{Error, Result},
     kit::{
         capture::{self, Capture},
@@ -46,7 +47,8 @@ struct Report {
 /// Shows what would be given away, and writes it if that is wanted.
 pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Outcome> {
     let workspace = Arc::new(connect::open(&Config::read(dir)?).await?);
-    let context = catalog::context(&workspace, connect::code_cache(), connect::session_config(None)).await?;
+    let compiler = connect::compiler(printer, &Stop::default())?;
+    let context = catalog::context(&workspace, compiler, connect::session_config(None)).await?;
     warn_of_broken(&workspace, printer);
     let outcome = if workspace.listing.broken.is_empty() { Outcome::Done } else { Outcome::Incomplete };
     let captured = capture::capture(&context, &workspace, &args.finding, args.days).await?;
@@ -71,7 +73,7 @@ pub(super) async fn run(dir: &Path, args: Args, printer: &Printer) -> Result<Out
                 return Ok(Outcome::Done);
             }
             let unfinished = captured.write(output)?;
-            let found = expect(&captured, unfinished.directory(), &workspace).await?;
+            let found = expect(&captured, unfinished.directory(), &workspace, printer).await?;
             report.is_shown = Some(found.iter().any(|seen| seen.kind == captured.kind));
             report.findings = Some(found.len() as u64);
             unfinished.finish()?;
@@ -120,8 +122,8 @@ fn agreed(output: &Path, printer: &Printer) -> Result<bool> {
 }
 
 /// Runs the plugin over the case, so that the maker knows what the hospital saw.
-async fn expect(captured: &Capture, directory: &Path, workspace: &Workspace) -> Result<Vec<Seen>> {
-    let detector = load::load(&captured.plugin_file, &workspace.config.limits)?;
+async fn expect(captured: &Capture, directory: &Path, workspace: &Workspace, printer: &Printer) -> Result<Vec<Seen>> {
+    let detector = load::load(&captured.plugin_file, &workspace.config.limits, printer)?;
     let case = Case { name: "captured".to_owned(), directory: directory.to_owned() };
     let made = case.workspace().await?;
     let asked = Asked { gaps: made.gaps.clone(), ..Asked::default() };

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use wardflow::{
+    detector::Stop,
     error::Result,
     kit::{
         case::Case,
@@ -29,8 +30,9 @@ pub(super) async fn run(args: Check, printer: &Printer) -> Result<Outcome> {
     let limits = load::limits(&args.limit)?;
     let bytes = load::read(&args.file, &limits)?;
     let cases = args.cases.as_deref().map(Case::all).transpose()?.unwrap_or_default();
+    let compiler = connect::compiler(printer, &Stop::default())?;
     let told = |what: &str| printer.note(what);
-    let checked = check::check(&bytes, &limits, &cases, connect::code_cache(), &told).await?;
+    let checked = check::check(&bytes, &limits, &cases, compiler, &told).await?;
     let outcome = if checked.is_refused() { Outcome::Incomplete } else { Outcome::Done };
     let report = Report { file: args.file, checked };
     if printer.json {

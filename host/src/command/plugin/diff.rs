@@ -26,7 +26,7 @@ const SHOWN: usize = 50;
 pub(super) async fn run(dir: &Path, args: Diff, printer: &Printer) -> Result<Outcome> {
     let workspace = connect::open(&Config::read(dir)?).await?;
     let limits = &workspace.config.limits;
-    let (old, new) = (load::load(&args.old, limits)?, load::load(&args.new, limits)?);
+    let (old, new) = (load::load(&args.old, limits, printer)?, load::load(&args.new, limits, printer)?);
     if old.manifest().id != new.manifest().id {
         printer.warn(&format!(
             "{} and {} are two plugins, not two versions of one",

@@ -3,14 +3,14 @@
 use std::{path::Path, sync::Arc};
 
 use wardflow::{
-    detector::Detector,
+    detector::{Detector, Stop},
     error::{Error, Result},
     limits::Limits,
     sandbox::Sandbox,
     workspace::read_at_most,
 };
 
-use crate::{args::Limit, command::connect};
+use crate::{args::Limit, command::connect, print::Printer};
 
 /// The defaults, with those that were given.
 pub(super) fn limits(given: &[Limit]) -> Result<Limits> {
@@ -35,9 +35,9 @@ pub(super) fn read(file: &Path, limits: &Limits) -> Result<Vec<u8>> {
 }
 
 /// A plugin that can run.
-pub(super) fn load(file: &Path, limits: &Limits) -> Result<Arc<dyn Detector>> {
+pub(super) fn load(file: &Path, limits: &Limits, printer: &Printer) -> Result<Arc<dyn Detector>> {
     let bytes = read(file, limits)?;
-    let plugin = Sandbox::new(limits.clone(), connect::code_cache())?.load(&bytes);
+    let plugin = Sandbox::new(limits.clone(), connect::compiler(printer, &Stop::default())?)?.load(&bytes);
     let plugin = plugin.map_err(|error| {
         let remedy = format!(
             "{}; `wardflow plugin check {}` tells everything at once",

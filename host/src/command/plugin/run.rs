@@ -36,13 +36,13 @@ pub(super) async fn run(dir: &Path, args: Run, printer: &Printer) -> Result<Outc
     let limits = load::limits(&args.limit)?;
     let (place, detector) = match args.input {
         Some(input) => {
-            let detector = load::load(&args.file, &limits)?;
+            let detector = load::load(&args.file, &limits, printer)?;
             (Place::Case(Box::new(input.workspace(detector.manifest()).await?)), detector)
         }
         None => {
             let place = place(dir, args.case.as_deref()).await?;
             let own = &place.workspace().config.limits;
-            let detector = load::load(&args.file, if args.limit.is_empty() { own } else { &limits })?;
+            let detector = load::load(&args.file, if args.limit.is_empty() { own } else { &limits }, printer)?;
             if let Place::Case(made) = &place {
                 made.fits(&detector.manifest().id)?;
             }

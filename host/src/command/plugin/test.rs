@@ -49,7 +49,7 @@ pub(super) async fn run(args: Test, printer: &Printer) -> Result<Outcome> {
         None => only_plugin(&args.dir)?,
     };
     let cases = chosen(Case::all(&args.dir)?, &args.case)?;
-    let detector = load::load(&file, &limits)?;
+    let detector = load::load(&file, &limits, printer)?;
     if let Some(newer) = newer(&args.dir, &file) {
         printer.warn(&format!(
             "{} is newer than {}: build it again if the model changed",

@@ -5,7 +5,6 @@ mod used;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    path::PathBuf,
     sync::Arc,
 };
 
@@ -29,7 +28,7 @@ use crate::{
     error::{Error, Result},
     limits::Limits,
     parameters::check_defaults,
-    sandbox::{Sandbox, check_complexity, check_memory, inspect, problems},
+    sandbox::{Compiler, Sandbox, check_complexity, check_memory, inspect, problems},
     zone::{AddressSpace, IpScope},
 };
 
@@ -108,7 +107,7 @@ pub async fn check(
     bytes: &[u8],
     limits: &Limits,
     cases: &[Case],
-    cache: Option<PathBuf>,
+    compiler: Compiler,
     progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<Checked> {
     let mut checked = Checked::default();
@@ -131,7 +130,7 @@ pub async fn check(
         return Ok(checked);
     }
     progress("compiling it");
-    let detector: Arc<dyn Detector> = match Sandbox::new(limits.clone(), cache)?.load(bytes) {
+    let detector: Arc<dyn Detector> = match Sandbox::new(limits.clone(), compiler)?.load(bytes) {
         Ok(plugin) => Arc::new(plugin),
         Err(error) => {
             checked.refuse("the file", &error);

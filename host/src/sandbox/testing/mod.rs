@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wardflow_manifest::{Column, Manifest, SECTION};
 
-use super::{Plugin, Sandbox};
+use super::{Compiler, Plugin, Sandbox};
 use crate::{
     detector::{Detector, DeviceFacts, Fault, FlowBatch, Instance, Opened, Report, SessionId, Stop, Values},
     limits::Limits,
@@ -100,7 +100,7 @@ impl Guest {
 
 /// A sandbox with short deadlines.
 pub(super) fn sandbox() -> Sandbox {
-    Sandbox::new(limits(), None).unwrap()
+    Sandbox::new(limits(), Compiler::here()).unwrap()
 }
 
 /// The limits of tests.

@@ -9,7 +9,7 @@
 //! | 5 | [`detect`] |
 //! | 4 | [`archive`], [`lake`], [`sandbox`]: siblings, blind to each other |
 //! | 3 | [`detector`]: the seam |
-//! | 2 | [`config`], [`coverage`], [`device`], [`error`], [`finding`], [`flow`], [`limits`], [`mapping`], [`nearest`], [`pseudonym`], [`time`], [`zone`] |
+//! | 2 | [`config`], [`coverage`], [`device`], `disk`, [`error`], [`finding`], [`flow`], [`limits`], [`mapping`], [`nearest`], [`pseudonym`], [`time`], [`zone`] |
 //! | 1 | the contract, `wit/` |
 
 pub mod analyze;
@@ -21,6 +21,7 @@ pub mod coverage;
 pub mod detect;
 pub mod detector;
 pub mod device;
+mod disk;
 pub mod error;
 pub mod finding;
 pub mod flow;

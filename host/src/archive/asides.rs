@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -22,7 +21,10 @@ use super::{
     aside::{Aside, AsideTable},
     location::OWN_DIRECTORY,
 };
-use crate::error::{Context, Result};
+use crate::{
+    disk::File,
+    error::{Context, Result},
+};
 
 /// Rows that wait until they are written.
 const BATCH_ROWS: usize = 8_192;
@@ -95,7 +97,7 @@ impl AsidesWriter {
             let path = self.path(table);
             let mut close = || -> Result<(), parquet::errors::ParquetError> {
                 file.finish()?;
-                Ok(file.inner_mut().sync_all()?)
+                Ok(file.inner_mut().sync()?)
             };
             close().context(|| format!("writing {}", path.display()))?;
             staged.push(StagedTable { table, path });

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     path::{Path, PathBuf},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::{self, JoinHandle},
@@ -28,6 +27,7 @@ use super::{
     writer::Written,
 };
 use crate::{
+    disk::File,
     error::{Context, Error, Result},
     flow,
 };
@@ -254,8 +254,8 @@ impl OpenFile {
             self.writer.append_key_value_metadata(sums.to_footer());
             self.writer.finish()?;
             let file = self.writer.inner_mut().file_mut();
-            file.sync_all()?;
-            Ok(file.metadata()?.len())
+            file.sync()?;
+            Ok(file.size()?)
         };
         let bytes = close().context(|| format!("writing {}", path.display()))?;
         Ok(StagedFile { path, date: self.date, number: self.number, rows: self.rows, bytes })

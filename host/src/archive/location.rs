@@ -1,8 +1,8 @@
 //! Where an archive is: a directory, or a prefix of an object store.
 
 use std::{
-    fs::{self, File},
-    io::Read,
+    fs::File,
+    io::{Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -17,6 +17,7 @@ use object_store::{
 use url::Url;
 
 use crate::{
+    disk::{self, Step},
     error::{Context, Error, Result},
     mapping::Mapping,
     object_stores,
@@ -202,7 +203,7 @@ impl Archive {
     pub(super) async fn publish(&self, staged: &Path, file: &str) -> Result<()> {
         let context = || format!("writing {file} into the archive {}", self.describe());
         match &self.directory {
-            Some(directory) => rename(staged, &directory.join(file)).context(context),
+            Some(directory) => disk::rename(staged, &directory.join(file)).context(context),
             None => self.upload(staged, &self.place(file)).await.context(context),
         }
     }
@@ -216,8 +217,9 @@ impl Archive {
         let scratch = self.scratch()?;
         let staged = scratch.path().join("file");
         let write = || -> std::io::Result<()> {
-            fs::write(&staged, bytes)?;
-            File::open(&staged)?.sync_all()
+            let mut file = disk::File::create(&staged)?;
+            file.write_all(&bytes)?;
+            file.sync()
         };
         write().context(|| format!("writing {}", staged.display()))?;
         self.publish(&staged, file).await
@@ -235,9 +237,13 @@ impl Archive {
 
     /// Deletes a file; it may be gone already.
     pub(super) async fn delete(&self, place: &StorePath) -> Result<()> {
+        let context = || format!("deleting {place} from the archive");
+        if let Some(directory) = &self.directory {
+            return disk::delete(&directory.join(self.file(place))).context(context);
+        }
         match self.store.delete(place).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error).context(|| format!("deleting {place} from the archive")),
+            Err(error) => Err(error).context(context),
         }
     }
 
@@ -246,7 +252,8 @@ impl Archive {
     pub(super) fn scratch(&self) -> Result<tempfile::TempDir> {
         let parent = self.local_directory().join(UNFINISHED);
         let make = || {
-            fs::create_dir_all(&parent)?;
+            disk::create_directories(&parent)?;
+            disk::may(Step::Create, &parent)?;
             tempfile::Builder::new().prefix("part-").tempdir_in(&parent)
         };
         make().context(|| format!("making a directory for unfinished files in {}", parent.display()))
@@ -302,20 +309,6 @@ enum UploadError {
     Local(#[from] std::io::Error),
     #[error("the object store refused it")]
     Store(#[from] object_store::Error),
-}
-
-fn rename(from: &Path, to: &Path) -> std::io::Result<()> {
-    let Some(directory) = to.parent() else {
-        return Err(std::io::ErrorKind::InvalidInput.into());
-    };
-    let parent_is_new = !directory.exists();
-    fs::create_dir_all(directory)?;
-    fs::rename(from, to)?;
-    File::open(directory)?.sync_all()?;
-    match directory.parent() {
-        Some(parent) if parent_is_new => File::open(parent)?.sync_all(),
-        _ => Ok(()),
-    }
 }
 
 /// The place, and the pattern of the files behind it, which begins where a name has a `*`.

@@ -1,7 +1,6 @@
 //! Records that could not be read, kept with their reason so that none is lost silently.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -24,6 +23,7 @@ use super::{
     reader::{Place, Reject},
 };
 use crate::{
+    disk::File,
     error::{Context, Result},
     flow::time_type,
 };
@@ -83,7 +83,7 @@ fn without_last(rejects: Bytes, to: &Path) -> Result<(), parquet::errors::Parque
     let mut writer = ArrowWriter::try_new(File::create(to)?, all.schema(), Some(properties()?))?;
     writer.write(&all.slice(0, all.num_rows().saturating_sub(1)))?;
     writer.finish()?;
-    Ok(writer.inner_mut().sync_all()?)
+    Ok(writer.inner_mut().sync()?)
 }
 
 fn properties() -> Result<WriterProperties, parquet::errors::ParquetError> {
@@ -141,7 +141,7 @@ impl RejectsWriter {
         };
         let mut close = || -> Result<(), parquet::errors::ParquetError> {
             writer.finish()?;
-            Ok(writer.inner_mut().sync_all()?)
+            Ok(writer.inner_mut().sync()?)
         };
         close().context(|| format!("writing {}", self.path.display()))?;
         Ok(Some(self.path))

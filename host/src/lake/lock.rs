@@ -1,12 +1,15 @@
 //! The lock that keeps two runs from analysing into one lake at once.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io::{Read, Seek, Write},
     path::Path,
 };
 
-use crate::error::{Context, Error, Result};
+use crate::{
+    disk::{self, Step},
+    error::{Context, Error, Result},
+};
 
 /// Held while it lives, and gone with its process, however that ends.
 ///
@@ -31,7 +34,8 @@ impl Lock {
     pub(super) fn take(directory: &Path, holder: &str) -> Result<Self> {
         let path = directory.join(FILE);
         let doing = || format!("cannot lock the lake with {}", path.display());
-        fs::create_dir_all(directory).context(doing)?;
+        disk::create_directories(directory).context(doing)?;
+        disk::may(Step::Create, &path).context(doing)?;
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(&path).context(doing)?;
         match file.try_lock() {
@@ -45,6 +49,7 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(error).context(doing),
         }
+        disk::may(Step::Write, &path).context(doing)?;
         file.set_len(0).and_then(|()| file.rewind()).context(doing)?;
         let now = jiff::Timestamp::now();
         writeln!(file, "{holder}, process {}, since {now:.0}", std::process::id()).context(doing)?;

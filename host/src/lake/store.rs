@@ -5,22 +5,24 @@
 //! is, and its name before the call returns. Deleting is not synced: a file that comes back is one that nothing names.
 
 use std::{
-    fmt,
-    fs::{self, File, Permissions},
-    io::{self, Write},
+    fmt, io,
     ops::Range,
-    os::unix::fs::PermissionsExt,
     path::{Path as FilePath, PathBuf},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::{StreamExt, stream::BoxStream};
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart, local::LocalFileSystem,
     path::Path,
 };
+
+use crate::disk::{self, Step, create_directories, parent, sync};
+
+/// Rights of a file but for those that the umask takes away, as of any file.
+const MODE: u32 = 0o666;
 
 /// The local file system from its root, with everything written synced.
 #[derive(Clone, Debug, Default)]
@@ -37,25 +39,35 @@ impl ObjectStore for DurableStore {
             PutMode::Create => true,
             PutMode::Update(_) => return self.inner.put_opts(location, payload, opts).await,
         };
-        blocking(path, move |path| put(path, &payload, create)).await?;
+        blocking(path, move |path| {
+            create_directories(parent(path))?;
+            disk::put(path, payload.iter().map(AsRef::as_ref), MODE, create)
+        })
+        .await?;
         Ok(PutResult { e_tag: None, version: None })
     }
 
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
         let path = self.inner.path_to_filesystem(location)?;
-        blocking(path.clone(), |path| create_directories(parent(path))).await?;
+        blocking(path.clone(), |path| {
+            create_directories(parent(path))?;
+            disk::may(Step::Create, path)
+        })
+        .await?;
         let inner = self.inner.put_multipart_opts(location, opts).await?;
         Ok(Box::new(DurableUpload { inner, path }))
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         let target = self.prepare(from, to).await?;
+        may(Step::Rename, &target)?;
         self.inner.copy_opts(from, to, options).await?;
         blocking(target, |path| sync(parent(path))).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         let target = self.prepare(from, to).await?;
+        may(Step::Rename, &target)?;
         self.inner.rename_opts(from, to, options).await?;
         blocking(target, |path| sync(parent(path))).await
     }
@@ -69,7 +81,13 @@ impl ObjectStore for DurableStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        let inner = self.inner.clone();
+        let allowed = locations.map(move |location| {
+            let location = location?;
+            may(Step::Delete, &inner.path_to_filesystem(&location)?)?;
+            Ok(location)
+        });
+        self.inner.delete_stream(allowed.boxed())
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -115,10 +133,16 @@ struct DurableUpload {
 #[async_trait]
 impl MultipartUpload for DurableUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        self.inner.put_part(data)
+        let allowed = may(Step::Write, &self.path);
+        let part = self.inner.put_part(data);
+        Box::pin(async {
+            allowed?;
+            part.await
+        })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
+        may(Step::Rename, &self.path)?;
         let done = self.inner.complete().await?;
         blocking(self.path.clone(), |path| {
             sync(path)?;
@@ -133,63 +157,36 @@ impl MultipartUpload for DurableUpload {
     }
 }
 
-fn put(path: &FilePath, payload: &PutPayload, create: bool) -> io::Result<()> {
-    let directory = parent(path);
-    create_directories(directory)?;
-    // The umask takes away what others may not do, as with any file; `tempfile` alone would leave 0600.
-    let mut file = tempfile::Builder::new()
-        .prefix(".staged-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(directory)?;
-    for part in payload {
-        file.write_all(part)?;
-    }
-    file.as_file().sync_all()?;
-    if create {
-        file.persist_noclobber(path)?
-    } else {
-        file.persist(path)?
-    };
-    sync(directory)
-}
-
-fn create_directories(directory: &FilePath) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let above = parent(directory);
-    create_directories(above)?;
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => sync(above),
-    }
-}
-
-fn sync(path: &FilePath) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-fn parent(path: &FilePath) -> &FilePath {
-    path.parent().unwrap_or(FilePath::new("/"))
-}
-
 /// Runs file work on tokio's threads for blocking work.
 async fn blocking<T: Send + 'static>(
     path: PathBuf,
     work: impl FnOnce(&FilePath) -> io::Result<T> + Send + 'static,
 ) -> Result<T> {
-    let shown = path.display().to_string();
+    let shown = path.clone();
     let done = tokio::task::spawn_blocking(move || work(&path)).await?;
-    done.map_err(|error| {
-        let (path, kind) = (shown, error.kind());
-        let source = Box::new(error);
-        match kind {
-            io::ErrorKind::AlreadyExists => Error::AlreadyExists { path, source },
-            io::ErrorKind::NotFound => Error::NotFound { path, source },
-            io::ErrorKind::PermissionDenied => Error::PermissionDenied { path, source },
-            _ => Error::Generic { store: "the local file system", source: format!("{path}: {source}").into() },
-        }
-    })
+    done.map_err(|error| failed(&shown, error))
+}
+
+fn may(step: Step, path: &FilePath) -> Result<()> {
+    disk::may(step, path).map_err(|error| failed(path, error))
+}
+
+fn failed(path: &FilePath, source: io::Error) -> Error {
+    let (kind, path) = (source.kind(), path.display().to_string());
+    match kind {
+        io::ErrorKind::AlreadyExists => Error::AlreadyExists { path, source: source.into() },
+        io::ErrorKind::NotFound => Error::NotFound { path, source: source.into() },
+        io::ErrorKind::PermissionDenied => Error::PermissionDenied { path, source: source.into() },
+        _ => Error::Generic { store: "the local file system", source: Box::new(AtPath { path, source }) },
+    }
+}
+
+/// What went wrong where: what the store says of other failures it does not say of these.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+struct AtPath {
+    path: String,
+    source: io::Error,
 }
 
 #[cfg(test)]

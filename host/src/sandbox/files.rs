@@ -1,14 +1,15 @@
 //! Files, read once and written whole.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    fs::OpenOptions,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use rustix::fs::OFlags;
-use tempfile::Builder;
+
+use crate::disk;
 
 /// Reads a regular file of at most `most` bytes; of a longer one, one byte more. Anything else, a pipe say, is refused
 /// without waiting for it.
@@ -25,12 +26,7 @@ pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// Writes a file so that a reader, or a machine that loses power, finds the old content or the new, never a part.
 pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = Builder::new().prefix(".").permissions(fs::Permissions::from_mode(mode)).tempfile_in(directory)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    File::open(directory)?.sync_all()
+    disk::put(path, [bytes], mode, false)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Which sources an input stands for.
 
 use std::{
-    fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
 };
@@ -12,6 +11,7 @@ use crate::{
         format::Format,
         zeek::{self, ZeekLog},
     },
+    disk::File,
     error::{Context, Error, Result},
 };
 

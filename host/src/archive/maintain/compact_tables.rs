@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     path::Path,
 };
 
@@ -28,6 +27,7 @@ use super::{
 };
 use crate::{
     archive::{Archive, SourceEntry, files::Beside, ingest::Failure},
+    disk::File,
     error::{Context, Error, Result},
 };
 
@@ -142,7 +142,7 @@ impl TableFile {
         replaces.footer()?.into_iter().for_each(|pair| self.writer.append_key_value_metadata(pair));
         let mut close = || -> Result<(), ParquetError> {
             self.writer.finish()?;
-            Ok(self.writer.inner_mut().sync_all()?)
+            Ok(self.writer.inner_mut().sync()?)
         };
         close().context(|| format!("writing {}", path.display()))?;
         Ok(self.rows)

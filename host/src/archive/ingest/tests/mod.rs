@@ -1,6 +1,7 @@
 //! Logs in, files and ledger out, whatever happens between.
 
 mod again;
+mod disk;
 mod grown;
 mod joined;
 mod killed;

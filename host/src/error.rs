@@ -1,6 +1,6 @@
 //! What the host says when it cannot go on.
 
-use std::{error::Error as StdError, fmt};
+use std::{error::Error as StdError, fmt, io};
 
 /// An error of the host or of its user: the rule that was broken, the value that broke it, and the remedy.
 ///
@@ -126,8 +126,68 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Context<T> for std::result::Re
                     (outer.kind, outer.remedy) = (inner.kind, inner.remedy.clone());
                     Error { source: Some(inner), ..outer }
                 }
-                Err(source) => Error::failed(doing()).because(source),
+                Err(source) => {
+                    let remedy = remedy_below(source.as_ref()).map(ToOwned::to_owned);
+                    Error { remedy, ..Error::failed(doing()).because(source) }
+                }
             }
         })
+    }
+}
+
+/// What to do about a failure, where an error of ours or a disk is behind it, however deep that lies.
+fn remedy_below<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e str> {
+    std::iter::successors(Some(error), |&error| error.source()).find_map(|error| {
+        if let Some(own) = error.downcast_ref::<Error>() {
+            return own.remedy_text();
+        }
+        let error = error.downcast_ref::<io::Error>()?;
+        // What an error of the operating system holds is not what it names as its source.
+        remedy_of(error).or_else(|| remedy_below(error.get_ref()?))
+    })
+}
+
+fn remedy_of(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("the disk is full: make room on it, then run the same again. What was finished is kept")
+        }
+        io::ErrorKind::FileTooLarge => {
+            Some("allow larger files, see `ulimit -f`, then run the same again. What was finished is kept")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => Some("make it writable, then run the same again"),
+        _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Some(
+            "the disk failed: see the system's log, as by `dmesg`, then run the same again. What was finished is kept",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::{Context, Error};
+
+    #[test]
+    fn a_full_disk_is_told_however_deep_it_lies() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let remedy = |error: Error| error.remedy_text().unwrap_or_default().to_owned();
+        let doing = || "cannot write it".to_owned();
+        for error in [
+            Err::<(), _>(full()).context(doing),
+            Err(io::Error::other(full())).context(doing),
+            Err(parquet::errors::ParquetError::from(full())).context(doing),
+            Err(parquet::errors::ParquetError::from(io::Error::other(full()))).context(doing),
+            Err(datafusion::error::DataFusionError::from(full())).context(doing),
+            Err(full()).context(doing).context(|| "cannot go on".to_owned()),
+            Err(object_store::Error::Generic { store: "a disk", source: full().into() }).context(doing),
+        ] {
+            let error = error.unwrap_err();
+            assert!(error.reason().starts_with("cannot"), "{error}");
+            assert!(remedy(error).starts_with("the disk is full: make room"));
+        }
+        let error = Err::<(), _>(io::Error::from(io::ErrorKind::NotFound)).context(doing).unwrap_err();
+        assert_eq!(error.remedy_text(), None);
     }
 }

@@ -8,6 +8,7 @@ use std::{
     env, io, panic,
     process::{self, ExitCode},
     thread,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -23,6 +24,9 @@ use print::{Printer, Terminal};
 
 /// Bytes of a thread's stack; taken only as far as it is used.
 const STACK: usize = 256 << 20;
+
+/// How long what goes on at the end may take to take its temporary files with it.
+const LEFT_BEHIND: Duration = Duration::from_millis(500);
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -47,7 +51,7 @@ fn main() -> ExitCode {
     let printer = Printer::new(&args.global, terminal);
     let told = printer.clone();
     panic::set_hook(Box::new(move |panic| {
-        if is_guarded() {
+        if is_guarded() || is_expected(panic) {
             return;
         }
         // Without threads nothing goes on, and who waits for them waits for ever.
@@ -97,6 +101,13 @@ fn compile() -> ExitCode {
     }
 }
 
+/// Whether deltalake waits for this panic, and catches it: of an upload that could not be completed, as where the disk is
+/// full, it tries to take back the parts. It gives the error all the same.
+fn is_expected(panic: &panic::PanicHookInfo<'_>) -> bool {
+    let is_of_upload = panic.location().is_some_and(|place| place.file().ends_with("/buffered.rs"));
+    is_of_upload && panic.payload_as_str() == Some("Already shut down")
+}
+
 /// Huge pages are cleared whole for what little of them is used: a sixth of memory and time.
 fn settle_memory() {
     #[cfg(target_os = "linux")]
@@ -115,5 +126,8 @@ fn run(args: Args, printer: &Printer) -> Result<Outcome> {
         .enable_all()
         .build()
         .context(|| format!("cannot start {threads} threads"))?;
-    runtime.block_on(command::run(args, printer))
+    let done = runtime.block_on(command::run(args, printer));
+    // What was left behind when it was interrupted may never end.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    done
 }

@@ -207,6 +207,15 @@ pub enum FaultKind {
     Contract,
     /// It was stopped because the run was: no breach.
     Stopped,
+    /// The machine gave no memory for an instance: no breach, and nothing that may stand in coverage.
+    Machine,
+}
+
+impl FaultKind {
+    /// Whether the guest is not to blame.
+    pub const fn is_no_breach(self) -> bool {
+        matches!(self, Self::Stopped | Self::Machine)
+    }
 }
 
 impl Fault {

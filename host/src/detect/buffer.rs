@@ -7,7 +7,7 @@ use arrow::{
     datatypes::{SchemaRef, UInt8Type},
 };
 use datafusion::{
-    common::Result,
+    common::{DataFusionError, Result},
     execution::{SpillFile, TaskContext, memory_pool::MemoryReservation},
     physical_plan::{
         SpillManager,
@@ -21,6 +21,7 @@ use super::{
     layout::{Carried, Layout},
     recycled::Recycled,
 };
+use crate::error::Error;
 
 /// The rows of one partition's shards.
 pub(super) struct ShardBuffers {
@@ -102,9 +103,9 @@ impl ShardBuffers {
         let mut chunks = self.shards.remove(&shard).unwrap_or_else(none);
         let reservation = self.reservation.split(chunks.bytes());
         for file in self.spilled.remove(&shard).unwrap_or_default() {
-            let mut stream = self.spill.read_spill_as_stream(file, None)?;
+            let mut stream = self.spill.read_spill_as_stream(file, None).map_err(lost)?;
             while let Some(batch) = stream.next().await {
-                let batch = batch?;
+                let batch = batch.map_err(lost)?;
                 let before = chunks.bytes();
                 chunks.append(&batch, 0..batch.num_rows())?;
                 self.grow(&reservation, chunks.bytes() - before)?;
@@ -116,7 +117,7 @@ impl ShardBuffers {
     fn grow(&mut self, reservation: &MemoryReservation, bytes: usize) -> Result<()> {
         while let Err(short) = reservation.try_grow(bytes) {
             if !self.spill_all()? {
-                return Err(short);
+                return Err(too_little_memory(&short));
             }
         }
         Ok(())
@@ -128,11 +129,30 @@ impl ShardBuffers {
             return Ok(false);
         }
         for (shard, chunks) in std::mem::take(&mut self.shards) {
-            let file = self.spill.spill_record_batch_and_finish(&chunks.batches()?, "flows of a shard")?;
+            let batches = chunks.batches()?;
+            let file = self.spill.spill_record_batch_and_finish(&batches, "flows of a shard").map_err(not_put_aside)?;
             chunks.release();
             self.spilled.entry(shard).or_default().extend(file);
         }
         self.reservation.free();
         Ok(true)
     }
+}
+
+fn not_put_aside(error: DataFusionError) -> DataFusionError {
+    on_disk("flows that memory has no room for cannot be put aside on disk", error)
+}
+
+fn lost(error: DataFusionError) -> DataFusionError {
+    on_disk("flows that were put aside on disk cannot be read back", error)
+}
+
+fn on_disk(what: &str, error: DataFusionError) -> DataFusionError {
+    let remedy = "set TMPDIR to a directory that can be written and has room, or give more with --memory";
+    DataFusionError::External(Box::new(Error::failed(what).because(error).remedy(remedy)))
+}
+
+fn too_little_memory(short: &DataFusionError) -> DataFusionError {
+    let all = "the flows of a shard, some devices of each slice, must fit into memory at once";
+    DataFusionError::ResourcesExhausted(format!("{all}; give more with --memory or fewer --threads ({short})"))
 }

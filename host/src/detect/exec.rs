@@ -39,6 +39,7 @@ use super::{
 use crate::{
     coverage::Status,
     detector::{Fault, FaultKind, Stop},
+    error::Error,
 };
 
 /// Runs plugins over the resolved flows of a slice.
@@ -242,6 +243,7 @@ impl SliceRun {
                     whole.coverage.extend(outcome.coverage);
                 }
                 Err(Fault { kind: FaultKind::Stopped, .. }) => return exec_err!("the run was stopped"),
+                Err(fault) if fault.kind == FaultKind::Machine => return Err(no_memory(plugin.id(), &fault)),
                 Err(fault) => return exec_err!("plugin {}: {fault}", plugin.id()),
             }
         }
@@ -285,6 +287,14 @@ impl SliceRun {
             "a plugin may grow to {mib} MiB, which must be free for each thread; give more with --memory or fewer --threads"
         ))
     }
+}
+
+/// What the machine does not give is no fault of the plugin: told so, it would stand in coverage for good.
+fn no_memory(plugin: &str, fault: &Fault) -> DataFusionError {
+    let error = Error::failed(format!("plugin {plugin}: {fault}"));
+    let remedy =
+        "free memory or allow more, see `ulimit -v` and `ulimit -f`, or give fewer --threads; then run the same again";
+    DataFusionError::External(Box::new(error.remedy(remedy)))
 }
 
 impl ShardOutcome {

@@ -84,7 +84,7 @@ impl ShardRun<'_> {
     /// Runs the sessions of all devices in scope.
     ///
     /// # Errors
-    /// The run is being stopped, or the plugin cannot run at all. A fault on a device is no error but coverage.
+    /// The run is being stopped, the machine gives no memory, or the plugin cannot run at all. A fault on a device is no error but coverage.
     pub(super) fn run(&self) -> Result<ShardOutcome, Fault> {
         let rows = Arc::new(PluginRows::new(self.rows, self.plugin));
         let mut outcome = ShardOutcome::default();
@@ -109,7 +109,7 @@ impl ShardRun<'_> {
             let is_shared = instance.is_some();
             let attempt = self.attempt(&mut instance, &subject, &rows, sessions, &mut outcome);
             let result = match attempt {
-                Err(failure) if is_shared && failure.fault.kind != FaultKind::Stopped => {
+                Err(failure) if is_shared && !failure.fault.kind.is_no_breach() => {
                     instance = None;
                     self.attempt(&mut instance, &subject, &rows, sessions, &mut outcome)
                 }
@@ -117,7 +117,7 @@ impl ShardRun<'_> {
             };
             match result {
                 Ok(done) => self.keep(&subject, done, &mut outcome),
-                Err(Failure { fault, .. }) if fault.kind == FaultKind::Stopped => return Err(fault),
+                Err(Failure { fault, .. }) if fault.kind.is_no_breach() => return Err(fault),
                 Err(Failure { is_allowed: false, fault, .. }) => {
                     total.status = Status::NotRun;
                     total.fault = self.plugin.budget.spent().map(|spent| format!("{spent}; the last: {fault}"));
@@ -174,7 +174,7 @@ impl ShardRun<'_> {
 
     /// A fault, charged to the plugin's budget with what it cost.
     fn failure(&self, fault: Fault, cpu: Duration) -> Failure {
-        let is_allowed = fault.kind == FaultKind::Stopped || self.plugin.budget.spend(cpu);
+        let is_allowed = fault.kind.is_no_breach() || self.plugin.budget.spend(cpu);
         Failure { fault, is_allowed }
     }
 

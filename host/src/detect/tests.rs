@@ -25,6 +25,7 @@ use crate::{
         Cost, Detector, DeviceFacts, Fault, FaultKind, FlowBatch, Gap, Instance, Opened, Report, Saved, SessionId, Stop,
     },
     device::{Entry, Facts, Inventory},
+    error::Context,
     flow,
     lake::{State, StateKey, StateSet},
     pseudonym::Key,
@@ -218,6 +219,18 @@ async fn run_from(
     batch_size: usize,
     memory: usize,
 ) -> Ran {
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory)));
+    let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
+    let context = SessionContext::new_with_config_rt(config, runtime.build_arc().unwrap());
+    ran(&collect(states, table, plugins, &context).await.unwrap())
+}
+
+async fn collect(
+    states: Vec<(StateKey, State)>,
+    table: Arc<MemTable>,
+    plugins: Vec<Arc<Fake>>,
+    context: &SessionContext,
+) -> datafusion::error::Result<Vec<RecordBatch>> {
     let runs = plugins.into_iter().map(|fake| {
         let manifest = fake.manifest.clone();
         let mut set = StateSet::new(manifest.id, 1, "", 0);
@@ -234,12 +247,12 @@ async fn run_from(
     });
     let directory = Arc::new(Directory::new(world()).unwrap());
     let table = DetectTable::new(table, directory, SLICE, runs.collect(), None, Stop::default());
-    let config = SessionConfig::new().with_target_partitions(partitions).with_batch_size(batch_size);
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(memory))).build_arc().unwrap();
-    let context = SessionContext::new_with_config_rt(config, runtime);
-    let batches = context.read_table(Arc::new(table)).unwrap().collect().await.unwrap();
+    context.read_table(Arc::new(table)).unwrap().collect().await
+}
+
+fn ran(batches: &[RecordBatch]) -> Ran {
     let mut ran = Ran { findings: Vec::new(), lost: Vec::new(), states: Vec::new() };
-    for batch in &batches {
+    for batch in batches {
         match Output::from_batch(batch).unwrap() {
             Output::Findings(rows) => {
                 let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>();
@@ -287,6 +300,29 @@ async fn every_device_in_scope_has_a_session_of_its_own_flows() {
             "silent: state 0;",
         ]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_flows_have_no_room_in_memory_nor_on_disk_the_setting_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(1 << 20)))
+        .with_temp_file_path(directory.path().join("spilled"))
+        .build_arc()
+        .unwrap();
+    let config = SessionConfig::new().with_target_partitions(2).with_batch_size(1_000);
+    let context = SessionContext::new_with_config_rt(config, runtime);
+    std::fs::remove_dir_all(directory.path().join("spilled")).unwrap();
+    let failed = collect(Vec::new(), flows(1, false), vec![first("")], &context).await;
+    let error = failed.context(|| "the slice could not be analysed".to_owned()).unwrap_err();
+    assert!(error.reason().contains("flows that memory has no room for cannot be put aside on disk"), "{error:?}");
+    assert!(error.remedy_text().is_some_and(|remedy| remedy.contains("TMPDIR") && remedy.contains("--memory")));
+
+    // Where there is room for neither, it is memory that is asked for.
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(1 << 15)));
+    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime.build_arc().unwrap());
+    let error = collect(Vec::new(), flows(1, false), vec![first("")], &context).await.unwrap_err().to_string();
+    assert!(error.contains("--memory"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

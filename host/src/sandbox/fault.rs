@@ -51,7 +51,8 @@ pub(super) fn fault(call: &'static str, error: &wasmtime::Error, limits: &Limits
     } else if let Some(trap) = error.downcast_ref::<Trap>() {
         told(FaultKind::Trap, trap.to_string())
     } else if error.is::<OutOfMemory>() || error.is::<io::Error>() {
-        told(FaultKind::Limit, format!("the machine gave no memory: {}", error.root_cause()))
+        let kind = if call == "instantiate" { FaultKind::Machine } else { FaultKind::Limit };
+        told(kind, format!("the machine gave no memory: {}", error.root_cause()))
     } else {
         let cause = error.root_cause().to_string();
         match exceeded(&cause, limits, handles) {

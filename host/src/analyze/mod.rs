@@ -6,6 +6,8 @@
 mod plan;
 mod rows;
 mod step;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -128,7 +130,9 @@ pub async fn analyze(
     stop: &Stop,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Summary> {
-    let run = Run::begin(&options.command)?;
+    // One that cannot be read, as an older Wardflow's, is no reason not to begin another.
+    let last = workspace.lake.last_run().await.ok().flatten();
+    let run = Run::begin(&options.command, last.as_ref())?;
     let _lock = workspace.lake.lock(&format!("run {}", run.run_id))?;
     session.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
     let mut run = AnalysisRun::prepare(workspace, plugins, session, options, run).await?;

@@ -98,7 +98,7 @@ impl Lake {
         for batch in &batches {
             runs.append(&mut Run::from_batch(batch)?);
         }
-        Ok(runs.into_iter().max_by_key(|run| (run.started_at, run.ended_at)))
+        Ok(runs.into_iter().max_by(|a, b| (&a.run_id, a.ended_at).cmp(&(&b.run_id, b.ended_at))))
     }
 
     async fn all_coverage(&self) -> Result<Vec<Row>> {

@@ -34,6 +34,7 @@ fn successor(id: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::after;
+    use crate::lake::commit::tests::{lake, slice};
     use jiff::Timestamp;
 
     fn check(last: Option<&str>, now: &str, expected: &str) {
@@ -57,6 +58,21 @@ mod tests {
             "20261123T130512.123457Z",
         );
         check(Some("20261231T235959.999999Z-0000000000000000"), "2026-11-23T13:05:12Z", "20270101T000000.000000Z");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_committed_after_the_clock_was_set_back_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let ahead = lake(directory.path());
+        *ahead.last_commit.lock().await = Some("20991231T235959.999999Z-0000000000000000".into());
+        let first = ahead.commit_slice(slice(1, &[("pump", "first")])).await.unwrap();
+        assert!(first.starts_with("21000101T000000.000000Z"), "{first}");
+        // Another process, with another clock, knows only what is in the lake.
+        let back = lake(directory.path());
+        let second = back.commit_slice(slice(1, &[])).await.unwrap();
+        assert!(second > first && second.starts_with("21000101T"), "{second}");
+        assert_eq!(back.current_coverage().await.unwrap().len(), 1);
+        assert_eq!(back.current_coverage().await.unwrap()[0].commit, second);
     }
 
     #[test]

@@ -252,7 +252,7 @@ mod tests {
     };
 
     fn run() -> Run {
-        Run { slices: 2, flows: 3, findings: 4, ..Run::begin("analyze").unwrap() }
+        Run { slices: 2, flows: 3, findings: 4, ..Run::begin("analyze", None).unwrap() }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -99,14 +99,18 @@ impl RunStatus {
 }
 
 impl Run {
-    /// A run that begins now.
+    /// A run that begins now. Its id is greater than that of the last run, though the clock was set back since.
     ///
     /// # Errors
     /// The operating system gives no random numbers.
-    pub fn begin(command: impl Into<String>) -> Result<Self> {
-        let now = Timestamp::now();
+    pub fn begin(command: impl Into<String>, last: Option<&Self>) -> Result<Self> {
+        Self::begin_at(command, last, Timestamp::now())
+    }
+
+    fn begin_at(command: impl Into<String>, last: Option<&Self>, now: Timestamp) -> Result<Self> {
+        let last = last.map(|run| run.run_id.as_str());
         Ok(Self {
-            run_id: commit_id::after(None, now)?,
+            run_id: commit_id::after(last, now).or_else(|_| commit_id::after(None, now))?,
             started_at: now.as_microsecond(),
             ended_at: None,
             command: command.into(),
@@ -168,5 +172,22 @@ impl Run {
             ],
         )
         .context(|| format!("run {}", self.run_id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::Run;
+
+    #[test]
+    fn a_later_run_has_the_greater_id_whatever_the_clock_says() {
+        let at = |time: &str, last: Option<&Run>| Run::begin_at("analyze", last, time.parse::<Timestamp>().unwrap());
+        let first = at("2026-11-23T13:05:12Z", None).unwrap();
+        let set_back = at("2026-11-20T00:00:00Z", Some(&first)).unwrap();
+        assert!(set_back.run_id > first.run_id && set_back.started_at < first.started_at);
+        let other = Run { run_id: "of something else".into(), ..first };
+        assert!(at("2026-11-20T00:00:00Z", Some(&other)).unwrap().run_id.starts_with("20261120T000000"));
     }
 }

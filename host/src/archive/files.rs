@@ -127,6 +127,7 @@ impl Archive {
 
     /// Does that, and tells which files take the place of which.
     pub(super) async fn survey(&self) -> Result<Survey> {
+        self.check_layout()?;
         for _ in 0..LOOKS {
             let objects = self.at_rest(None, |path| self.is_flow_file(path)).await?;
             let read = stream::iter(objects).map(|object| read(self, object)).buffered(FOOTERS_AT_ONCE);

@@ -5,7 +5,10 @@ use std::{fs, fs::File};
 use rustix::fs::{FlockOperation, flock};
 
 use super::location::{Archive, UNFINISHED};
-use crate::error::{Context, Error, Result};
+use crate::{
+    disk::{self, Step},
+    error::{Context, Error, Result},
+};
 
 /// The right to write into an archive, held until it is dropped.
 ///
@@ -21,7 +24,7 @@ impl Archive {
     /// Takes the right to write, and clears away what a killed writer left unfinished.
     ///
     /// # Errors
-    /// Another process writes into the archive, or it cannot be written at all, as where its files are another's.
+    /// Another process writes into the archive, it has another version, or it cannot be written at all, as where its files are another's.
     pub fn lock(&self) -> Result<ArchiveLock> {
         if self.is_read_only() {
             let rule = "its files are another program's: it is only read";
@@ -33,12 +36,15 @@ impl Archive {
         let own = self.local_directory();
         let path = own.join("lock");
         let open = || {
-            fs::create_dir_all(&own)?;
+            disk::create_directories(&own)?;
+            disk::may(Step::Create, &path)?;
             File::create(&path)
         };
         let file = open().context(|| format!("opening the archive {} for writing", self.describe()))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|error| self.held_by_another("written or checked", error))?;
+        self.check_layout()?;
+        self.note_layout()?;
         let unfinished = own.join(UNFINISHED);
         match fs::remove_dir_all(&unfinished) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -69,6 +69,7 @@ mod spool;
 mod tcp;
 mod told;
 mod values;
+mod version;
 mod writer;
 mod zeek;
 

@@ -62,6 +62,9 @@ pub struct StateSet {
 /// First bytes of a file, before compression: a name and the version of the format.
 const MAGIC: &[u8] = b"wardflow states 1\n";
 
+/// What every version's begins with.
+const NAME: &[u8] = b"wardflow states ";
+
 /// What follows them, in postcard's format.
 #[derive(Serialize, Deserialize)]
 struct Contents<K, S> {
@@ -165,7 +168,7 @@ impl StateSet {
 
     /// The set from the contents of a file.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self> {
-        let body = bytes.strip_prefix(MAGIC).ok_or_else(|| Error::failed("it does not begin as state files do"))?;
+        let body = bytes.strip_prefix(MAGIC).ok_or_else(|| Error::failed(stranger(bytes)))?;
         let contents: Contents<StateKey, State> =
             postcard::from_bytes(body).context(|| "its contents make no sense".to_owned())?;
         let Contents { plugin, state_version, config_digest, slice_end, extra, states } = contents;
@@ -174,6 +177,20 @@ impl StateSet {
             set.insert(key, state);
         }
         Ok(set)
+    }
+}
+
+/// What a file is that does not begin as those that are written here.
+fn stranger(bytes: &[u8]) -> String {
+    let version = |magic: &[u8]| {
+        Some(String::from_utf8_lossy(magic.strip_prefix(NAME)?.split(|b| *b == b'\n').next()?).into_owned())
+    };
+    match version(bytes) {
+        Some(other) if other.len() <= MAGIC.len() => {
+            let ours = version(MAGIC).unwrap_or_default();
+            format!("it has layout {other:?}, of another version of wardflow; this one reads layout {ours}")
+        }
+        _ => "it does not begin as state files do".to_owned(),
     }
 }
 
@@ -264,6 +281,15 @@ pub(super) mod tests {
         assert_eq!(taken.remove(&key("x", "1.0")), None);
         same(taken);
         same(StateSet::decode(&expected.encode().unwrap()).unwrap());
+    }
+
+    #[test]
+    fn a_file_of_another_layout_says_which_are_read() {
+        let mut bytes = set(0, &[("a", 1)]).encode().unwrap();
+        assert!(bytes.starts_with(b"wardflow states 1\n"), "lakes that are there have this layout");
+        bytes[16] = b'7';
+        let error = StateSet::decode(&bytes).unwrap_err().to_string();
+        assert_eq!(error, "it has layout \"7\", of another version of wardflow; this one reads layout 1");
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::{
 /// File in the workspace that says what really happened.
 pub const TRUTH: &str = "truth.csv";
 
+/// What the names of its flow files begin with.
+const SOURCE: &str = "synthetic";
+
 /// The `wardflow.toml` that fits it.
 pub fn config(hospital: &Hospital) -> String {
     let mut text = String::from(
@@ -59,9 +62,20 @@ pub async fn write(
     stop: &Stop,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<u64> {
+    remove_unfinished(config)?;
     write_inventory(hospital, &config.root.join("inventory.csv"))?;
     write_truth(hospital.truth(), &config.root.join(TRUTH))?;
     write_flows(config, hospital, stop, progress).await
+}
+
+/// Removes the flows that a killed run left, perhaps of more days.
+fn remove_unfinished(config: &Config) -> Result<()> {
+    let doing = || format!("cannot remove what an earlier run left in {}", config.archive);
+    let archive = glob::Pattern::escape(&config.root.join(&config.archive).display().to_string());
+    for file in glob::glob(&format!("{archive}/date=*/{SOURCE}-*.parquet")).context(doing)? {
+        std::fs::remove_file(file.context(doing)?).context(doing)?;
+    }
+    Ok(())
 }
 
 /// Writes the inventory alone.
@@ -100,7 +114,7 @@ pub async fn write_flows(
             tokio::task::yield_now().await;
         }
     }
-    writer.finish("synthetic").await?;
+    writer.finish(SOURCE).await?;
     progress(written);
     Ok(written)
 }

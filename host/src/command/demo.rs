@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use wardflow::{
-    config::Config,
+    config::{Config, FILE},
     error::{Error, Result},
     synthetic,
 };
 use wardflow_datasets::{Hospital, Incident, Options};
 
-use super::{Outcome, analyze, connect, init, interrupt::stop_on_interrupt, sql};
+use super::{
+    Outcome, analyze, connect, init,
+    interrupt::{STOPPING, stop_on_interrupt},
+    sql,
+};
 use crate::{
     args::{Analyze, Demo},
     print::{Look, Printer, Progress, Task, count},
@@ -73,9 +77,16 @@ ORDER BY 1, 2",
 /// There is a workspace already, an option is out of range, or something cannot be written.
 pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Outcome> {
     let hospital = hospital(&args)?;
-    init::make(dir, &synthetic::config(&hospital))?;
-    let config = Config::read(dir)?;
-    let stop = stop_on_interrupt(printer)?;
+    if init::is_workspace(dir) {
+        let shown = dir.display();
+        return Err(init::there_already(dir).remedy(format!(
+            "name another directory, or remove this one to begin anew; `wardflow -C {shown} analyze` goes on with it"
+        )));
+    }
+    init::prepare(dir)?;
+    let text = synthetic::config(&hospital);
+    let config = Config::parse(&dir.join(FILE), &text, dir)?;
+    let stop = stop_on_interrupt(printer, STOPPING)?;
     printer.note(&format!(
         "writing a synthetic hospital of about {} flows to {}",
         count(hospital.expected_flows()),
@@ -87,8 +98,11 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
         synthetic::write(&config, &hospital, &stop, &told).await?
     };
     if stop.is_stopped() {
+        printer.line(Look::Bad, "Stopped before the flows were written: the same command begins anew.")?;
         return Ok(Outcome::Interrupted);
     }
+    // Until now it was no workspace, so that the command can be given again whatever ended it.
+    init::settle(dir, &text)?;
     let analysis = {
         let progress = Progress::new(printer, Task { name: "analyze", unit: "slices" });
         connect::analyze(&config, &Analyze::default(), &stop, printer, &progress).await?

@@ -1,8 +1,9 @@
 //! `wardflow init`: makes a workspace.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, Permissions},
     io::{self, Write},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -65,12 +66,24 @@ pub(super) fn run(dir: &Path, printer: &Printer) -> Result<Outcome> {
 /// Makes a workspace with this configuration. `wardflow.toml` comes last: without it there is no workspace yet, and
 /// the command can be given again.
 pub(super) fn make(dir: &Path, config: &str) -> Result<Report> {
-    let shown = dir.display();
-    let file = dir.join(FILE);
-    if file.symlink_metadata().is_ok() {
-        return Err(Error::usage(format!("{shown} is a workspace already: it has a {FILE}"))
-            .remedy("name another directory; to begin anew, move this one away"));
+    if is_workspace(dir) {
+        return Err(there_already(dir).remedy("name another directory; to begin anew, move this one away"));
     }
+    let report = prepare(dir)?;
+    settle(dir, config)?;
+    Ok(report)
+}
+
+pub(super) fn is_workspace(dir: &Path) -> bool {
+    dir.join(FILE).symlink_metadata().is_ok()
+}
+
+pub(super) fn there_already(dir: &Path) -> Error {
+    Error::usage(format!("{} is a workspace already: it has a {FILE}", dir.display()))
+}
+
+/// Makes all of a workspace but its `wardflow.toml`.
+pub(super) fn prepare(dir: &Path) -> Result<Report> {
     for part in ["archive", "lake", "plugins"] {
         let part = dir.join(part);
         fs::create_dir_all(&part).context(|| format!("cannot make {}", part.display()))?;
@@ -80,19 +93,33 @@ pub(super) fn make(dir: &Path, config: &str) -> Result<Report> {
         let is_new = write_new(&dir.join("plugins").join(name), bytes)?;
         if is_new { &mut report.plugins } else { &mut report.kept }.push(name);
     }
-    if !write_new(&file, config.as_bytes())? {
-        return Err(Error::failed(format!("{} was made by someone else in the meantime", file.display())));
-    }
     Ok(report)
 }
 
-/// Writes a file unless there is one. Returns whether it did.
+/// Makes a workspace of what was prepared.
+pub(super) fn settle(dir: &Path, config: &str) -> Result<()> {
+    let file = dir.join(FILE);
+    match write_new(&file, config.as_bytes())? {
+        true => Ok(()),
+        false => Err(Error::failed(format!("{} was made by someone else in the meantime", file.display()))),
+    }
+}
+
+/// Writes a file whole unless there is one. Returns whether it did.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<bool> {
-    let doing = || format!("cannot write {}", path.display());
-    match OpenOptions::new().write(true).create_new(true).open(path) {
-        Ok(mut file) => file.write_all(bytes).and_then(|()| file.sync_all()).context(doing).map(|()| true),
+    let write = || -> io::Result<()> {
+        let rights = Permissions::from_mode(0o666);
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::Builder::new().prefix(".").permissions(rights).tempfile_in(directory)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path)?;
+        Ok(())
+    };
+    match write() {
+        Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error).context(doing),
+        Err(error) => Err(error).context(|| format!("cannot write {}", path.display())),
     }
 }
 

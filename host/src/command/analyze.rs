@@ -10,7 +10,11 @@ use wardflow::{
     error::{Error, Result},
 };
 
-use super::{Outcome, connect, interrupt::stop_on_interrupt, mapped};
+use super::{
+    Outcome, connect,
+    interrupt::{STOPPING, stop_on_interrupt},
+    mapped,
+};
 use crate::{
     args::Analyze,
     print::{Look, Printer, Progress, Task, count, counted, rate},
@@ -92,7 +96,7 @@ pub(super) async fn run(config: &Config, args: Analyze, printer: &Printer) -> Re
     {
         return Err(Error::usage(format!("--from {from} is not before --to {to}")));
     }
-    let stop = stop_on_interrupt(printer)?;
+    let stop = stop_on_interrupt(printer, STOPPING)?;
     let report = {
         let progress = Progress::new(printer, Task { name: "analyze", unit: "slices" });
         connect::analyze(config, &args, &stop, printer, &progress).await?

@@ -11,12 +11,15 @@ use std::{
 
 use serde::Serialize;
 use wardflow::{
-    archive::{self, Format, IngestReport, SourceReport, SourceStatus},
+    archive::{self, Format, IngestOptions, IngestReport, SourceReport, SourceStatus},
     config::Config,
     error::{Error, Result},
 };
 
-use super::{Outcome, connect, interrupt::interrupted};
+use super::{
+    Outcome, connect,
+    interrupt::{interrupted, stop_on_interrupt},
+};
 use crate::{
     args::Ingest,
     print::{BYTES, Look, Printer, Progress, Task, count, counted, visible},
@@ -33,6 +36,8 @@ struct Report {
     settled: u64,
     /// Sources that an earlier run with --again took out and did not read.
     unfinished: Vec<String>,
+    /// Sources that were not looked at, or dropped while they were read, since it was interrupted.
+    left: u64,
 }
 
 /// What became of a source.
@@ -96,18 +101,19 @@ pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Res
     if args.mapping.is_some() && !matches!(args.source.format(), None | Some(Format::Csv)) {
         return Err(Error::usage("--mapping is for csv").remedy("leave it out, or say csv"));
     }
+    let stop = stop_on_interrupt(printer, "stopping; what is being read is dropped")?;
     let progress = || Arc::new(Progress::new(printer, Task { name: "ingest", unit: BYTES }));
     if args.follow {
         if is_piped {
             let rule = "--follow looks at files again, and standard input comes once";
             return Err(Error::usage(rule).remedy("name a file or a directory, or leave --follow out"));
         }
-        let options = connect::ingest_options(config, &args, progress())?;
+        let options = IngestOptions { stop, ..connect::ingest_options(config, &args, progress())? };
         return follow(&lock, &inputs, &options, Duration::from_secs(args.every.get()), printer).await;
     }
     let (report, broken_off) = {
         let stdin = is_piped.then(|| Box::new(io::stdin()) as Box<dyn Read + Send>);
-        let options = connect::ingest_options(config, &args, progress())?;
+        let options = IngestOptions { stop, ..connect::ingest_options(config, &args, progress())? };
         Report::of(archive::ingest(&lock, &inputs, stdin, &options).await?)
     };
     if let Some(error) = broken_off {
@@ -116,7 +122,9 @@ pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Res
         }
         return Err(error);
     }
-    if let [Source { name, status: Status::Refused { reason, remedy }, .. }] = report.sources.as_slice() {
+    if let ([Source { name, status: Status::Refused { reason, remedy }, .. }], 0) =
+        (report.sources.as_slice(), report.left)
+    {
         let error = Error::usage(format!("cannot ingest {name}: {reason}"));
         return Err(match remedy {
             Some(remedy) => error.remedy(remedy),
@@ -146,21 +154,26 @@ async fn follow(
                 told.insert(source.name.clone(), reason.clone()).as_ref() != Some(reason)
             }
         });
-        if !report.sources.is_empty() {
+        let left = report.left;
+        if !report.sources.is_empty() || left > 0 {
             report.show(printer)?;
         }
         if let Some(error) = broken_off {
             return Err(error);
         }
-        tokio::select! {
-            () = tokio::time::sleep(every) => {}
-            () = interrupted() => {
-                let settled = ingest.end().await?;
-                if settled > 0 {
-                    printer.note(&format!("{} that waited for more are written as they are", counted(settled, "flow")));
-                }
-                return Ok(Outcome::Interrupted);
+        if left > 0 {
+            return Ok(Outcome::Interrupted);
+        }
+        let is_asked = tokio::select! {
+            () = tokio::time::sleep(every) => options.stop.is_stopped(),
+            () = interrupted() => true,
+        };
+        if is_asked {
+            let settled = ingest.end().await?;
+            if settled > 0 {
+                printer.note(&format!("{} that waited for more are written as they are", counted(settled, "flow")));
             }
+            return Ok(Outcome::Interrupted);
         }
     }
 }
@@ -177,14 +190,18 @@ fn named(path: &Path) -> Result<String> {
 impl Report {
     /// What is to be shown, and why the rest was not looked at.
     fn of(report: IngestReport) -> (Self, Option<Error>) {
-        let IngestReport { sources, settled, unfinished, broken_off } = report;
-        (Self { sources: sources.into_iter().map(Source::of).collect(), settled, unfinished }, broken_off)
+        let IngestReport { sources, settled, unfinished, left, broken_off } = report;
+        (Self { sources: sources.into_iter().map(Source::of).collect(), settled, unfinished, left }, broken_off)
     }
 
     fn outcome(&self) -> Outcome {
         let is_refused = |source: &Source| matches!(source.status, Status::Refused { .. });
         let is_incomplete = self.sources.iter().any(is_refused) || !self.unfinished.is_empty();
-        if is_incomplete { Outcome::Incomplete } else { Outcome::Done }
+        match (self.left, is_incomplete) {
+            (1.., _) => Outcome::Interrupted,
+            (0, true) => Outcome::Incomplete,
+            (0, false) => Outcome::Done,
+        }
     }
 
     fn show(&self, printer: &Printer) -> Result<()> {
@@ -311,6 +328,13 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     if rejects > 0 {
         printer
             .note(&format!("{} could not be read: wardflow sql 'SELECT * FROM rejects'", counted(rejects, "record")));
+    }
+    if report.left > 0 {
+        let (left, is) = (counted(report.left, "source"), if report.left == 1 { "is" } else { "are" });
+        let text = format!(
+            "Stopped: {left} {is} left; what was being read was dropped, and the same command goes on from there."
+        );
+        printer.line(Look::Bad, &text)?;
     }
     Ok(())
 }

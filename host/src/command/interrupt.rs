@@ -14,15 +14,21 @@ use crate::print::Printer;
 /// Exit code of a command that was interrupted, as of a shell whose command died of SIGINT.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// What is said of an analysis that was interrupted.
+pub(super) const STOPPING: &str = "stopping at the end of this slice";
+
 /// How long work may take to let go of its temporary files.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Lets the first Ctrl-C ask for a stop at the end of the slice, and the second end the process at once. SIGTERM counts
-/// as Ctrl-C.
+/// How long a query that was interrupted may take to notice.
+const LOOK_UP: Duration = Duration::from_millis(500);
+
+/// Lets the first Ctrl-C ask for a stop, of which `what` is said, and the second end the process at once. SIGTERM counts as
+/// Ctrl-C.
 ///
 /// # Errors
 /// Signals cannot be listened to.
-pub(super) fn stop_on_interrupt(printer: &Printer) -> Result<Stop> {
+pub(super) fn stop_on_interrupt(printer: &Printer, what: &'static str) -> Result<Stop> {
     let listening = || "cannot listen to signals".to_owned();
     let mut interrupt = signal(SignalKind::interrupt()).context(listening)?;
     let mut terminate = signal(SignalKind::terminate()).context(listening)?;
@@ -39,7 +45,7 @@ pub(super) fn stop_on_interrupt(printer: &Printer) -> Result<Stop> {
             }
             told.stop();
             asked.stop();
-            printer.note("stopping at the end of this slice; Ctrl-C again ends at once");
+            printer.note(&format!("{what}; Ctrl-C again ends at once"));
         }
     });
     Ok(stop)
@@ -55,6 +61,29 @@ pub(super) async fn interrupted() {
             }
         }
         _ => std::future::pending().await,
+    }
+}
+
+/// Does work on another thread, until it is interrupted: none then. A query is planned without looking up, however long
+/// that takes, and is left behind; what looks up takes its temporary files with it.
+pub(super) async fn abandon_when_interrupted<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Option<T> {
+    let mut work = tokio::spawn(work);
+    tokio::select! {
+        done = &mut work => match done {
+            Ok(done) => Some(done),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        },
+        () = interrupted() => {
+            work.abort();
+            tokio::select! {
+                _ = work => {}
+                () = interrupted() => process::exit(INTERRUPTED.into()),
+                () = tokio::time::sleep(LOOK_UP) => {}
+            }
+            None
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Rows {
 }
 
 /// A format.
-pub(super) trait RowWriter {
+pub(super) trait RowWriter: Send {
     /// Takes a batch; breaks when it wants no more.
     fn write(&mut self, batch: &RecordBatch) -> Result<ControlFlow<()>>;
 

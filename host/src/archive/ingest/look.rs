@@ -143,6 +143,7 @@ impl Ingest<'_> {
             asides: AsidesWriter::new(&make("asides")?, &progress.source),
             scratch: make("programs")?,
             progress,
+            stop: options.stop.clone(),
             on_progress: options.progress.clone(),
         })
     }

@@ -76,7 +76,7 @@ pub async fn ingest(
     };
     let mut ingest = Ingest::begin(lock, options).await?;
     let mut report = ingest.add_all(inputs, spooled.as_deref()).await;
-    if report.broken_off.is_none() {
+    if report.broken_off.is_none() && report.left == 0 {
         match ingest.end().await {
             Ok(settled) => report.settled = settled,
             Err(error) => report.broken_off = Some(error),
@@ -153,6 +153,10 @@ impl<'a> Ingest<'a> {
         let mut report = IngestReport::default();
         let count = sources.len();
         for (index, source) in sources.into_iter().enumerate() {
+            if self.options.stop.is_stopped() {
+                report.left = (count - index) as u64;
+                break;
+            }
             let mut done = SourceReport { name: source.name.clone(), ..SourceReport::default() };
             let progress =
                 Progress { source: source.name.clone(), index, sources: count, bytes_read: 0, bytes: 0, flows: 0 };
@@ -161,6 +165,11 @@ impl<'a> Ingest<'a> {
             self.seen.extend(place);
             match added {
                 Ok(status) => done.status = status,
+                // Programs that read a source are interrupted along with this one.
+                Err(_) if self.options.stop.is_stopped() => {
+                    report.left = (count - index) as u64;
+                    break;
+                }
                 Err(Failure::Source(error)) => done.status = SourceStatus::Refused(error),
                 Err(Failure::Archive(error)) => {
                     report.broken_off = Some(error);

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::{max_rejects::MaxRejects, report::OnProgress};
 use crate::{
     archive::{Asked, SourceEntry, format::Format},
+    detector::Stop,
     mapping::Mapping,
     zone::AddressSpace,
 };
@@ -34,6 +35,8 @@ pub struct IngestOptions {
     pub again: bool,
     /// Rejects from which on a source is refused; absent for any number.
     pub max_rejects: Option<MaxRejects>,
+    /// Asks for an end: what is being read then is dropped.
+    pub stop: Stop,
     /// Called a few times a second while a source is read, and once when it is done.
     pub progress: Option<OnProgress>,
 }
@@ -51,6 +54,7 @@ impl Default for IngestOptions {
             first: None,
             again: false,
             max_rejects: None,
+            stop: Stop::default(),
             progress: None,
         }
     }

@@ -30,6 +30,7 @@ use crate::{
         writer::ArchiveWriter,
         zeek::Names,
     },
+    detector::Stop,
     error::{Context, Error, Result},
     mapping::Mapping,
 };
@@ -59,6 +60,7 @@ pub(super) struct Reading {
     pub(super) rejects: RejectsWriter,
     pub(super) asides: AsidesWriter,
     pub(super) progress: Progress,
+    pub(super) stop: Stop,
     pub(super) on_progress: Option<OnProgress>,
 }
 
@@ -181,6 +183,9 @@ impl Reading {
             }
             if let Some(most) = self.max_rejects.filter(|_| counts.rejects > 0) {
                 most.check(&counts, false, first_reason.as_deref()).map_err(Failure::Source)?;
+            }
+            if counts.records.is_multiple_of(4_096) && self.stop.is_stopped() {
+                return Err(Error::failed("an end was asked for").into());
             }
             if counts.records.is_multiple_of(4_096) && told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();

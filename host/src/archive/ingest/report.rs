@@ -37,6 +37,8 @@ pub struct IngestReport {
     pub settled: u64,
     /// Sources of which an earlier run that was to read them anew took out what they had given, and ended before it had.
     pub unfinished: Vec<String>,
+    /// Sources that were not looked at, or dropped while they were read, since an end was asked for.
+    pub left: u64,
     /// Why the archive could not be written any more: the sources that followed were not looked at.
     pub broken_off: Option<Error>,
 }

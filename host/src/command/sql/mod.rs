@@ -19,7 +19,7 @@ use wardflow::{
     error::{Context, Error, Result},
 };
 
-use super::{Outcome, interrupt::interrupted};
+use super::{Outcome, interrupt::abandon_when_interrupted};
 use crate::{
     args::{Format, Sql},
     print::{Printer, Rows},
@@ -46,11 +46,14 @@ pub(super) async fn run(config: &Config, args: Sql, printer: &Printer) -> Result
             text
         }
     };
-    let statements = statement::parse(&text)?;
-    output.check(statements.len())?;
-    tokio::select! {
-        done = run_all(&context, statements, &output) => done.map(|_| Outcome::Done),
-        () = interrupted() => Ok(Outcome::Interrupted),
+    let work = async move {
+        let statements = statement::parse(&text)?;
+        output.check(statements.len())?;
+        run_all(&context, statements, &output).await
+    };
+    match abandon_when_interrupted(work).await {
+        Some(done) => done.map(|_| Outcome::Done),
+        None => Ok(Outcome::Interrupted),
     }
 }
 

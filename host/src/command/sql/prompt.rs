@@ -10,9 +10,8 @@ use wardflow::{
 };
 
 use super::{
-    Output,
+    Output, abandon_when_interrupted,
     complete::Typing,
-    interrupted,
     meta::{HELP, Meta},
     names::{Names, type_name},
     run_all, statement,
@@ -88,10 +87,11 @@ fn editor(names: &Names) -> rustyline::Result<Editor<Typing, FileHistory>> {
 }
 
 async fn run_statements(context: &SessionContext, text: &str, output: &Output) -> Result<()> {
-    let statements = statement::parse(text)?;
-    tokio::select! {
-        done = run_all(context, statements, output) => done.map(drop),
-        () = interrupted() => {
+    let (text, context, on) = (text.to_owned(), context.clone(), output.clone());
+    let work = async move { run_all(&context, statement::parse(&text)?, &on).await };
+    match abandon_when_interrupted(work).await {
+        Some(done) => done.map(drop),
+        None => {
             output.printer.note("stopped");
             Ok(())
         }

@@ -2,12 +2,15 @@
 //!
 //! The command is the one that `cargo build --workspace` made last; `make nextest` does that first.
 
+mod at_once;
 mod cli;
 mod compile;
 mod damaged;
 mod determinism;
 mod faults;
 mod follow;
+mod full_disk;
+mod interrupted;
 mod killed;
 mod kit;
 mod mapped;

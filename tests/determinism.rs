@@ -1,11 +1,5 @@
 //! The same flows give the same findings, byte for byte, however they are stored, divided, interrupted and scheduled.
 
-use std::{
-    process::Stdio,
-    thread,
-    time::{Duration, Instant},
-};
-
 use wardflow_datasets::{Flow, Hospital};
 
 use crate::support::{Demo, demo};
@@ -83,37 +77,6 @@ fn a_second_run_changes_nothing() {
     check(&demo, "a second run");
     demo.wardflow("analyze --rerun");
     check(&demo, "a rerun");
-}
-
-#[test]
-fn a_killed_run_resumes() {
-    let started = Instant::now();
-    Demo::new().wardflow("analyze");
-    let whole = started.elapsed();
-
-    let demo = Demo::new();
-    let mut killed = 0;
-    for part in 1..=8 {
-        let mut run = demo.scratch.shell("exec wardflow -q -C hospital analyze").stdout(Stdio::null()).spawn().unwrap();
-        thread::sleep(whole * part / 12);
-        run.kill().unwrap();
-        killed += u32::from(run.wait().unwrap().code().is_none());
-    }
-    assert!(killed >= 3, "{killed} runs were killed before their end, each after a part of {whole:?}");
-    demo.wardflow("analyze");
-    check(&demo, "killed and resumed");
-}
-
-#[test]
-fn an_interrupted_run_resumes() {
-    let demo = Demo::new();
-    let mut run = demo.scratch.shell("exec wardflow -C hospital analyze").stdout(Stdio::null()).spawn().unwrap();
-    thread::sleep(Duration::from_millis(700));
-    demo.scratch.done(&format!("kill -INT {}", run.id()));
-    let code = run.wait().unwrap().code();
-    assert!(matches!(code, Some(0 | 130)), "{code:?}");
-    demo.wardflow("analyze");
-    check(&demo, "interrupted and resumed");
 }
 
 #[test]

@@ -1,17 +1,48 @@
-//! An ingest that is killed whenever: run again, the archive has every flow once.
+//! Analyses and ingests that are killed at any moment: what is there between is whole, and run again they leave what a run
+//! leaves that nobody killed.
 
-use std::{fs::File, io::BufWriter, process::Stdio, thread, time::Instant};
+use std::{fs, fs::File, io::BufWriter, path::Path, time::Duration};
 
+use serde_json::Value;
 use wardflow_datasets::{Flow, Hospital, export::Eve};
 
-use crate::support::{Scratch, demo};
+use crate::support::{
+    Demo, Moments, Scratch, demo,
+    ended::{kill, time},
+};
 
 #[path = "bench/src/ingest/packets.rs"]
 mod packets;
 
 #[test]
-fn eve() {
-    check("eve", |flows, out| {
+fn analysis() {
+    let moments = Moments::new("killed::analysis", 20);
+    let line = &format!("wardflow -q -C hospital {}", Demo::TWO_DAYS);
+    let whole = Demo::new();
+    let takes = time(&whole.scratch, line);
+    let expected = whole.results();
+    assert!(expected.lines().count() > 20, "the hospital has findings:\n{expected}");
+
+    let mut killed = 0;
+    for (number, moment) in moments.each() {
+        let demo = Demo::new();
+        killed += u64::from(kill(&demo.scratch, line, takes.mul_f64(moment)));
+        // Now and then the run that takes it up again is killed as well.
+        if number % 4 == 3 {
+            kill(&demo.scratch, line, takes.mul_f64(moment / 2.0));
+        }
+        let twice = "SELECT count(*) - count(DISTINCT finding_id || CAST(slice_start AS VARCHAR)) FROM finding_slices";
+        assert_eq!(demo.wardflow(&format!("sql \"{twice}\" --format csv")).lines().nth(1), Some("0"), "after {moment}");
+        demo.wardflow("status");
+        demo.scratch.done(line);
+        assert_eq!(demo.results(), expected, "killed after {moment} of {takes:?}, {moments:?}");
+    }
+    moments.check(killed);
+}
+
+#[test]
+fn ingest() {
+    check("eve", 20, |flows, out| {
         let mut eve = Eve::new(out);
         flows.for_each(|flow| eve.write(&flow).unwrap());
         eve.finish().unwrap();
@@ -21,43 +52,59 @@ fn eve() {
 /// Two programs of another project are at work then, and files of theirs are left.
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that could not be made must not look like one that was passed")]
-fn pcap() {
+fn ingest_of_packets() {
     if Scratch::new().run("command -v nfpcapd").code != Some(0) {
         eprintln!("skipped: nfpcapd is not installed");
         return;
     }
-    check("pcap", |flows, out| packets::write(flows, out).unwrap());
+    check("pcap", 6, |flows, out| packets::write(flows, out).unwrap());
 }
 
-/// Kills an ingest of the hospital's flows after ever longer parts of the time that a whole one takes, and lets one end.
-fn check(format: &str, write: impl FnOnce(&mut dyn Iterator<Item = Flow>, BufWriter<File>)) {
+fn check(format: &str, count: u64, write: impl FnOnce(&mut dyn Iterator<Item = Flow>, BufWriter<File>)) {
+    let moments = Moments::new(&format!("killed::ingest {format}"), count);
     let scratch = Scratch::new();
     let hospital = Hospital::new(demo::options()).unwrap();
     write(&mut hospital.flows(), BufWriter::new(File::create(scratch.path().join("source")).unwrap()));
-    scratch.done("wardflow init whole && wardflow init killed");
-    let began = Instant::now();
-    scratch.done(&format!("wardflow -C whole -q ingest {format} source"));
-    let whole = began.elapsed();
+    let ingest = |workspace: &str| format!("wardflow -C {workspace} -q ingest {format} source");
+    scratch.done("wardflow init whole");
+    let takes: Duration = time(&scratch, &ingest("whole"));
+    let expected = (flows(&scratch, "whole"), ledger(&scratch.path().join("whole")));
+    scratch.done("test $(wc -l <whole.csv) -gt 50000");
 
     let mut killed = 0;
-    for part in 1..=8 {
-        let mut run = scratch
-            .shell(&format!("exec wardflow -C killed -q ingest {format} source"))
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        thread::sleep(whole * part / 9);
-        run.kill().unwrap();
-        killed += u32::from(run.wait().unwrap().code().is_none());
+    for (number, moment) in moments.each() {
+        scratch.done("rm -rf w && wardflow init w");
+        killed += u64::from(kill(&scratch, &ingest("w"), takes.mul_f64(moment)));
+        if number % 4 == 3 {
+            kill(&scratch, &ingest("w"), takes.mul_f64(moment / 2.0));
+        }
+        let between = scratch.done("wardflow -C w -q sql 'SELECT count(*) FROM flows' --format csv");
+        assert!(between.lines().count() == 2, "{between}");
+        scratch.done(&ingest("w"));
+        let found = (flows(&scratch, "w"), ledger(&scratch.path().join("w")));
+        assert_eq!(found, expected, "killed after {moment} of {takes:?}, {moments:?}");
+        let checked = scratch.done("wardflow -C w -q archive check");
+        assert!(checked.contains("are sound"), "{checked}");
     }
-    assert!(killed >= 3, "{killed} runs were killed before their end, each after a part of {whole:?}");
-    scratch.done(&format!("wardflow -C killed -q ingest {format} source"));
-    let flows = |workspace: &str| {
-        let flows = format!("wardflow -C {workspace} -q sql 'SELECT * FROM flows' --format csv");
-        scratch.done(&format!("{flows} | LC_ALL=C sort | tee {workspace}.csv | sha256sum; wc -l <{workspace}.csv"))
-    };
-    assert_eq!(flows("killed"), flows("whole"));
-    scratch.done("test $(wc -l <whole.csv) -gt 50000");
-    let checked = scratch.done("wardflow -C killed -q archive check");
-    assert!(checked.contains("are sound"), "{checked}");
+    moments.check(killed);
+}
+
+/// The flows of a workspace, in short.
+fn flows(scratch: &Scratch, workspace: &str) -> String {
+    let flows = format!("wardflow -C {workspace} -q sql 'SELECT * FROM flows' --format csv");
+    scratch.done(&format!("{flows} | LC_ALL=C sort | tee {workspace}.csv | sha256sum; wc -l <{workspace}.csv"))
+}
+
+/// What the ledger of a workspace knows of its sources, but for when they came.
+fn ledger(workspace: &Path) -> Vec<Value> {
+    let entries = fs::read_dir(workspace.join("archive/_wardflow/sources")).unwrap();
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let entries = files.iter().map(|file| {
+        let mut entry: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        let fields = entry.as_object_mut().unwrap();
+        assert!(fields.remove("ingested_at").is_some() && fields.remove("seal").is_some(), "{fields:?}");
+        entry
+    });
+    entries.collect()
 }

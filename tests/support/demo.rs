@@ -42,6 +42,9 @@ impl Demo {
         self.scratch.done(&format!("wardflow -q -C hospital {arguments}"))
     }
 
+    /// Analyses the first two days, which leaves results enough and takes little time.
+    pub(crate) const TWO_DAYS: &str = "analyze --to 2026-03-04T00:00:00Z";
+
     /// Every result that is a promise, as JSON: all but what names a run or a moment of it.
     pub(crate) fn results(&self) -> String {
         RESULTS.iter().map(|query| self.wardflow(&format!("sql \"{query}\" --format json"))).collect()

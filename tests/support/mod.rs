@@ -3,12 +3,14 @@
 pub(crate) mod demo;
 #[path = "../fuzz/doors.rs"]
 pub(crate) mod doors;
+pub(crate) mod ended;
 mod guest;
 pub(crate) mod hostile;
-mod scratch;
+pub(crate) mod scratch;
 mod transcript;
 
 pub(crate) use demo::Demo;
+pub(crate) use ended::Moments;
 pub(crate) use guest::{guest, guest_with, manifest};
 pub(crate) use scratch::Scratch;
 pub(crate) use transcript::check_transcript;

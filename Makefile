@@ -87,7 +87,7 @@ fuzz: ## Fuzz each reader, the manifest, the mapping and the config, a minute ea
 clean: ## Remove what was built here, and ./demo
 	cargo clean
 	cargo clean --manifest-path plugins/Cargo.toml --target-dir $(plugins_target)
-	rm -rf bench plugins/bench plugins/dist dist demo
+	rm -rf bench plugins/bench plugins/dist plugins/test dist demo
 
 # Crates with C code, and the linker, need a C compiler.
 setup:

@@ -67,13 +67,13 @@ impl Limits {
         limits.as_object()?.iter().find(|(_, value)| value.as_u64() == Some(0)).map(|(name, _)| name.clone())
     }
 
-    /// The limit on CPU time of an export, and the setting that holds it.
+    /// The limit on CPU time of an export, and where it is set.
     pub fn deadline(&self, call: &str) -> (Duration, &'static str) {
         let (millis, setting) = match call {
-            "instantiate" => (self.instantiate_ms, "instantiate_ms"),
-            "open" => (self.open_ms, "open_ms"),
-            "observe" => (self.observe_ms, "observe_ms"),
-            _ => (self.end_slice_ms, "end_slice_ms"),
+            "instantiate" => (self.instantiate_ms, "instantiate_ms in [limits]"),
+            "open" => (self.open_ms, "open_ms in [limits]"),
+            "observe" => (self.observe_ms, "observe_ms in [limits]"),
+            _ => (self.end_slice_ms, "end_slice_ms in [limits]"),
         };
         (Duration::from_millis(millis), setting)
     }

@@ -1,6 +1,6 @@
 //! What went wrong inside, as a [`Fault`] that a person can act on.
 
-use std::{fmt, io};
+use std::{fmt, io, str::Utf8Error};
 
 use wardflow_manifest::is_unprintable;
 use wasmtime::{OutOfMemory, Trap, WasmBacktrace};
@@ -53,6 +53,8 @@ pub(super) fn fault(call: &'static str, error: &wasmtime::Error, limits: &Limits
     } else if error.is::<OutOfMemory>() || error.is::<io::Error>() {
         let kind = if call == "instantiate" { FaultKind::Machine } else { FaultKind::Limit };
         told(kind, format!("the machine gave no memory: {}", error.root_cause()))
+    } else if let Some(error) = error.downcast_ref::<Utf8Error>() {
+        told(FaultKind::Contract, format!("a text that is not UTF-8: {error}"))
     } else {
         let cause = error.root_cause().to_string();
         match exceeded(&cause, limits, handles) {

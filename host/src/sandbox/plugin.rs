@@ -233,18 +233,20 @@ mod tests {
             check(
                 at(hole, SPIN),
                 FaultKind::Limit,
-                &format!("{call}: CPU time of a call: over 40 ms asked, 40 ms allowed ({setting}), in {place}"),
+                &format!(
+                    "{call}: CPU time of a call: over 40 ms asked, 40 ms allowed ({setting} in [limits]), in {place}"
+                ),
             );
         }
         check(
             at("realloc", SPIN),
             FaultKind::Limit,
-            "open: CPU time of a call: over 40 ms asked, 40 ms allowed (open_ms), in realloc",
+            "open: CPU time of a call: over 40 ms asked, 40 ms allowed (open_ms in [limits]), in realloc",
         );
         check(
             at("items", "(func $start (loop (br 0))) (start $start)"),
             FaultKind::Limit,
-            "instantiate: CPU time of a call: over 40 ms asked, 40 ms allowed (instantiate_ms), in start",
+            "instantiate: CPU time of a call: over 40 ms asked, 40 ms allowed (instantiate_ms in [limits]), in start",
         );
     }
 

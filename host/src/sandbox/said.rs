@@ -130,7 +130,7 @@ mod tests {
         check(
             "observe",
             "(loop (br 0))",
-            "observe: CPU time of a call: over 40 ms asked, 40 ms allowed (observe_ms), in observe",
+            "observe: CPU time of a call: over 40 ms asked, 40 ms allowed (observe_ms in [limits]), in observe",
         );
         check(
             "save",

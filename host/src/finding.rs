@@ -50,6 +50,8 @@ pub struct Admission<'a> {
 const KEY_BYTES: usize = 64;
 const SUMMARY_BYTES: usize = 240;
 const UNIT_BYTES: usize = 16;
+/// The year 1 in microseconds, from which on flows have times. Before it are numbers that no reader shows as a time.
+const FIRST_TIME: i64 = -62_135_596_800_000_000;
 const OBSERVATIONS: usize = 16;
 const EXAMPLES: usize = 20;
 
@@ -73,6 +75,10 @@ pub fn admit(report: Report, admission: &Admission<'_>) -> Result<Finding, Fault
         return Err(breach(format!(
             "finding from {first} to {last}; first <= last < end of the slice, {end}, must hold"
         )));
+    }
+    if report.first_time < FIRST_TIME {
+        let first = report.first_time;
+        return Err(breach(format!("finding from {first}; times begin with the year 1, {FIRST_TIME}")));
     }
     if report.flow_count > admission.flows {
         let (count, flows) = (report.flow_count, admission.flows);
@@ -304,6 +310,8 @@ mod tests {
         check(|r| r.confidence = 1.01, "confidence 1.01");
         check(|r| r.last_time = 100, "end of the slice");
         check(|r| r.first_time = 21, "first <= last");
+        check(|r| r.first_time = -62_135_596_800_000_000, "");
+        check(|r| r.first_time = i64::MIN, "times begin with the year 1");
         check(|r| r.flow_count = 3, "about 3 flows");
         check(|r| r.summary = "x".repeat(241), "241 bytes asked, 240 bytes allowed");
         check(|r| r.summary = "a\u{1b}[2J".into(), "control and direction");

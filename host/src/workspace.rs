@@ -20,7 +20,7 @@ use crate::{
     error::{Context, Error, Result},
     lake::Lake,
     parameters,
-    sandbox::{Compiler, Pin, Pins, Sandbox, inspect},
+    sandbox::{Compiler, Pin, Pins, Sandbox, check_size, inspect, read_regular},
 };
 
 /// Name of the file that pins plugins.
@@ -280,7 +280,10 @@ impl Plugins {
             reason: Some(describe(error)),
             bytes: Arc::from([]),
         };
-        let bytes = match read_at_most(&file, u64::from(config.limits.component_mib) << 20) {
+        let size = fs::metadata(&file).map_or(0, |metadata| metadata.len());
+        let read = check_size(size, &config.limits)
+            .and_then(|()| read_at_most(&file, u64::from(config.limits.component_mib) << 20));
+        let bytes = match read {
             Ok(bytes) => bytes,
             Err(error) => return refused(file, &error),
         };
@@ -351,7 +354,7 @@ fn wasm_files(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.context(doing)?.path();
-        if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
+        if path.extension().is_some_and(|extension| extension == "wasm") {
             files.push(path);
         }
     }
@@ -359,13 +362,12 @@ fn wasm_files(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Reads a file to its end, or a byte further than this.
+/// Reads a regular file to its end, or a byte further than this.
+///
+/// # Errors
+/// It cannot be read, or is something else, such as a pipe, for which nobody waits.
 pub fn read_at_most(file: &Path, most: u64) -> Result<Vec<u8>> {
-    use io::Read;
-    let mut bytes = Vec::new();
-    let read = fs::File::open(file).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
-    read.context(|| format!("{} cannot be read", file.display()))?;
-    Ok(bytes)
+    read_regular(file, most).context(|| format!("{} cannot be read", file.display()))
 }
 
 /// An error with its causes and its remedy, in one line.

@@ -13,7 +13,7 @@ use crate::disk;
 
 /// Reads a regular file of at most `most` bytes; of a longer one, one byte more. Anything else, a pipe say, is refused
 /// without waiting for it.
-pub(super) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
     if !file.metadata()?.is_file() {

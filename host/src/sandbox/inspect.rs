@@ -18,6 +18,9 @@ const IMPORTS: [&str; 3] = ["types", "flows", "diagnostics"];
 const PACKAGE: &str = "wardflow:detector/";
 /// Bytes of a manifest. The bundled ones have 4 kB; a long list of devices takes some hundred.
 const MANIFEST_BYTES: usize = 256 * 1024;
+/// Components and modules inside one another. A composed component has a handful; at a hundred thousand, reading takes
+/// minutes.
+const DEPTH: usize = 64;
 
 /// What a plugin's file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +75,7 @@ pub fn problems(bytes: &[u8], limits: &Limits) -> Vec<Error> {
 }
 
 /// Refuses a component that is too large.
-pub(super) fn check_size(bytes: u64, limits: &Limits) -> Result<()> {
+pub(crate) fn check_size(bytes: u64, limits: &Limits) -> Result<()> {
     let allowed = u64::from(limits.component_mib) << 20;
     if bytes <= allowed {
         return Ok(());
@@ -94,6 +97,8 @@ struct Outline<'a> {
     imports: Vec<(&'a str, bool)>,
     exports: Vec<&'a str>,
     columns: BTreeSet<Column>,
+    /// Whether reading ended early, at [`DEPTH`].
+    is_too_deep: bool,
 }
 
 impl<'a> Outline<'a> {
@@ -104,6 +109,15 @@ impl<'a> Outline<'a> {
                 .remedy("copy the file again; its author builds it for wasm32, with no proposal beyond the compiler's defaults")
                 .because(error)
         })?;
+        if outline.is_too_deep {
+            let exceeded = Exceeded {
+                what: "components inside one another",
+                asked: format!("over {DEPTH}"),
+                allowed: DEPTH.to_string(),
+                setting: "set by Wardflow",
+            };
+            return Err(Error::usage(exceeded.to_string()).remedy("compose it of fewer parts"));
+        }
         Ok(outline)
     }
 
@@ -114,6 +128,10 @@ impl<'a> Outline<'a> {
             let payload = payload?;
             validator.payload(&payload)?;
             match payload {
+                Payload::Version { .. } if depth == DEPTH => {
+                    self.is_too_deep = true;
+                    return Ok(());
+                }
                 Payload::Version { .. } => depth += 1,
                 Payload::End(_) => depth -= 1,
                 Payload::CustomSection(section) if depth == 1 && section.name() == SECTION => {
@@ -219,7 +237,7 @@ fn manifest(sections: &[&[u8]]) -> Result<Manifest> {
 mod tests {
     use wardflow_manifest::CONTRACT_VERSIONS;
 
-    use super::{EXPORT, MANIFEST_BYTES, inspect};
+    use super::{DEPTH, EXPORT, MANIFEST_BYTES, inspect};
     use crate::{
         limits::Limits,
         sandbox::testing::{Guest, limits},
@@ -284,6 +302,16 @@ mod tests {
         check(&Guest::default().with("export", "wardflow:detector/detector@9.0.0").build(), spoken);
         check(&Guest::default().with("flows", "wardflow:detector/flows@9.0.0").build(), spoken);
         check(&Guest::default().with("export", "example:other/detector@0.1.0").build(), "it does not export wardflow:");
+    }
+
+    #[test]
+    fn parts_are_not_nested_without_end() {
+        let nested = |depth: usize| {
+            let inner = "(component ".repeat(depth) + &")".repeat(depth);
+            Guest::default().with("import", &inner).build()
+        };
+        inspect(&nested(DEPTH - 1), &limits()).unwrap();
+        check(&nested(DEPTH), "components inside one another: over 64 asked, 64 allowed (set by Wardflow)");
     }
 
     #[test]

@@ -33,7 +33,9 @@ mod testing;
 
 pub use compiler::Compiler;
 pub use complexity::check_complexity;
+pub(crate) use files::read as read_regular;
 pub use for_parent::{COMPILE, compile_for_parent};
+pub(crate) use inspect::check_size;
 pub use inspect::{Inspection, inspect, problems};
 pub use load::{Sandbox, check_memory};
 pub use pins::{Pin, Pins};

@@ -10,6 +10,7 @@ mod determinism;
 mod faults;
 mod follow;
 mod full_disk;
+mod hostile;
 mod interrupted;
 mod killed;
 mod kit;

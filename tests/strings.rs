@@ -6,9 +6,9 @@ use std::{ffi::OsStr, fmt::Write, fs, os::unix::ffi::OsStrExt};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Scratch, guest, guest_with,
+    Scratch,
+    guest::{carrying, component, guest, manifest},
     hostile::{STRINGS, check_csv, check_json, check_text, strings},
-    manifest,
 };
 
 /// Everything that SQL shows.
@@ -179,7 +179,7 @@ const FIELDS: [&str; 18] = [
 
 /// A manifest that has all of these.
 fn whole_manifest() -> Value {
-    let mut whole: Value = serde_json::from_slice(&manifest()).unwrap();
+    let mut whole: Value = serde_json::from_slice(&manifest("example/faulty")).unwrap();
     whole["security_contact"] = json!("https://example.com/security");
     whole["scope"] = json!({ "device_classes": ["pump"], "models": ["A"] });
     whole["peer_groups"] = json!([{ "name": "gateway", "title": "A gateway", "names": ["example.com"] }]);
@@ -200,13 +200,13 @@ fn manifests() {
             let mut manifest = whole_manifest();
             manifest["id"] = json!(format!("example/plugin-{i}-{k}"));
             *manifest.pointer_mut(field).unwrap_or_else(|| panic!("no {field}")) = json!(text);
-            scratch.write(&format!("w/plugins/{i}-{k}.wasm"), guest_with(&manifest.to_string().into_bytes()));
+            scratch.write(&format!("w/plugins/{i}-{k}.wasm"), carrying(component(&[]), &manifest.to_string().into_bytes()));
         }
     }
     for (k, text) in STRINGS.iter().enumerate() {
         let mut manifest = whole_manifest();
         manifest["id"] = json!(text);
-        scratch.write(&format!("w/plugins/id-{k}.wasm"), guest_with(&manifest.to_string().into_bytes()));
+        scratch.write(&format!("w/plugins/id-{k}.wasm"), carrying(component(&[]), &manifest.to_string().into_bytes()));
     }
     said(&scratch, "wardflow -C w plugin list");
     let listed = check_json("plugin list", &said(&scratch, "wardflow -C w --json plugin list"));
@@ -234,7 +234,7 @@ fn names_of_files() {
     for (i, name) in names.enumerate() {
         let mut manifest = whole_manifest();
         manifest["id"] = json!(format!("example/plugin-{i}"));
-        let plugin = if i % 2 == 0 { guest_with(&manifest.to_string().into_bytes()) } else { b"no plugin".to_vec() };
+        let plugin = if i % 2 == 0 { carrying(component(&[]), &manifest.to_string().into_bytes()) } else { b"no plugin".to_vec() };
         scratch.write(&format!("w/plugins/{name}.wasm"), plugin);
         let content = match i % 3 {
             0 => log.replacen("203.0.113.9", &format!("203.0.113.{}", i % 200), 1),

@@ -22,30 +22,22 @@ shows = "Much."
 first_action = "Ask."
 "#;
 
-/// The manifest of [`guest`], as a component carries it.
-pub(crate) fn manifest() -> Vec<u8> {
-    Manifest::from_toml(MANIFEST).unwrap().to_json().unwrap()
-}
-
-/// A component that reports nothing, with a manifest that need not be right.
-pub(crate) fn guest_with(manifest: &[u8]) -> Vec<u8> {
-    with_section(component("observe", ""), manifest)
-}
-
 /// A component that reports nothing, with instructions put into one of its functions.
 pub(crate) fn guest(function: &str, instructions: &str) -> Vec<u8> {
-    with_section(component(function, instructions), &manifest())
+    carrying(component(&[(function, instructions)]), &to_json(MANIFEST))
 }
 
-fn with_section(mut component: Vec<u8>, manifest: &[u8]) -> Vec<u8> {
-    CustomSection { name: SECTION.into(), data: manifest.into() }.append_to_component(&mut component);
-    component
+/// The same with several holes filled, as `vendor/name`, for devices of one model.
+pub(crate) fn guest_for(id: &str, model: &str, holes: &[(&str, &str)]) -> Vec<u8> {
+    let scope = format!("[scope]\nmodels = [\"{model}\"]\n[[findings]]");
+    let manifest = MANIFEST.replace("example/faulty", id).replace("[[findings]]", &scope);
+    carrying(component(holes), &to_json(&manifest))
 }
 
-fn component(function: &str, instructions: &str) -> Vec<u8> {
+/// The component without a manifest, holes filled.
+pub(crate) fn component(holes: &[(&str, &str)]) -> Vec<u8> {
     let mut text = TEMPLATE.to_owned();
-    for (hole, filling) in [
-        (function, instructions),
+    let defaults = [
         ("types", "wardflow:detector/types@0.1.0"),
         ("flows", "wardflow:detector/flows@0.1.0"),
         ("export", "wardflow:detector/detector@0.1.0"),
@@ -55,11 +47,27 @@ fn component(function: &str, instructions: &str) -> Vec<u8> {
         ("table", "1"),
         ("score", "0.5"),
         ("end-slice", "(return (call $reports (i32.const 256) (i32.const 0)))"),
-    ] {
+    ];
+    for (hole, filling) in holes.iter().chain(&defaults) {
         text = text.replace(&format!("{{{{{hole}}}}}"), filling);
     }
     for hole in ["import", "realloc", "drop", "items", "open", "observe", "save", "post-return"] {
         text = text.replace(&format!("{{{{{hole}}}}}"), "");
     }
     wat::parse_str(&text).unwrap()
+}
+
+/// The manifest of [`guest`] as it stands in a component, of another id.
+pub(crate) fn manifest(id: &str) -> Vec<u8> {
+    to_json(&MANIFEST.replace("example/faulty", id))
+}
+
+/// A component with a manifest put into it, whatever that is.
+pub(crate) fn carrying(mut component: Vec<u8>, manifest: &[u8]) -> Vec<u8> {
+    CustomSection { name: SECTION.into(), data: manifest.into() }.append_to_component(&mut component);
+    component
+}
+
+fn to_json(manifest: &str) -> Vec<u8> {
+    Manifest::from_toml(manifest).unwrap().to_json().unwrap()
 }

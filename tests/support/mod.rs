@@ -4,13 +4,13 @@ pub(crate) mod demo;
 #[path = "../fuzz/doors.rs"]
 pub(crate) mod doors;
 pub(crate) mod ended;
-mod guest;
+pub(crate) mod guest;
 pub(crate) mod hostile;
 pub(crate) mod scratch;
 mod transcript;
 
 pub(crate) use demo::Demo;
 pub(crate) use ended::Moments;
-pub(crate) use guest::{guest, guest_with, manifest};
+pub(crate) use guest::guest;
 pub(crate) use scratch::Scratch;
 pub(crate) use transcript::check_transcript;

@@ -29,6 +29,7 @@ pub(crate) fn reports(name: &str, end: i64) -> Option<Vec<Finding>> {
         "summary-too-long" => finding.summary = "é".repeat(121),
         "cause-key-too-long" => finding.cause_key = "k".repeat(65),
         "findings-too-many" => return Some(vec![finding; 1_001]),
+        "findings-as-large-as-allowed" => return Some((0..1_000).map(|number| large(number, end)).collect()),
         "findings-of-many-megabytes" => return Some(vec![finding; 40_000]),
         "summary-of-100-mb" => {
             // SAFETY: zeros are UTF-8.
@@ -53,6 +54,19 @@ pub(crate) fn reports(name: &str, end: i64) -> Option<Vec<Finding>> {
         }
     }
     Some(vec![finding])
+}
+
+/// A finding that keeps the contract, as large as it can be.
+fn large(number: u32, end: i64) -> Finding {
+    let finding = good(end);
+    Finding {
+        summary: "s".repeat(240),
+        cause_key: format!("{number:064}"),
+        observations: (0..16)
+            .map(|place| Observation { name: format!("{place:064}"), ..finding.observations[0].clone() })
+            .collect(),
+        ..finding
+    }
 }
 
 /// A finding that keeps the contract.

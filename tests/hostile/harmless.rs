@@ -1,0 +1,63 @@
+//! Attacks on every device: a budget ends them, or nothing comes of them.
+
+use super::hospital::{LIMITS, add_hostile, good_findings, hospital, log, sql};
+use crate::support::Scratch;
+
+/// A hospital of forty devices that all meet one attack.
+fn attacked(attack: &str, limits: &str) -> Scratch {
+    let models: Vec<_> = (0..40).map(|number| format!("device-{number:02}")).collect();
+    let parameters = format!("[plugin.\"test/hostile\".parameters]\nattack = \"{attack}\"\n");
+    let scratch = hospital(&models, &format!("{limits}{parameters}"));
+    add_hostile(&scratch);
+    scratch
+}
+
+#[test]
+fn spinning_on_every_device_is_ended_by_a_budget_of_time() {
+    let scratch = attacked("spin-in-observe", &format!("{LIMITS}faulted_seconds = 1\n"));
+    let ran = scratch.run("wardflow -C w analyze");
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let verdict = ran.stdout.lines().last().unwrap_or_default();
+    for words in ["test/hostile", "s of CPU in faulted calls; 1 s allowed ([limits] faulted_seconds in wardflow.toml)"]
+    {
+        assert!(verdict.contains(words), "{ran:#?}");
+    }
+    let slices = sql(&scratch, "SELECT count(*) FROM coverage WHERE plugin = 'test/hostile' AND status = 'not_run'");
+    assert_eq!(slices, "count(*)\n3\n");
+    good_findings(&scratch);
+}
+
+/// An instance finds its memory as if nobody had had it before, though it comes from a pool.
+#[test]
+fn memory_that_others_wrote_reads_as_zeros() {
+    let scratch = attacked("look-for-memory-of-others", LIMITS);
+    scratch.done("wardflow -C w -q analyze --threads 2");
+    let found =
+        "SELECT summary, count(*) >= 100 AS often FROM finding_slices WHERE plugin = 'test/hostile' GROUP BY summary";
+    assert_eq!(sql(&scratch, found), "summary,often\n0 bytes of others,true\n");
+}
+
+/// What a batch is hangs on the flows alone, so a plugin that reports batches reports the same, however flows lie.
+#[test]
+fn batches_are_the_same_however_flows_lie() {
+    let scratch = attacked("count-batches", LIMITS);
+    let flows = |part: u64| {
+        let times = (0..5_000).map(|number| 1_772_431_200 + number * 4 + part % 4);
+        log(times.map(|time| (time, format!("10.9.7.7\t{}\t10.0.0.9\t80\ttcp", 1_000 + part), "SF")).collect())
+    };
+    let logs: Vec<_> = (0..4).map(flows).collect();
+    for (number, log) in logs.iter().enumerate() {
+        scratch.write(&format!("logs/{number}.log"), log);
+    }
+    scratch.done("cp -r w once && wardflow -C once -q ingest zeek logs/*.log");
+    for number in [2, 0, 3, 1] {
+        scratch.done(&format!("wardflow -C w -q ingest zeek logs/{number}.log"));
+    }
+    let found =
+        "SELECT * EXCLUDE (commit) FROM finding_slices WHERE plugin = 'test/hostile' ORDER BY finding_id, slice_start";
+    scratch.done("wardflow -C w -q analyze --threads 1");
+    let apart = sql(&scratch, found);
+    assert!(["0+8192", "8192+8192", "16384+3616"].iter().all(|batch| apart.contains(batch)), "{apart}");
+    scratch.done("mv w apart && mv once w && wardflow -C w -q analyze --threads 3");
+    assert_eq!(sql(&scratch, found), apart);
+}

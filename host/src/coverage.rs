@@ -17,7 +17,7 @@ pub enum Status {
     NotRun,
     /// The records lack what the manifest requires.
     Unsuited,
-    /// The sensors were down or lossy.
+    /// The sensors were down or lossy, or a file that cannot be read was left out.
     Blind,
 }
 
@@ -90,7 +90,7 @@ pub struct Row {
     pub status: Status,
     /// Why, for a person.
     pub fault: Option<String>,
-    /// Digest of the slice's flows, independent of their order and of files.
+    /// Digest of the slice's flows, independent of their order and of files; where some of these were left out, of that too.
     pub input_digest: String,
     /// Digest of all states before the slice.
     pub state_before: String,

@@ -21,6 +21,7 @@ use crate::{
     lake::Lake,
     parameters,
     sandbox::{Compiler, Pin, Pins, Sandbox, check_size, inspect, read_regular},
+    time::HOUR,
 };
 
 /// Name of the file that pins plugins.
@@ -150,13 +151,16 @@ impl Workspace {
     pub fn slices(&self, hours: u32) -> Vec<SliceInput> {
         let mut slices = archive::slices(&self.listing.files, hours);
         let leases: Vec<_> = self.world.inventory.entries().iter().filter(|entry| entry.source == DHCP).collect();
+        let length = i64::from(hours.max(1)) * HOUR;
         for slice in &mut slices {
-            if let Some(trouble) = self.health.trouble(slice.start, slice.end) {
+            // Of a long stretch without flows its beginning tells enough.
+            let end = slice.end.min(slice.start.saturating_add(length));
+            if let Some(trouble) = self.health.trouble(slice.start, end) {
                 slice.digest += FlowsDigest::of(trouble.as_bytes());
             }
             // Only what holds within the slice: a renewal changes the slices after it alone.
-            for entry in leases.iter().filter(|entry| entry.valid_from < slice.end && slice.start < entry.valid_to) {
-                let (from, to) = (entry.valid_from.max(slice.start), entry.valid_to.min(slice.end));
+            for entry in leases.iter().filter(|entry| entry.valid_from < end && slice.start < entry.valid_to) {
+                let (from, to) = (entry.valid_from.max(slice.start), entry.valid_to.min(end));
                 let binding = format!("{} {:?} {from} {to}", entry.device_id, entry.ip);
                 slice.digest += FlowsDigest::of(binding.as_bytes());
             }

@@ -3,11 +3,14 @@
 //! States pass from slice to slice in memory. They are written every minute, before the last slice (which usually still
 //! grows), before a long stretch without flows, and at the end, so that the next run goes on from where this one ends.
 
+mod left_out;
 mod plan;
+mod reading;
 mod rows;
 mod step;
 #[cfg(test)]
 mod tests;
+mod traveller;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,18 +23,21 @@ use jiff::Timestamp;
 use wardflow_manifest::Severity;
 
 pub use self::rows::KeptOut;
-use self::rows::{blank_row, device_row, missed, unwatched};
+use self::{
+    left_out::LeftOut,
+    reading::Reading,
+    rows::{blank_row, device_row, missed, unwatched},
+};
 pub(crate) use self::{
     plan::{Asked, Stage, route, stages},
-    step::{Traveller, step},
+    step::step,
+    traveller::Traveller,
 };
 use crate::{
-    catalog::{self, Doubles, Routers, SingleFlows},
     coverage::{Row, Status},
-    detect::Directory,
     detector::Stop,
     error::{Context, Error, Result},
-    lake::{Run, RunStatus, SliceResults, StateStore},
+    lake::{Run, RunStatus, SliceResults, StateStore, Table},
     workspace::{ReadyPlugin, Workspace},
 };
 
@@ -91,6 +97,17 @@ pub struct Summary {
     pub damaged: Vec<String>,
     /// Slices that plugins which are kept out never looked at, by their id.
     pub missed: BTreeMap<String, u64>,
+    /// Files that could not be read, by their paths in the archive, and what was analysed without them.
+    pub left_out: BTreeMap<String, FileLeftOut>,
+}
+
+/// A file that was left out of what was analysed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileLeftOut {
+    /// Why it could not be read; absent where an earlier run tried, and it is the same since.
+    pub reason: Option<String>,
+    /// Slices without it, by their start.
+    pub slices: BTreeSet<i64>,
 }
 
 /// What a plugin covered.
@@ -134,6 +151,12 @@ pub async fn analyze(
     let last = workspace.lake.last_run().await.ok().flatten();
     let run = Run::begin(&options.command, last.as_ref())?;
     let _lock = workspace.lake.lock(&format!("run {}", run.run_id))?;
+    // What was analysed would be passed over, and what it found be missing. Coverage that is lost is analysed again as it is.
+    if !options.rerun
+        && let Some(lost) = workspace.lake.lost(Table::Findings).await?
+    {
+        return Err(lost);
+    }
     session.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
     let mut run = AnalysisRun::prepare(workspace, plugins, session, options, run).await?;
     if run.is_idle() && run.missed.is_empty() {
@@ -150,13 +173,10 @@ pub async fn analyze(
 
 struct AnalysisRun<'a> {
     workspace: &'a Workspace,
-    session: &'a SessionContext,
     run: Run,
     world_digest: String,
     states: &'a StateStore,
-    directory: Arc<Directory>,
-    doubles: Arc<Doubles>,
-    routers: Arc<Routers>,
+    reading: Reading<'a>,
     stages: Vec<Stage>,
     travellers: Vec<(usize, Traveller)>,
     /// What plugins that were kept out did not look at.
@@ -184,9 +204,13 @@ impl<'a> AnalysisRun<'a> {
         let mut travellers = Vec::new();
         let mut summary = Summary { run_id: run.run_id.clone(), ..Summary::default() };
         for plugin in plugins {
-            let plan::Start { route, states: kept, damaged } =
-                plan::start(&plugin, &stages, &coverage, states, asked).await?;
+            let files = &workspace.listing.files;
+            let plan::Start { mut route, states: kept, damaged } =
+                plan::start(&plugin, &stages, files, &coverage, states, asked).await?;
             summary.damaged.extend(damaged);
+            for (file, slices) in std::mem::take(&mut route.lacking) {
+                summary.left_out.entry(file).or_default().slices.extend(slices);
+            }
             summary.plugins.push(PluginSummary {
                 plugin: plugin.id().to_string(),
                 version: plugin.detector.manifest().version.to_string(),
@@ -206,13 +230,10 @@ impl<'a> AnalysisRun<'a> {
         summary.planned = (stages.len() - first) as u64;
         Ok(Self {
             workspace,
-            session,
             run,
             world_digest: workspace.world.digest()?,
             states,
-            directory: Arc::new(Directory::new(Arc::clone(&workspace.world))?),
-            doubles: Arc::new(Doubles::of(workspace)),
-            routers: Arc::new(Routers::of(workspace)),
+            reading: Reading::new(workspace, session)?,
             stages,
             travellers,
             missed,
@@ -273,25 +294,23 @@ impl<'a> AnalysisRun<'a> {
             self.travellers.iter_mut().filter(|(first, _)| *first <= index).map(|(_, traveller)| traveller).collect();
         let before: Vec<String> = here.iter().map(|traveller| traveller.states.digest()).collect();
         let mut results = SliceResults::default();
-        let base = |plugin| blank_row(&self.summary.run_id, plugin, stage);
+        let mut left_out = LeftOut::default();
         let mut outcome = step::SliceOutcome::default();
         if stage.is_skipped {
             for traveller in &mut here {
                 traveller.skip_to(stage.slice.end);
             }
         } else {
-            let files = stage.files.iter().map(|file| self.workspace.listing.files[*file].clone()).collect();
-            let flows = catalog::flows(&self.workspace.archive, files)?;
-            let flows = catalog::joined(&self.workspace.archive, flows, self.workspace.config.slice_hours);
-            let flows = self.routers.left_out_of(Arc::new(SingleFlows::new(flows, Arc::clone(&self.doubles))));
-            let is_counted = stage.files.iter().all(|file| !self.workspace.listing.files[*file].foreign);
-            outcome = step(self.session, flows, &self.directory, stage.slice, &mut here, None, stop).await?;
-            let doubles = self.doubles.at(stage.slice.start).await?;
-            let left_out: u64 = doubles.iter().flat_map(|doubles| &doubles.sensors).map(|sensor| sensor.flows).sum();
-            if is_counted && outcome.flows + left_out != stage.rows {
-                return Err(damaged(stage, outcome.flows + left_out));
-            }
+            (outcome, left_out) = self.reading.slice(stage, &mut here, stop).await?;
         }
+        for (path, why) in left_out.files() {
+            let file = self.summary.left_out.entry(path.to_owned()).or_default();
+            file.reason.get_or_insert_with(|| why.reason.clone());
+            file.slices.insert(stage.slice.start);
+        }
+        let input_digest = left_out.digest(&stage.input_digest, &self.workspace.listing.files);
+        let base =
+            |plugin| Row { input_digest: input_digest.clone(), ..blank_row(&self.summary.run_id, plugin, stage) };
         for (traveller, before) in here.iter_mut().zip(before) {
             let manifest = traveller.plugin.detector.manifest();
             let row = Row {
@@ -315,6 +334,7 @@ impl<'a> AnalysisRun<'a> {
                 Some(mut plugin) => {
                     plugin.began_anew(traveller.anew.take());
                     plugin.blinded(self.workspace.health.trouble(stage.slice.start, stage.slice.end));
+                    plugin.without_files(left_out.fault());
                     if let Some(summary) = summary {
                         summary.add(&plugin);
                     }
@@ -361,7 +381,8 @@ impl<'a> AnalysisRun<'a> {
     async fn finish(&mut self, result: &Result<()>) -> Result<()> {
         self.summary.time = self.began.elapsed();
         let is_lacking = self.summary.plugins.iter().any(PluginSummary::is_lacking);
-        let incomplete = is_lacking || self.summary.missed.values().any(|slices| *slices > 0);
+        let is_missed = self.summary.missed.values().any(|slices| *slices > 0);
+        let incomplete = is_lacking || is_missed || !self.summary.left_out.is_empty();
         let (status, message) = match result {
             Err(error) => (RunStatus::Failed, Some(crate::workspace::describe(error))),
             Ok(()) if self.summary.interrupted => (RunStatus::Interrupted, None),
@@ -438,6 +459,8 @@ pub struct Standing {
     pub stale: BTreeSet<i64>,
     /// Analysed with other bytes of the plugin, under another configuration, or with another device list.
     pub outdated: BTreeSet<i64>,
+    /// Analysed without files that could not be read, and that are the same since.
+    pub lacking: BTreeSet<i64>,
 }
 
 /// How a workspace's plugins stand to its archive: those that can run, and those that are kept out, of which nothing can
@@ -453,7 +476,8 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
     let world_digest = workspace.world.digest().ok();
     let mut standings = Vec::new();
     for plugin in plugins {
-        let route = route(plugin, &stages, &coverage, states, Asked::default()).await?;
+        let files = &workspace.listing.files;
+        let route = route(plugin, &stages, files, &coverage, states, Asked::default()).await?;
         let is_outdated = |row: &&Row| {
             world_digest.as_ref().is_some_and(|digest| row.world_digest != *digest)
                 || row.config_digest != plugin.config_digest
@@ -468,6 +492,7 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
             pending: starts(&route.pending),
             stale: starts(&route.stale),
             outdated: analysed.filter(is_outdated).map(|row| row.slice_start).collect(),
+            lacking: route.lacking.into_values().flatten().collect(),
         });
     }
     for KeptOut { id, .. } in kept_out {
@@ -484,12 +509,12 @@ fn unanalysed(plugin: &str, stages: &[Stage], coverage: &[Row]) -> BTreeSet<i64>
     stages.iter().map(|stage| stage.slice.start).filter(|start| !analysed.contains(start)).collect()
 }
 
-/// That a slice's files hold another number of flows than they say: bits have changed.
-fn damaged(stage: &Stage, read: u64) -> Error {
+/// That a slice's files hold another number of flows than they say together, and none does by itself.
+fn damaged(stage: &Stage, told: u64, read: u64) -> Error {
     let start = Timestamp::from_microsecond(stage.slice.start).unwrap_or_default();
     Error::failed(format!(
-        "of the slice that begins {start} the archive's files hold {} flows, and {read} could be read: one of them is damaged",
-        stage.rows
+        "of the slice that begins {start} the archive's files hold {told} flows, and {read} could be read: one of them is \
+         damaged"
     ))
     .remedy("restore the files of that date from a copy, or delete them and ingest their logs again")
 }

@@ -1,19 +1,19 @@
 //! What is to be done: from which slice each plugin goes on, and with which states.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use super::left_out;
 use crate::{
-    archive::{SliceDelivered, SliceInput},
+    archive::{ArchiveFile, EMPTY_SLICES, SliceDelivered, SliceInput},
     coverage::{Row, Status},
     detect::{Observed, Slice},
     error::Result,
     lake::{Kept, StateFile, StateSet, StateStore},
     workspace::ReadyPlugin,
 };
-
-/// Of a stretch of slices without flows, how many are run, so that silence can be seen in them. The rest of the stretch
-/// is passed over as blind: nothing can change in it any more.
-const EMPTY_SLICES: usize = 4;
 
 /// A step through the archive's time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,8 @@ impl Stage {
     }
 }
 
-/// The stages of an archive.
+/// The stages of an archive. Of a stretch of slices without flows the first few are run, so that silence can be seen in
+/// them. The rest of the stretch is passed over as blind: nothing can change in it any more.
 pub(crate) fn stages(inputs: Vec<SliceInput>) -> Vec<Stage> {
     let mut stages: Vec<Stage> = Vec::new();
     let mut empty = 0;
@@ -79,6 +80,8 @@ pub(crate) struct Route {
     pub(crate) stale: Vec<usize>,
     /// Stages that are new or changed.
     pub(crate) pending: Vec<usize>,
+    /// By file, the starts of those slices before the first to run that were analysed without it, since it cannot be read.
+    pub(crate) lacking: BTreeMap<String, BTreeSet<i64>>,
 }
 
 /// What the user asked for beyond what is new.
@@ -93,14 +96,16 @@ pub(crate) struct Asked {
 /// What a plugin's coverage says of each stage.
 struct Covered<'a> {
     rows: BTreeMap<i64, &'a Row>,
+    /// The archive's files.
+    files: &'a [ArchiveFile],
 }
 
 impl<'a> Covered<'a> {
-    fn of(plugin: &ReadyPlugin, coverage: &'a [Row]) -> Self {
+    fn of(plugin: &ReadyPlugin, files: &'a [ArchiveFile], coverage: &'a [Row]) -> Self {
         let own = coverage
             .iter()
             .filter(|row| row.device_id.is_none() && row.plugin.as_deref() == Some(plugin.id().as_str()));
-        Self { rows: own.map(|row| (row.slice_start, row)).collect() }
+        Self { rows: own.map(|row| (row.slice_start, row)).collect(), files }
     }
 
     fn row(&self, stage: &Stage) -> Option<&'a Row> {
@@ -112,7 +117,7 @@ impl<'a> Covered<'a> {
     fn is_current(&self, stage: &Stage, before: Option<&Stage>) -> bool {
         let Some(row) = self.row(stage) else { return false };
         let predecessor = before.and_then(|before| self.row(before));
-        row.input_digest == stage.input_digest
+        left_out::is_of(row, &stage.input_digest, self.files)
             && row.slice_end == stage.slice.end
             && row.status != Status::NotRun
             && predecessor.is_none_or(|predecessor| predecessor.commit <= row.commit)
@@ -126,14 +131,33 @@ impl<'a> Covered<'a> {
 pub(crate) async fn route(
     plugin: &ReadyPlugin,
     stages: &[Stage],
+    files: &[ArchiveFile],
     coverage: &[Row],
     states: &StateStore,
     asked: Asked,
 ) -> Result<Route> {
-    let covered = Covered::of(plugin, coverage);
+    let covered = Covered::of(plugin, files, coverage);
+    let mut route = goes_on(plugin, stages, &covered, states, asked).await?;
+    let stays = |i: &usize| *i < route.first && !route.pending.contains(i);
+    for row in (0..stages.len()).filter(stays).filter_map(|i| covered.row(&stages[i])) {
+        for file in left_out::of(row, files) {
+            route.lacking.entry(file.path.clone()).or_default().insert(row.slice_start);
+        }
+    }
+    Ok(route)
+}
+
+async fn goes_on(
+    plugin: &ReadyPlugin,
+    stages: &[Stage],
+    covered: &Covered<'_>,
+    states: &StateStore,
+    asked: Asked,
+) -> Result<Route> {
     let is_current = |i: usize| covered.is_current(&stages[i], i.checked_sub(1).map(|before| &stages[before]));
     let todo: Vec<usize> = (0..stages.len()).filter(|i| !is_current(*i)).collect();
-    let mut route = Route { first: stages.len(), states: None, anew: None, stale: Vec::new(), pending: todo.clone() };
+    let (stale, lacking, pending) = (Vec::new(), BTreeMap::new(), todo.clone());
+    let mut route = Route { first: stages.len(), states: None, anew: None, stale, pending, lacking };
     let stage_of = |time: i64| stages.iter().position(|stage| time < stage.slice.end).unwrap_or(stages.len());
     if asked.rerun {
         route.first = asked.from.map_or(0, stage_of);
@@ -195,13 +219,14 @@ pub(crate) struct Start {
 pub(crate) async fn start(
     plugin: &ReadyPlugin,
     stages: &[Stage],
+    files: &[ArchiveFile],
     coverage: &[Row],
     states: &StateStore,
     asked: Asked,
 ) -> Result<Start> {
     let mut damaged = Vec::new();
     loop {
-        let mut route = route(plugin, stages, coverage, states, asked).await?;
+        let mut route = route(plugin, stages, files, coverage, states, asked).await?;
         let found = match &route.states {
             Some(file) => states.load(plugin.id(), file).await?,
             None => Kept::Gone,

@@ -14,30 +14,15 @@ use datafusion::{catalog::TableProvider, physical_plan::execute_stream, prelude:
 use futures::StreamExt;
 use wardflow_manifest::Severity;
 
+use super::traveller::Traveller;
 use crate::{
     coverage::Status,
     detect::{
-        Budget, Contact, DetectTable, Directory, Observed, Only, Output, PluginRun, Prevalence, ShardCoverage, Slice,
-        StateRow, UNREADABLE,
+        Budget, Contact, DetectTable, Directory, Observed, Only, Output, ShardCoverage, Slice, StateRow, UNREADABLE,
     },
     detector::Stop,
     error::{Context, Error, Result},
-    lake::StateSet,
-    workspace::ReadyPlugin,
 };
-
-/// A plugin on its way through the slices.
-#[derive(Debug)]
-pub(crate) struct Traveller {
-    pub(crate) plugin: ReadyPlugin,
-    pub(crate) states: Arc<StateSet>,
-    /// Why learning begins anew, until it was said.
-    pub(crate) anew: Option<String>,
-    /// Whether the states are others than those that are kept.
-    pub(crate) has_moved: bool,
-    prevalence: Arc<Prevalence>,
-    budget: Arc<Budget>,
-}
 
 /// What a slice came to.
 #[derive(Debug, Default)]
@@ -78,6 +63,15 @@ impl PluginOutcome {
         }
     }
 
+    /// Says which files were left out, whatever else there is to say.
+    pub(crate) fn without_files(&mut self, left_out: Option<String>) {
+        let Some(left_out) = left_out else { return };
+        if self.status == Status::Complete {
+            self.status = Status::Blind;
+        }
+        self.fault = Some(self.fault.take().map_or(left_out.clone(), |fault| format!("{left_out}; {fault}")));
+    }
+
     /// Says what the sensors missed: what was analysed is not all that was.
     pub(crate) fn blinded(&mut self, trouble: Option<String>) {
         if let (Status::Complete, Some(trouble)) = (self.status, trouble) {
@@ -99,77 +93,13 @@ impl PluginOutcome {
     }
 }
 
-impl Traveller {
-    /// At the beginning, or after the slices that `states` includes.
-    ///
-    /// # Errors
-    /// What is kept beside the states cannot be read.
-    pub(crate) fn new(plugin: ReadyPlugin, states: Option<StateSet>, start: i64) -> Result<Self> {
-        let manifest = plugin.detector.manifest();
-        let empty = || StateSet::new(manifest.id.clone(), manifest.state_version, plugin.config_digest.clone(), start);
-        let states = states.unwrap_or_else(empty);
-        let mut prevalence = Prevalence::default();
-        if !states.extra.is_empty() {
-            let contacts: Vec<Contact> = postcard::from_bytes(&states.extra)
-                .context(|| format!("the peer prevalence kept for {} cannot be read", manifest.id))?;
-            prevalence.add(contacts);
-        }
-        let budget = plugin.budget();
-        Ok(Self {
-            plugin,
-            states: Arc::new(states),
-            anew: None,
-            has_moved: false,
-            prevalence: Arc::new(prevalence),
-            budget,
-        })
-    }
-
-    fn id(&self) -> &str {
-        self.plugin.id().as_str()
-    }
-
-    fn run(&self) -> PluginRun {
-        PluginRun {
-            detector: Arc::clone(&self.plugin.detector),
-            parameters: Arc::clone(&self.plugin.parameters),
-            groups: Arc::clone(&self.plugin.groups),
-            states: Arc::clone(&self.states),
-            prevalence: Arc::clone(&self.prevalence),
-            most_findings: self.plugin.most_findings,
-            budget: Arc::clone(&self.budget),
-        }
-    }
-
-    /// Moves past a slice that was not looked into.
-    pub(crate) fn skip_to(&mut self, end: i64) {
-        Arc::make_mut(&mut self.states).slice_end = end;
-        self.has_moved = true;
-    }
-
-    /// Takes over what a slice made of the states.
-    fn take_over(&mut self, slice: Slice, rows: Vec<StateRow>, contacts: Vec<Contact>, is_whole: bool) -> Result<()> {
-        let states = Arc::make_mut(&mut self.states);
-        states.slice_end = slice.end;
-        self.has_moved = true;
-        if is_whole {
-            let kept: BTreeSet<_> = rows.iter().map(|row| row.key.clone()).collect();
-            let gone: Vec<_> = states.iter().map(|(key, _)| key).filter(|key| !kept.contains(*key)).cloned().collect();
-            for key in gone {
-                states.remove(&key);
-            }
-            for row in rows {
-                states.insert(row.key, row.state);
-            }
-        }
-        if is_whole && !contacts.is_empty() {
-            let prevalence = Arc::make_mut(&mut self.prevalence);
-            prevalence.add(contacts);
-            states.extra = postcard::to_allocvec(&prevalence.contacts())
-                .context(|| format!("the peer prevalence of {} cannot be kept", states.plugin))?;
-        }
-        Ok(())
-    }
+/// What plugins saw in a slice, which they have not been moved past.
+pub(crate) struct Looked {
+    slice: Slice,
+    gathered: Gathered,
+    observed: Arc<Observed>,
+    /// What their faults have cost with those of the slice, in their order.
+    budgets: Vec<Arc<Budget>>,
 }
 
 /// Runs plugins over one slice and moves them past it.
@@ -185,12 +115,29 @@ pub(crate) async fn step(
     only: Option<Only>,
     stop: &Stop,
 ) -> Result<SliceOutcome> {
+    look(session, flows, directory, slice, travellers, only, stop).await?.take_over(travellers)
+}
+
+/// Runs plugins over one slice, and leaves them where they stand.
+///
+/// # Errors
+/// As those of [`step`].
+pub(super) async fn look(
+    session: &SessionContext,
+    flows: Arc<dyn TableProvider>,
+    directory: &Arc<Directory>,
+    slice: Slice,
+    travellers: &[&mut Traveller],
+    only: Option<Only>,
+    stop: &Stop,
+) -> Result<Looked> {
     let doing = || {
         let start = jiff::Timestamp::from_microsecond(slice.start)
             .map_or_else(|_| slice.start.to_string(), |at| at.to_string());
         format!("the slice that begins {start} could not be analysed")
     };
-    let runs = travellers.iter().map(|traveller| traveller.run()).collect();
+    let runs: Vec<_> = travellers.iter().map(|traveller| traveller.run()).collect();
+    let budgets = runs.iter().map(|run| Arc::clone(&run.budget)).collect();
     let table = DetectTable::new(flows, Arc::clone(directory), slice, runs, only, stop.clone());
     let observed = Arc::clone(table.observed());
     let frame = session.read_table(Arc::new(table)).context(doing)?;
@@ -206,7 +153,25 @@ pub(crate) async fn step(
     if stop.is_stopped() {
         return Err(Error::failed(doing()).because("the run was stopped"));
     }
-    gathered.finish(slice, &observed, travellers)
+    Ok(Looked { slice, gathered, observed, budgets })
+}
+
+impl Looked {
+    /// Flows that were seen.
+    pub(super) fn flows(&self) -> u64 {
+        self.observed.flows()
+    }
+
+    /// Moves the plugins past the slice.
+    ///
+    /// # Errors
+    /// What is kept beside their states cannot be written.
+    pub(super) fn take_over(self, travellers: &mut [&mut Traveller]) -> Result<SliceOutcome> {
+        for (traveller, budget) in travellers.iter_mut().zip(self.budgets) {
+            traveller.has_spent(budget);
+        }
+        self.gathered.finish(self.slice, &self.observed, travellers)
+    }
 }
 
 /// The operator's rows, as they come.

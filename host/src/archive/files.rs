@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -47,6 +48,8 @@ pub struct Listing {
     pub files: Vec<ArchiveFile>,
     /// Parquet files that cannot be used, in order of path.
     pub broken: Vec<BrokenFile>,
+    /// What compacted files replace, by their paths.
+    pub(super) replaces: BTreeMap<String, Replaces>,
 }
 
 /// A flow file.
@@ -103,6 +106,17 @@ impl ArchiveFile {
     pub fn span(&self) -> Option<(i64, i64)> {
         Some((self.hours.first()?.hour * HOUR, (self.hours.last()?.hour + 1) * HOUR))
     }
+
+    /// Number of its flows that end in a time of whole hours, microseconds UTC. Of a foreign file see [`Self::hours`].
+    pub fn rows_in(&self, time: Range<i64>) -> u64 {
+        let hours = self.hours.iter().filter(|hour| time.contains(&(hour.hour * HOUR)));
+        hours.map(|hour| hour.rows).sum()
+    }
+
+    /// What changes when the file is written again.
+    pub fn version(&self) -> String {
+        footer::version(&self.object)
+    }
 }
 
 impl Archive {
@@ -117,7 +131,10 @@ impl Archive {
                 let files = self.at_rest(None, |path| self.is_flow_file(path)).await?;
                 mapped::list(self, mapping, files).await?
             }
-            None => self.survey().await?.listing,
+            None => {
+                let Survey { listing, replaces, .. } = self.survey().await?;
+                Listing { replaces, ..listing }
+            }
         };
         if self.is_read_only() && listing.files.is_empty() && listing.broken.is_empty() {
             return Err(self.lacks_files(&self.objects(None).await?));

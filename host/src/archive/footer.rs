@@ -5,6 +5,7 @@ use arrow::{
     compute::cast,
     datatypes::TimestampMicrosecondType,
 };
+use jiff::Timestamp;
 use object_store::ObjectMeta;
 use parquet::{
     arrow::{arrow_reader::statistics::StatisticsConverter, parquet_to_arrow_schema},
@@ -24,8 +25,13 @@ pub(super) fn own_hours(metadata: &ParquetMetaData) -> Result<Option<Vec<Hour>>,
     let Some(key) = keys.and_then(|keys| keys.iter().find(|key| key.key == HOURS_KEY)) else {
         return Ok(None);
     };
-    let hours = hours::from_json(key.value.as_deref().unwrap_or_default());
-    hours.map(Some).map_err(|reason| format!("its metadata {HOURS_KEY} cannot be read: {reason}"))
+    let hours = hours::from_json(key.value.as_deref().unwrap_or_default()).and_then(|hours| {
+        match hours.iter().find(|hour| !is_hour(hour.hour)) {
+            Some(none) => Err(format!("{} hours from 1970 is no time", none.hour)),
+            None => Ok(Some(hours)),
+        }
+    });
+    hours.map_err(|reason| format!("its metadata {HOURS_KEY} cannot be read: {reason}"))
 }
 
 /// The sensors' hours that this program wrote into the footer; none if another one or an earlier version wrote it. On
@@ -75,12 +81,22 @@ pub(super) fn hours_of(
         if last.saturating_sub(first) > MOST_HOURS {
             return Err("a row group spans more than ten years; write the file again in order of end_time".into());
         }
+        if let Some(none) = [first, last].into_iter().find(|hour| !is_hour(*hour)) {
+            return Err(format!(
+                "a flow ends {none} hours from 1970, which is no time: take it out, and write the file again"
+            ));
+        }
         for hour in first..=last {
             let rows = if hour == first { rows } else { 0 };
             hours.add_hour(Hour { hour, rows, digest: identity(index, hour), delivered: None });
         }
     }
     Ok(hours.list())
+}
+
+/// Whether an hour since 1970-01-01T00:00Z is of a time that has a name: of the years from -9999 to 9999.
+pub(super) fn is_hour(hour: i64) -> bool {
+    hour.checked_mul(HOUR).is_some_and(|time| Timestamp::from_microsecond(time).is_ok())
 }
 
 /// First and last end time of each row group, microseconds UTC.

@@ -202,7 +202,7 @@ impl Archive {
     }
 }
 
-fn directory() -> String {
+pub(super) fn directory() -> String {
     format!("{OWN_DIRECTORY}/sources")
 }
 

@@ -187,8 +187,12 @@ impl Archive {
         // Of an object store it is the bucket that is not there.
         let may_be_gone = self.directory.is_some();
         let objects = self.store.list(Some(&place)).filter(|object| {
-            let gone = may_be_gone && matches!(object, Err(object_store::Error::NotFound { .. }));
-            std::future::ready(!gone)
+            let is_passed_over = match object {
+                Err(object_store::Error::NotFound { .. }) => may_be_gone,
+                Err(error) => is_loop(error),
+                Ok(_) => false,
+            };
+            std::future::ready(!is_passed_over)
         });
         let objects = objects.try_collect().await.map_err(|error| {
             let failed = Error::failed(format!("the archive {} cannot be listed", self.describe())).because(error);
@@ -309,6 +313,14 @@ enum UploadError {
     Local(#[from] std::io::Error),
     #[error("the object store refused it")]
     Store(#[from] object_store::Error),
+}
+
+/// Whether it is of a link to a directory above it, which holds nothing that is not listed there.
+fn is_loop(error: &object_store::Error) -> bool {
+    let first: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    // The error of who walked has no type that can be named here.
+    std::iter::successors(first, |&error| error.source())
+        .any(|error| error.to_string().starts_with("File system loop found"))
 }
 
 /// The place, and the pattern of the files behind it, which begins where a name has a `*`.

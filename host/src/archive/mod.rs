@@ -92,15 +92,15 @@ pub use ledger::SourceEntry;
 pub use location::{Archive, OWN_DIRECTORY};
 pub use lock::{ArchiveLock, ReadLock};
 pub use maintain::{
-    CheckReport, CompactReport, Compacted, ExpireReport, Expired, OnStep, Problem, REPLACES_KEY, Refused, Step, check,
-    compact, expire, repair, would_expire,
+    CheckReport, CompactReport, Compacted, ExpireReport, Expired, Lacking, LackingSource, OnStep, Problem,
+    REPLACES_KEY, Refused, Step, check, compact, expire, repair, would_expire,
 };
 pub use mapped::{JoinedRows, RowCounts};
 pub use read_all::{Held, read_all};
 pub use reader::{Place, Reader, Record, Reject};
 pub use record::FlowRecord;
 pub use sensor_hours::{SENSORS_KEY, SensorHour};
-pub use slices::{SliceDelivered, SliceInput, slices};
+pub use slices::{EMPTY_SLICES, SliceDelivered, SliceInput, slices};
 pub use writer::{ArchiveWriter, BUFFER_BYTES, Written};
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::{
 pub struct SliceInput {
     /// Its start, microseconds UTC: a multiple of its length from 1970-01-01.
     pub start: i64,
-    /// Its end, exclusive.
+    /// Its end, exclusive: a slice later, or more where it is the rest of a long stretch without flows.
     pub end: i64,
     /// Number of flows that end in it.
     pub rows: u64,
@@ -50,8 +50,12 @@ impl SliceDelivered {
     }
 }
 
-/// Every slice from the first to the last in which a flow ends, empty ones between them too. `slice_hours` of zero counts
-/// as one.
+/// Of a stretch of slices without flows, how many are told each for itself. One flow of a sensor whose clock was wrong may
+/// lie thousands of years from the others.
+pub const EMPTY_SLICES: usize = 4;
+
+/// Every slice from the first to the last in which a flow ends. Empty ones between them are told too: the first
+/// [`EMPTY_SLICES`], and the rest of the stretch as one that is so much longer. `slice_hours` of zero counts as one.
 pub fn slices(files: &[ArchiveFile], slice_hours: u32) -> Vec<SliceInput> {
     let hours = i64::from(slice_hours.max(1));
     let mut filled: BTreeMap<i64, SliceInput> = BTreeMap::new();
@@ -67,10 +71,20 @@ pub fn slices(files: &[ArchiveFile], slice_hours: u32) -> Vec<SliceInput> {
             }
         }
     }
-    let (Some((&first, _)), Some((&last, _))) = (filled.first_key_value(), filled.last_key_value()) else {
-        return Vec::new();
-    };
-    (first..=last).map(|number| filled.remove(&number).unwrap_or_else(|| empty(number, hours))).collect()
+    let mut slices: Vec<SliceInput> = Vec::with_capacity(filled.len());
+    let mut next = None;
+    for (number, slice) in filled {
+        let stretch = next.unwrap_or(number)..number;
+        let alone = stretch.clone().take(EMPTY_SLICES);
+        slices.extend(alone.map(|number| empty(number, hours)));
+        let rest = stretch.start.saturating_add(EMPTY_SLICES as i64);
+        if rest < number {
+            slices.push(SliceInput { end: slice.start, ..empty(rest, hours) });
+        }
+        slices.push(slice);
+        next = Some(number + 1);
+    }
+    slices
 }
 
 fn empty(number: i64, hours: i64) -> SliceInput {
@@ -133,6 +147,18 @@ mod tests {
         let [first, second] = [12 * HOUR, 13 * HOUR];
         assert!(last.minutes().eq([first, first + 59 * MINUTE, second, second + 59 * MINUTE]));
         assert_eq!(last.lacking(), ([2, 4], 6));
+    }
+
+    #[test]
+    fn a_flow_of_another_age_makes_no_slice_for_each_day_between() {
+        let age = 250 * 365 * 24;
+        let slices = slices(&[file(&[(0, "a"), (12, "b"), (age, "c")])], 6);
+        let seen: Vec<_> = slices.iter().map(|slice| (slice.start / HOUR, slice.end / HOUR, slice.rows)).collect();
+        let empty = (3..7).map(|number| (number * 6, number * 6 + 6, 0));
+        let mut expected = vec![(0, 6, 1), (6, 12, 0), (12, 18, 1)];
+        expected.extend(empty);
+        expected.extend([(42, age, 0), (age, age + 6, 1)]);
+        assert_eq!(seen, expected);
     }
 
     #[test]

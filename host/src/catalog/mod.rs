@@ -12,6 +12,7 @@ mod files;
 mod functions;
 mod inventory;
 mod joined;
+mod lake_tables;
 mod learning;
 mod mapped;
 mod named_files;
@@ -21,6 +22,7 @@ mod replay;
 mod routers;
 mod sensors;
 mod slice_flows;
+mod unreadable;
 mod views;
 
 use std::sync::Arc;
@@ -37,7 +39,9 @@ pub use files::FlowFiles;
 pub use joined::joined;
 pub use mapped::flows;
 pub use routers::Routers;
+pub use unreadable::{Cause, Unreadable};
 
+use self::lake_tables::LakeTable;
 use crate::{
     archive::{self, AsideTable},
     error::{Context, Result},
@@ -80,8 +84,8 @@ async fn register(workspace: &Arc<Workspace>, compiler: Compiler, context: &Sess
     add("plugins", plugins::table(workspace)?)?;
     add("learning", Arc::new(learning::table(workspace)?))?;
     let lake = Arc::new(MemorySchemaProvider::new());
-    for (table, provider) in workspace.lake.all_tables().await? {
-        lake.register_table(table.name().to_owned(), provider)
+    for (table, provider) in workspace.lake.all_tables().await {
+        lake.register_table(table.name().to_owned(), Arc::new(LakeTable::new(workspace, table, provider)))
             .context(|| format!("registering the table lake.{}", table.name()))?;
     }
     let open = Arc::new(MemorySchemaProvider::new());

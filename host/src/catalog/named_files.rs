@@ -10,10 +10,7 @@ use std::{
 
 use arrow::array::RecordBatch;
 use datafusion::{
-    common::{
-        DataFusionError, Result, config::ConfigOptions, exec_datafusion_err, internal_datafusion_err,
-        tree_node::TreeNodeRecursion,
-    },
+    common::{DataFusionError, Result, config::ConfigOptions, internal_datafusion_err, tree_node::TreeNodeRecursion},
     datasource::{
         listing::PartitionedFile,
         physical_plan::{FileOpener, FileScanConfig, FileScanConfigBuilder, FileSource},
@@ -32,6 +29,7 @@ use datafusion_datasource::{
 use futures::{Stream, StreamExt, stream::BoxStream};
 use object_store::ObjectStore;
 
+use super::unreadable::Unreadable;
 use crate::archive::caught;
 
 /// A scan of files, with errors that name them.
@@ -138,7 +136,7 @@ impl FileSource for NamedFiles {
     }
 }
 
-/// A file's path, and what it says of an error of its.
+/// A file's place, and what it says of an error of its.
 #[derive(Clone, Debug)]
 struct Name(Arc<str>);
 
@@ -147,21 +145,12 @@ impl Name {
     fn doing<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         match caught(work) {
             Some(done) => done.map_err(|error| self.said(error)),
-            None => Err(self.damaged(&"it is damaged")),
+            None => Err(Unreadable::damaged(&self.0, "it is damaged").into()),
         }
     }
 
     fn said(&self, error: DataFusionError) -> DataFusionError {
-        match error {
-            DataFusionError::ParquetError(reason) => self.damaged(&reason),
-            DataFusionError::ArrowError(reason, _) => self.damaged(&reason),
-            DataFusionError::ObjectStore(reason) => self.damaged(&reason),
-            other => other,
-        }
-    }
-
-    fn damaged(&self, reason: &dyn fmt::Display) -> DataFusionError {
-        exec_datafusion_err!("{} cannot be read: {reason}; `wardflow archive check` tells what it holds", self.0)
+        Unreadable::by(&self.0, &error).map_or(error, DataFusionError::from)
     }
 }
 

@@ -33,6 +33,7 @@ use futures::TryStreamExt;
 
 use super::{per_slice::PerSlice, slice_flows::SliceFlows};
 use crate::{
+    archive::ArchiveFile,
     bindings::MOST_ADDRESSES,
     detect::{World, one_input},
     device::parse_mac,
@@ -57,8 +58,13 @@ pub struct Routers {
 impl Routers {
     /// Of a workspace's archive.
     pub fn of(workspace: &Workspace) -> Self {
+        Self::among(workspace, &workspace.listing.files)
+    }
+
+    /// By these files of it alone.
+    pub fn among(workspace: &Workspace, files: &[ArchiveFile]) -> Self {
         Self {
-            flows: SliceFlows::of(&workspace.archive, &workspace.listing.files),
+            flows: SliceFlows::of(&workspace.archive, files),
             world: Arc::clone(&workspace.world),
             slice_length: i64::from(workspace.config.slice_hours.max(1)) * HOUR,
             known: PerSlice::default(),

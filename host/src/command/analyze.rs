@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use wardflow::{
-    archive::RowCounts,
+    archive::{Lacking, RowCounts},
     config::Config,
     coverage::Status,
     error::{Error, Result},
@@ -53,9 +53,24 @@ pub(super) struct Report {
     pub(super) damaged_states: Vec<String>,
     /// Files of the archive that cannot be used, and why.
     pub(super) broken_files: Vec<(String, String)>,
+    /// Files that turned out not to be readable, and that slices were analysed without.
+    pub(super) left_out: Vec<LeftOut>,
+    /// What was ingested and is not in the archive any more.
+    pub(super) lacking: Lacking,
     /// What the rows of another program's files are.
     pub(super) rows: Vec<RowCounts>,
     pub(super) workspace: PathBuf,
+}
+
+/// A file that could not be read.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct LeftOut {
+    /// Its path in the archive.
+    pub(super) file: String,
+    /// Why; absent where an earlier run tried, and it is the same since.
+    pub(super) reason: Option<String>,
+    /// Slices that were analysed without it.
+    pub(super) slices: u64,
 }
 
 /// What a plugin covered.
@@ -115,7 +130,7 @@ impl Report {
         match self {
             _ if self.interrupted => Outcome::Interrupted,
             _ if self.plugins.iter().any(PluginCoverage::is_lacking) => Outcome::Incomplete,
-            _ if !self.broken_files.is_empty() => Outcome::Incomplete,
+            _ if !self.broken_files.is_empty() || !self.left_out.is_empty() => Outcome::Incomplete,
             _ => Outcome::Done,
         }
     }
@@ -141,11 +156,13 @@ impl Report {
             };
             return format!("Not everything was covered: {}{see}", each.join("; "));
         }
-        if let [(path, reason), ..] = self.broken_files.as_slice() {
-            let files = counted(self.broken_files.len() as u64, "file");
-            return format!(
-                "Not everything was covered: {files} of the archive cannot be read, first {path}: {reason}"
-            );
+        let left_out = self.left_out.iter().map(|left_out| (&left_out.file, left_out.reason.as_ref()));
+        let broken = self.broken_files.iter().map(|(file, reason)| (file, Some(reason)));
+        let unread: Vec<_> = broken.chain(left_out).collect();
+        if let [(path, reason), ..] = unread.as_slice() {
+            let files = counted(unread.len() as u64, "file");
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            return format!("Not everything was covered: {files} of the archive cannot be read, first {path}{reason}");
         }
         let unwatched = self.devices_without_plugin;
         let mut but = Vec::new();
@@ -158,6 +175,9 @@ impl Report {
         let no_flows = mapped::no_flows(&self.rows);
         if no_flows > 0 {
             but.push(format!("{} that cannot be read as flows", counted(no_flows, "row")));
+        }
+        if self.lacking.flows() > 0 {
+            but.push(format!("{} that the archive lacks", counted(self.lacking.flows(), "flow")));
         }
         if unwatched > 0 {
             but.push(format!("{} that no plugin watches", counted(unwatched, "device")));
@@ -191,6 +211,44 @@ pub(super) const OUTDATED: &str = "analysed with other bytes of a plugin, anothe
 /// Of flows without a device. A few are ordinary: a device that asks for its first address has none.
 pub(super) const NO_INTERNAL_END: &str =
     "with no internal end (`internal` in wardflow.toml says which addresses are yours)";
+
+/// Of flows that were ingested and are not there any more, and of sources of which that cannot be told.
+pub(super) fn lacking_notes(lacking: &Lacking) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let [first, ..] = lacking.sources.as_slice() {
+        let (sources, flows) = (counted(lacking.sources.len() as u64, "source"), counted(lacking.flows(), "flow"));
+        notes.push(format!(
+            "{flows} of {sources} were ingested and are not there any more, first of {}: {CHECK}",
+            first.name
+        ));
+    }
+    if let [first, ..] = lacking.unreadable.as_slice() {
+        let sources = counted(lacking.unreadable.len() as u64, "source");
+        notes.push(format!(
+            "what is noted of {sources} cannot be read, first {first}, so flows may be missing: {CHECK}"
+        ));
+    }
+    notes
+}
+
+const CHECK: &str = "`wardflow archive check` says how to have them back";
+
+/// Files that were left out and are named each for itself.
+const NAMED: usize = 3;
+
+impl LeftOut {
+    fn note(&self) -> String {
+        let (file, slices) = (&self.file, counted(self.slices, "slice"));
+        let what = match &self.reason {
+            Some(reason) => format!("{file} cannot be read: {reason}. It was left out of {slices}"),
+            None => format!("{file} could not be read by an earlier run and is the same since. {slices} lack it"),
+        };
+        format!(
+            "{what}, until it is put back from a copy, or `wardflow archive check --repair` moves it away and says what to \
+             ingest again."
+        )
+    }
+}
 
 impl PluginCoverage {
     fn is_lacking(&self) -> bool {
@@ -280,6 +338,16 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
     for told in &report.damaged_states {
         printer.line(Look::Bad, &format!("{told}. The slices since then were analysed again."))?;
     }
+    for note in lacking_notes(&report.lacking) {
+        printer.line(Look::Bad, &note)?;
+    }
+    for left_out in report.left_out.iter().take(NAMED) {
+        printer.line(Look::Bad, &left_out.note())?;
+    }
+    if report.left_out.len() > NAMED {
+        let others = counted((report.left_out.len() - NAMED) as u64, "other file");
+        printer.line(Look::Bad, &format!("{others} were left out too: --json names them"))?;
+    }
     if let Some(note) = mapped::no_flows_note(&report.rows) {
         printer.line(Look::Bad, &note)?;
     }
@@ -292,7 +360,7 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, PluginCoverage, Report};
+    use super::{LeftOut, Outcome, PluginCoverage, Report};
 
     fn check(report: Report, outcome: Outcome, verdict: &str) {
         assert_eq!((report.outcome(), report.verdict().as_str()), (outcome, verdict));
@@ -329,6 +397,16 @@ mod tests {
             "Not everything was covered: acme/pump lost 2 devices in 1 slice (observe: trap). See: SELECT * FROM \
              coverage WHERE status IN ('faulted', 'not_run')",
         );
+        let left_out =
+            |reason: Option<&str>| LeftOut { file: "a.parquet".into(), reason: reason.map(Into::into), slices: 1 };
+        let cannot = "Not everything was covered: 1 file of the archive cannot be read, first a.parquet";
+        let plugin = report(PluginCoverage::default());
+        check(
+            Report { left_out: vec![left_out(Some("no page"))], ..plugin },
+            Outcome::Incomplete,
+            &format!("{cannot}: no page"),
+        );
+        check(Report { left_out: vec![left_out(None)], ..Report::default() }, Outcome::Incomplete, cannot);
         check(
             Report { interrupted: true, slices: 2, planned: 9, ..Report::default() },
             Outcome::Interrupted,

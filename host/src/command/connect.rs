@@ -16,12 +16,13 @@ use datafusion::{
 use jiff::Timestamp;
 use wardflow::{
     analyze as analysis,
-    archive::{Archive, IngestOptions},
+    archive::{Archive, IngestOptions, Lacking},
     catalog,
     config::Config,
     coverage::Status,
     detector::Stop,
     error::{Context, Error, Result},
+    lake::Table,
     mapping::Mapping,
     sandbox::{Compiler, Pins, inspect as inspect_component},
     workspace::{self, Offered, PINS, PinStatus, ReadyPlugin, Refusal, Workspace},
@@ -165,7 +166,7 @@ pub(super) async fn analyze(
     };
     let told = |now: analysis::Progress| progress.at(now.done, now.total, now.flows);
     let summary = analysis::analyze(&workspace, plugins.clone(), &session, &options, stop, &told).await?;
-    let missed = summary.missed.clone();
+    let (missed, left_out) = (summary.missed.clone(), summary.left_out.clone());
     let mut report = report(&workspace, summary).await?;
     if report.planned == 0 {
         let standings = analysis::standing(&workspace, &plugins, &[]).await?;
@@ -173,8 +174,11 @@ pub(super) async fn analyze(
     }
     report.plugins.extend(refused.iter().map(|refusal| kept_out(refusal, &missed)));
     if !report.interrupted {
-        report.rows = workspace.archive.count_rows(&workspace.listing.files).await?;
+        let mut files = workspace.listing.files.clone();
+        files.retain(|file| !left_out.contains_key(&file.path));
+        report.rows = workspace.archive.count_rows(&files).await?;
     }
+    report.lacking = workspace.archive.lacking(&workspace.listing).await?;
     for broken in &workspace.listing.broken {
         report.broken_files.push((broken.path.clone(), broken.reason.clone()));
     }
@@ -249,6 +253,15 @@ fn nothing_to_run(workspace: &Workspace, args: &Analyze) -> Error {
         .remedy(format!("there are: {}", ids.collect::<Vec<_>>().join(", ")))
 }
 
+fn left_out(summary: &analysis::Summary) -> Vec<analyze::LeftOut> {
+    let files = summary.left_out.iter().map(|(file, left_out)| analyze::LeftOut {
+        file: file.clone(),
+        reason: left_out.reason.clone(),
+        slices: left_out.slices.len() as u64,
+    });
+    files.collect()
+}
+
 async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<analyze::Report> {
     let of = |plugin: &analysis::PluginSummary, status| plugin.slices.get(&status).copied().unwrap_or(0);
     let plugins = summary.plugins.iter().map(|plugin| analyze::PluginCoverage {
@@ -291,6 +304,8 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         damaged_states: summary.damaged,
         is_empty: workspace.listing.files.iter().all(|file| file.rows == 0),
         broken_files: Vec::new(),
+        left_out: left_out(&summary),
+        lacking: Lacking::default(),
         rows: Vec::new(),
         workspace: workspace.config.root.clone(),
     })
@@ -410,11 +425,16 @@ pub(super) async fn status(config: &Config, printer: &Printer) -> Result<status:
         pending: union(reachable.iter()),
         stale: union(can_run().map(|standing| &standing.stale)),
         outdated: union(can_run().map(|standing| &standing.outdated)),
+        lacking: union(can_run().map(|standing| &standing.lacking)),
         faulted: of_status(Status::Faulted),
         not_run: of_status(Status::NotRun),
         unsuited: of_status(Status::Unsuited),
         blind: of_status(Status::Blind),
     };
+    let mut lost_tables = Vec::new();
+    for table in Table::ALL {
+        lost_tables.extend(workspace.lake.lost(table).await?.map(|lost| workspace::describe(&lost)));
+    }
     let inventory = config.inventory.as_ref().map(|path| status::Inventory {
         place: path.display().to_string(),
         devices: workspace.world.inventory.device_ids().count() as u64,
@@ -433,11 +453,13 @@ pub(super) async fn status(config: &Config, printer: &Printer) -> Result<status:
             rows: workspace.archive.known_rows(&workspace.listing.files),
             broken: workspace.listing.broken.iter().map(|file| (file.path.clone(), file.reason.clone())).collect(),
             taken_out: workspace.archive.unfinished().await?,
+            lacking: workspace.archive.lacking(&workspace.listing).await?,
         },
         inventory,
         plugins: workspace.plugins.offered.iter().map(plugin).collect(),
         settings_of_nobody,
         last_run: last_run(&workspace).await?,
+        lost_tables,
         coverage: statuses,
         slices_open,
         devices_without_plugin: unwatched().map(|row| row.devices).max().unwrap_or(0),

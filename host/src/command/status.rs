@@ -2,7 +2,11 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
-use wardflow::{archive::RowCounts, config::Config, error::Result};
+use wardflow::{
+    archive::{Lacking, RowCounts},
+    config::Config,
+    error::Result,
+};
 
 use super::{Outcome, connect, mapped};
 use crate::print::{Look, Printer, count, counted, size};
@@ -19,6 +23,8 @@ pub(super) struct Report {
     /// Ids that have settings in wardflow.toml and are no plugin's.
     pub(super) settings_of_nobody: Vec<String>,
     pub(super) last_run: Option<Run>,
+    /// Tables of results that are gone, each with what can be done.
+    pub(super) lost_tables: Vec<String>,
     /// How often a plugin's slice has each status, such as `complete`.
     pub(super) coverage: Vec<(String, u64)>,
     pub(super) slices_open: SlicesOpen,
@@ -49,6 +55,8 @@ pub(super) struct Archive {
     pub(super) broken: Vec<(String, String)>,
     /// Sources that were taken out to be read anew, and were not.
     pub(super) taken_out: Vec<String>,
+    /// What was ingested and is not there any more.
+    pub(super) lacking: Lacking,
 }
 
 /// The device list.
@@ -88,6 +96,8 @@ pub(super) struct SlicesOpen {
     pub(super) stale: u64,
     /// Analysed with other bytes of a plugin, under another configuration or with another device list.
     pub(super) outdated: u64,
+    /// Analysed without files that cannot be read.
+    pub(super) lacking: u64,
     pub(super) faulted: u64,
     pub(super) not_run: u64,
     pub(super) unsuited: u64,
@@ -137,6 +147,12 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     let joined = is_joined.then(|| mapped::JOINED_NOTE.to_owned());
     for note in joined.into_iter().chain(mapped::one_sided_note(rows)) {
         plain(format!("  {note}"))?;
+    }
+    if report.archive.lacking.put_aside > 0 {
+        let files = counted(report.archive.lacking.put_aside, "damaged file");
+        plain(format!(
+            "  {files} put aside in _wardflow/damaged: delete them once `wardflow archive check` finds all well"
+        ))?;
     }
     for (file, reason) in broken.iter().take(NAMED) {
         printer.line(Look::Bad, &format!("  {file} cannot be used: {reason}"))?;
@@ -209,8 +225,11 @@ impl Report {
         let see = "SELECT plugin, slice_start, device_id, fault FROM coverage WHERE status = ";
         say(bad, slices.faulted, "slice", &format!("in which a plugin lost devices: {see}'faulted'"));
         say(bad, slices.not_run, "slice", &format!("in which a plugin did not run: {see}'not_run'"));
+        let without =
+            "analysed without files that cannot be read: `wardflow archive check` tells which, and what to do";
+        say(bad, slices.lacking, "slice", without);
         say(plain, slices.outdated, "slice", super::analyze::OUTDATED);
-        say(plain, slices.blind, "slice", "in which sensors were down or lossy");
+        say(plain, slices.blind.saturating_sub(slices.lacking), "slice", "in which sensors were down or lossy");
         say(plain, slices.unsuited, "slice", "whose records lack what a plugin needs");
         say(plain, self.devices_without_plugin, "device", "that no plugin watches");
         say(plain, self.flows_without_device, "flow", super::analyze::NO_INTERNAL_END);
@@ -221,6 +240,8 @@ impl Report {
                 format!("what {source} had given was taken out: `wardflow archive check` says how to have it back"),
             ));
         }
+        let lacking = super::analyze::lacking_notes(&self.archive.lacking);
+        open.extend(lacking.into_iter().chain(self.lost_tables.clone()).map(|note| (bad, note)));
         let broken = self.archive.broken.len() as u64;
         if broken > 0 {
             open.push((bad, format!("{} of the archive cannot be used: see above", counted(broken, "file"))));
@@ -254,7 +275,7 @@ fn minute(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Archive, Plugin, Report, SlicesOpen};
+    use super::{Archive, Lacking, Plugin, Report, SlicesOpen};
 
     fn plugin(id: &str) -> Plugin {
         Plugin {
@@ -284,6 +305,7 @@ mod tests {
             rows: Vec::new(),
             broken: Vec::new(),
             taken_out: Vec::new(),
+            lacking: Lacking::default(),
         };
         let report = Report {
             archive,
@@ -291,6 +313,7 @@ mod tests {
             plugins: vec![plugin],
             settings_of_nobody: vec!["acme/gone".to_owned()],
             last_run: None,
+            lost_tables: Vec::new(),
             coverage: Vec::new(),
             slices_open,
             devices_without_plugin: 0,

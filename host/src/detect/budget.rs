@@ -20,6 +20,12 @@ impl Budget {
         Self { most_faults, most_cpu, faults: AtomicU32::new(0), cpu_nanos: AtomicU64::new(0) }
     }
 
+    /// As much spent, to go on counting apart from this one.
+    pub fn copy(&self) -> Self {
+        let (faults, cpu_nanos) = (self.faults.load(Relaxed).into(), self.cpu_nanos.load(Relaxed).into());
+        Self { most_faults: self.most_faults, most_cpu: self.most_cpu, faults, cpu_nanos }
+    }
+
     /// Why the plugin is stopped, once it is.
     pub fn spent(&self) -> Option<String> {
         let faults = self.faults.load(Relaxed);

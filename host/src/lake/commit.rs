@@ -91,22 +91,15 @@ impl Lake {
     /// # Errors
     /// The table cannot be read.
     pub async fn last_run(&self) -> Result<Option<Run>> {
-        let doing = || "cannot read the table runs".to_owned();
-        let table = self.table(Table::Runs).await?;
-        let batches = SessionContext::new().read_table(table).context(doing)?.collect().await.context(doing)?;
-        let mut runs = Vec::new();
-        for batch in &batches {
-            runs.append(&mut Run::from_batch(batch)?);
-        }
-        Ok(runs.into_iter().max_by(|a, b| (&a.run_id, a.ended_at).cmp(&(&b.run_id, b.ended_at))))
+        Ok(self.all_runs().await?.into_iter().max_by(|a, b| (&a.run_id, a.ended_at).cmp(&(&b.run_id, b.ended_at))))
     }
 
     async fn all_coverage(&self) -> Result<Vec<Row>> {
         let doing = || "cannot read the table coverage".to_owned();
         let table = self.table(Table::Coverage).await?;
-        let batches = SessionContext::new().read_table(table).context(doing)?.collect().await.context(doing)?;
+        let batches = SessionContext::new().read_table(table).context(doing)?.collect().await;
         let mut rows = Vec::new();
-        for batch in &batches {
+        for batch in &batches.map_err(|error| self.unreadable(Table::Coverage, &error))? {
             rows.append(&mut coverage_rows::from_batch(batch)?);
         }
         let greatest = rows.iter().map(|row| &row.commit).max();
@@ -220,7 +213,8 @@ pub(super) mod tests {
 
     async fn query(lake: &Lake, sql: &str) -> String {
         let context = SessionContext::new();
-        for (table, provider) in lake.all_tables().await.unwrap() {
+        for (table, provider) in lake.all_tables().await {
+            let provider = provider.unwrap();
             context.register_table(table.name(), provider).unwrap();
         }
         let batches = context.sql(sql).await.unwrap().collect().await.unwrap();

@@ -15,9 +15,11 @@
 mod commit;
 mod commit_id;
 mod coverage_rows;
+mod damage;
 mod location;
 mod lock;
 mod log;
+mod lost;
 mod merge;
 mod result_table;
 mod runs;
@@ -28,6 +30,7 @@ mod tables;
 
 use std::{path::Path, sync::Arc};
 
+use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use tokio::sync::Mutex;
 
@@ -82,16 +85,23 @@ impl Lake {
     }
 
     /// Every table as it is now, seen in an order that makes joins whole: coverage first, so that whatever it makes
-    /// visible was written before the other tables are looked at.
-    ///
-    /// # Errors
-    /// See [`Lake::table`].
-    pub async fn all_tables(&self) -> Result<Vec<(Table, Arc<dyn TableProvider>)>> {
+    /// visible was written before the other tables are looked at. Each may fail for itself, as [`Lake::table`] does; so
+    /// does one that is lost.
+    pub async fn all_tables(&self) -> Vec<(Table, Result<Arc<dyn TableProvider>>)> {
         let mut tables = Vec::new();
         for table in [Table::Coverage, Table::Findings, Table::Observations, Table::Runs] {
-            tables.push((table, self.table(table).await?));
+            let provider = match self.lost(table).await {
+                Ok(None) => self.table(table).await,
+                Ok(Some(error)) | Err(error) => Err(error),
+            };
+            tables.push((table, provider));
         }
-        Ok(tables)
+        tables
+    }
+
+    /// The columns of a table as they are read.
+    pub fn schema(&self, table: Table) -> SchemaRef {
+        self.result_table(table).schema()
     }
 
     /// The states between slices.

@@ -64,9 +64,12 @@ impl ResultTable {
     /// The table as it is now, for DataFusion; empty if it was never written.
     pub(super) async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
         if !self.exists().await? {
-            return Ok(Arc::new(EmptyTable::new(Arc::new(Schema::new(as_read(self.table.schema().fields()))))));
+            return Ok(Arc::new(EmptyTable::new(self.schema())));
         }
-        let snapshot = Snapshot::try_new(self.log.as_ref(), None).await.context(|| self.cannot("read"))?;
+        let snapshot = match Snapshot::try_new(self.log.as_ref(), None).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(self.unreadable_log(error).await),
+        };
         let columns = snapshot.schema().as_ref().try_into_arrow().context(|| self.cannot("read"))?;
         let missing: Vec<_> = self.missing(&columns)?.iter().map(|field| field.name().clone()).collect();
         if !missing.is_empty() {
@@ -76,6 +79,19 @@ impl ResultTable {
         }
         let builder = TableProviderBuilder::default().with_log_store(Arc::clone(&self.log)).with_snapshot(snapshot);
         builder.await.context(|| self.cannot("read"))
+    }
+
+    /// Its columns as they are read.
+    pub(super) fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(as_read(self.table.schema().fields())))
+    }
+
+    pub(super) const fn table(&self) -> Table {
+        self.table
+    }
+
+    pub(super) const fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Appends the rows in one commit of the log. Without rows it does nothing.
@@ -116,7 +132,10 @@ impl ResultTable {
             self.create().await?;
         }
         let open = async || BlindDeltaTable::try_new_with_log_store(Arc::clone(&self.log)).await;
-        let mut metadata = open().await.context(|| self.cannot("read"))?;
+        let mut metadata = match open().await {
+            Ok(metadata) => metadata,
+            Err(error) => return Err(self.unreadable_log(error).await),
+        };
         let found = metadata.protocol().min_writer_version();
         if found > WRITER_VERSION {
             let message = format!("the table {} has Delta writer version {found}", self.location.name());
@@ -133,7 +152,7 @@ impl ResultTable {
         Ok(Appender { version: metadata.version(), metadata })
     }
 
-    async fn exists(&self) -> Result<bool> {
+    pub(super) async fn exists(&self) -> Result<bool> {
         self.log.is_delta_table_location().await.context(|| self.cannot("find"))
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::archive::{SourceEntry, files::Survey};
+use super::Replaces;
+use crate::archive::{ArchiveFile, SourceEntry, files::Survey};
 
 /// Rows by the paths under which the ledger has them.
 pub(super) struct Holdings<'a> {
@@ -14,8 +15,18 @@ pub(super) struct Holdings<'a> {
 impl<'a> Holdings<'a> {
     /// By the files that there are, but for those that are not sound.
     pub(super) fn new(survey: &'a Survey, expired: &'a BTreeMap<String, u64>, is_sound: impl Fn(&str) -> bool) -> Self {
-        let sound: Vec<_> = survey.listing.files.iter().filter(|file| is_sound(&file.path)).collect();
-        let compacted = sound.iter().filter_map(|file| survey.replaces.get(&file.path));
+        Self::of(&survey.listing.files, &survey.replaces, expired, is_sound)
+    }
+
+    /// By these files, and by what the compacted ones among them replace.
+    pub(super) fn of(
+        files: &'a [ArchiveFile],
+        replaces: &'a BTreeMap<String, Replaces>,
+        expired: &'a BTreeMap<String, u64>,
+        is_sound: impl Fn(&str) -> bool,
+    ) -> Self {
+        let sound: Vec<_> = files.iter().filter(|file| is_sound(&file.path)).collect();
+        let compacted = sound.iter().filter_map(|file| replaces.get(&file.path));
         Self {
             compacted: compacted.flat_map(|replaces| replaces.of_sources()).collect(),
             files: sound.iter().map(|file| (file.path.as_str(), file.rows)).collect(),

@@ -8,7 +8,7 @@
 //! | [`leftovers`], [`records`], [`notes`], [`tables`], [`orphans`] | what did killed runs leave, what is noted, what of that is lost, what lies beside, what has no source? |
 //! | [`mod@repair`] | what is damaged goes out of the way, so that its sources can be ingested again |
 //! | [`expire`](expire()), [`expired`] | what is old goes, and its sources count as there all the same |
-//! | [`holdings`] | where the flows of every source are |
+//! | [`holdings`], [`lacking`] | where the flows of every source are, and which are nowhere |
 //! | [`read_back`], [`flow_rows`] | Parquet into flows, exactly |
 //!
 //! Every step may be the last one of a killed process, and may be done twice.
@@ -20,6 +20,7 @@ mod expire;
 mod expired;
 mod flow_rows;
 mod holdings;
+mod lacking;
 mod leftovers;
 mod notes;
 mod orphans;
@@ -45,6 +46,7 @@ use crate::{
 pub use check::{check, repair};
 pub use compact::{CompactReport, Compacted, Refused, compact};
 pub use expire::{ExpireReport, Expired, expire, would_expire};
+pub use lacking::{Lacking, LackingSource};
 pub use replaces::REPLACES_KEY;
 pub(super) use replaces::{Replaces, is_compacted};
 pub use report::{CheckReport, Problem};

@@ -89,7 +89,7 @@ fn conversations(bytes: &[u8]) -> Result<Carried, String> {
     Ok(carried)
 }
 
-async fn notes<T>(
+pub(super) async fn notes<T>(
     archive: &Archive,
     directory: &str,
     unreadable: &mut Vec<(String, String)>,

@@ -12,7 +12,7 @@ use parquet::{
 
 use super::rows::batches;
 use crate::{
-    archive::{hours::HOUR, location::Archive},
+    archive::{footer, hours::HOUR, location::Archive},
     mapping::Fit,
 };
 
@@ -62,8 +62,9 @@ pub(super) async fn read_hours(
         let mut hours = BTreeMap::new();
         while let Some(batch) = batches.try_next().await? {
             let times = fit.end_times(&batch)?;
-            for time in times.iter().flatten() {
-                *hours.entry(time.div_euclid(HOUR)).or_default() += 1;
+            // A row that ends at no time is no flow.
+            for hour in times.iter().flatten().map(|time| time.div_euclid(HOUR)).filter(|hour| footer::is_hour(*hour)) {
+                *hours.entry(hour).or_default() += 1;
             }
         }
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(hours)

@@ -95,7 +95,7 @@ impl Lister<'_> {
             .map_err(|misfit| Failure { misfit: Some(misfit.clone()), ..broken(misfit.to_string()) })?;
         let digest = fit.digest();
         let hours = match end_times::by_statistics(&metadata, &fit) {
-            Some(times) if times.iter().flatten().all(|(first, last)| last - first <= WIDEST) => {
+            Some(times) if times.iter().flatten().all(|(first, last)| last.saturating_sub(*first) <= WIDEST) => {
                 let identity = |row_group, hour| footer::identity(&object, row_group, hour, &digest);
                 footer::hours_of(&metadata, &times, identity).map_err(broken)?
             }

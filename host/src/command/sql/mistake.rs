@@ -48,6 +48,7 @@ pub(super) async fn explain(context: &SessionContext, error: DataFusionError) ->
     let message = match root {
         DataFusionError::SQL(..) => return of_syntax(root),
         DataFusionError::Plan(message) | DataFusionError::Execution(message) => message.clone(),
+        DataFusionError::External(external) => external.to_string(),
         other => other.strip_backtrace(),
     };
     let message = message.lines().map(str::trim).collect::<Vec<_>>().join(" ");

@@ -1,0 +1,146 @@
+//! Reading a slice, without the files of it that cannot be read.
+//!
+//! What a plugin finds must not depend on how far a file was read until it failed: each time that one does, the slice is run
+//! anew without it, from the same states. So what comes of a slice is a matter of the files that can be read, in whatever
+//! order they were.
+
+use std::{ops::Range, sync::Arc};
+
+use datafusion::{
+    logical_expr::{col, lit},
+    prelude::SessionContext,
+    scalar::ScalarValue,
+};
+
+use super::{
+    Stage, damaged,
+    left_out::{LeftOut, MOST},
+    step::{Looked, SliceOutcome, look},
+    traveller::Traveller,
+};
+use crate::{
+    archive::ArchiveFile,
+    catalog::{self, Cause, Doubles, Routers, SingleFlows, Unreadable},
+    detect::Directory,
+    detector::Stop,
+    error::{Context, Error, Result},
+    workspace::Workspace,
+};
+
+/// What slices are read with.
+pub(super) struct Reading<'a> {
+    workspace: &'a Workspace,
+    session: &'a SessionContext,
+    directory: Arc<Directory>,
+    doubles: Arc<Doubles>,
+    routers: Arc<Routers>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(workspace: &'a Workspace, session: &'a SessionContext) -> Result<Self> {
+        Ok(Self {
+            workspace,
+            session,
+            directory: Arc::new(Directory::new(Arc::clone(&workspace.world))?),
+            doubles: Arc::new(Doubles::of(workspace)),
+            routers: Arc::new(Routers::of(workspace)),
+        })
+    }
+
+    /// Runs plugins over a slice and moves them past it. Tells what was left out.
+    ///
+    /// # Errors
+    /// So many files cannot be read that it is not the files, or something else than a file cannot be read; or the run was
+    /// stopped. The travellers stand where they stood.
+    pub(super) async fn slice(
+        &self,
+        stage: &Stage,
+        here: &mut [&mut Traveller],
+        stop: &Stop,
+    ) -> Result<(SliceOutcome, LeftOut)> {
+        let mut left_out = LeftOut::default();
+        loop {
+            let error = match self.attempt(stage, &left_out, here, stop).await {
+                Ok(looked) => return Ok((looked.take_over(here)?, left_out)),
+                Err(error) => error,
+            };
+            let Some((file, why)) = self.file_of(&error).filter(|_| !stop.is_stopped()) else { return Err(error) };
+            if left_out.is_full() {
+                return Err(Error::failed(format!("more than {MOST} files of one slice cannot be read"))
+                    .because(error)
+                    .remedy(
+                        "see that the disk or the object store is well; `wardflow archive check` reads all of it",
+                    ));
+            }
+            if !left_out.add(file, why) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// The file that an error is of, if the rest can do without it. An object store that cannot be reached has others too.
+    fn file_of(&self, error: &Error) -> Option<(&ArchiveFile, Unreadable)> {
+        let why = Unreadable::of(error)?.clone();
+        let is_local = self.workspace.archive.directory().is_some();
+        let is_its_own = why.cause != Cause::OutOfReach || is_local;
+        let file = self.workspace.listing.files.iter().find(|file| file.object.location.as_ref() == &*why.place);
+        file.filter(|_| is_its_own).map(|file| (file, why))
+    }
+
+    async fn attempt(&self, stage: &Stage, left_out: &LeftOut, here: &[&mut Traveller], stop: &Stop) -> Result<Looked> {
+        let workspace = self.workspace;
+        let (archive, hours) = (&workspace.archive, workspace.config.slice_hours);
+        let files = stage.files.iter().map(|file| &workspace.listing.files[*file]);
+        let files: Vec<_> = files.filter(|file| !left_out.has(file)).cloned().collect();
+        let (doubles, routers) = if left_out.is_empty() {
+            (Arc::clone(&self.doubles), Arc::clone(&self.routers))
+        } else {
+            let rest = workspace.listing.files.iter().filter(|file| !left_out.has(file)).cloned().collect::<Vec<_>>();
+            (Arc::new(Doubles::new(archive, &rest, hours)), Arc::new(Routers::among(workspace, &rest)))
+        };
+        let flows = catalog::joined(archive, catalog::flows(archive, files.clone())?, hours);
+        let flows = routers.left_out_of(Arc::new(SingleFlows::new(flows, Arc::clone(&doubles))));
+        let looked = look(self.session, flows, &self.directory, stage.slice, here, None, stop).await?;
+        if files.iter().all(|file| !file.foreign) {
+            let doubles = doubles.at(stage.slice.start).await?;
+            let twice: u64 = doubles.iter().flat_map(|doubles| &doubles.sensors).map(|sensor| sensor.flows).sum();
+            let time = stage.slice.start..stage.slice.end;
+            let told: u64 = files.iter().map(|file| file.rows_in(time.clone())).sum();
+            if looked.flows() + twice != told {
+                return Err(self.miscounted(stage, &files, time, looked.flows() + twice, told).await);
+            }
+        }
+        Ok(looked)
+    }
+
+    /// Which file holds another number of flows than its footer says.
+    async fn miscounted(&self, stage: &Stage, files: &[ArchiveFile], time: Range<i64>, read: u64, told: u64) -> Error {
+        for file in files {
+            let (counted, expected) = (self.count(file, &time).await, file.rows_in(time.clone()));
+            match counted {
+                Ok(counted) if counted == expected => {}
+                Ok(counted) => {
+                    let place = file.object.location.as_ref().into();
+                    let reason = format!("of {expected} flows of a slice {counted} could be read");
+                    return Error::failed("counting flows").because(Unreadable {
+                        place,
+                        reason,
+                        cause: Cause::Damaged,
+                    });
+                }
+                Err(error) => return error,
+            }
+        }
+        damaged(stage, told, read)
+    }
+
+    /// Flows of a file that end in a time.
+    async fn count(&self, file: &ArchiveFile, time: &Range<i64>) -> Result<u64> {
+        let doing = || format!("counting the flows of {}", file.path);
+        let flows = catalog::flows(&self.workspace.archive, vec![file.clone()])?;
+        let at = |time| lit(ScalarValue::TimestampMicrosecond(Some(time), Some("UTC".into())));
+        let ends = col("end_time").gt_eq(at(time.start)).and(col("end_time").lt(at(time.end)));
+        let rows = self.session.read_table(flows).and_then(|flows| flows.filter(ends)).context(doing)?;
+        rows.count().await.map(|rows| rows as u64).context(doing)
+    }
+}

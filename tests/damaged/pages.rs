@@ -1,81 +1,120 @@
-//! Flow files that are damaged where no footer tells: each is named. Damaged states: they are made again.
+//! Flow files that are damaged where no footer tells: each is named, and what is analysed does not depend on it.
 
-use std::{
-    fs::{self, File},
-    io::BufWriter,
-    path::PathBuf,
-};
+use std::fs;
 
-use wardflow_datasets::{Hospital, export::Eve};
+use super::support::{analyse_without, ingested, lacking, largest, rows, spoil, with_good_file};
+use crate::support::Scratch;
 
-use crate::support::{Demo, Scratch, demo};
+/// All that plugins found, and what was covered without a fault.
+const RESULTS: [&str; 2] = [
+    "SELECT * EXCLUDE (commit) FROM finding_slices ORDER BY finding_id, slice_start",
+    "SELECT plugin, slice_start, device_id, devices, flows, state_before, state_digest FROM coverage \
+     ORDER BY plugin, slice_start, device_id",
+];
+
+fn results(scratch: &Scratch) -> Vec<Vec<String>> {
+    RESULTS.iter().map(|query| rows(scratch, query)).collect()
+}
 
 #[test]
 fn a_page_that_cannot_be_read_is_named() {
-    let scratch = Scratch::new();
-    let hospital = Hospital::new(demo::options()).unwrap();
-    let mut eve = Eve::new(BufWriter::new(File::create(scratch.path().join("eve.json")).unwrap()));
-    hospital.flows().for_each(|flow| eve.write(&flow).unwrap());
-    eve.finish().unwrap();
-    scratch.done("wardflow init w && wardflow -C w -q ingest eve eve.json");
-    let file = scratch.done("ls -S w/archive/date=*/*.parquet | head -1").trim().to_owned();
-    let path = scratch.path().join(&file);
-    let mut bytes = fs::read(&path).unwrap();
-    let quarter = bytes.len() / 4;
-    bytes[quarter..3 * quarter].fill(0xff);
-    fs::write(&path, bytes).unwrap();
-    let name = file.rsplit('/').next().unwrap();
-    for command in ["sql --format csv 'SELECT * FROM flows'", "analyze"] {
-        let ran = scratch.run(&format!("wardflow -C w {command} > /dev/null"));
-        assert_eq!(ran.code, Some(1), "{ran:#?}");
-        assert!(ran.stderr.contains(name) && ran.stderr.contains("cannot be read"), "{ran:#?}");
-        assert!(ran.stderr.contains("wardflow archive check") && !ran.stderr.contains("bug"), "{ran:#?}");
-    }
+    let scratch = ingested();
+    let path = largest(&scratch);
+    spoil(&path);
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let ran = scratch.run("wardflow -C w sql --format csv 'SELECT * FROM flows' > /dev/null");
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    assert!(ran.stderr.contains(name) && ran.stderr.contains("cannot be read"), "{ran:#?}");
+    assert!(ran.stderr.contains("wardflow archive check") && !ran.stderr.contains("bug"), "{ran:#?}");
     let checked = scratch.run("wardflow -C w archive check");
     assert!(checked.code == Some(1) && checked.stdout.contains(name), "{checked:#?}");
 }
 
-/// Changes a bit in each of these files.
-fn damage(files: &[PathBuf]) {
-    for file in files {
-        let mut bytes = fs::read(file).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(file, bytes).unwrap();
+#[test]
+fn an_analysis_goes_on_without_what_cannot_be_read() {
+    let scratch = ingested();
+    scratch.done("cp -r w whole && wardflow -C whole -q analyze");
+    let path = largest(&scratch);
+    let sound = fs::read(&path).unwrap();
+    spoil(&path);
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+
+    let first = analyse_without(&scratch, &name);
+    assert!(first.stdout.contains("cannot be read") && first.stdout.contains("archive check --repair"), "{first:#?}");
+    let slices = lacking(&scratch, &name);
+    assert!(!slices.is_empty() && slices.iter().all(|slice| slice.ends_with(",blind")), "{slices:?}");
+    let others = rows(&scratch, "SELECT count(*) FROM coverage WHERE status = 'complete' AND fault IS NULL");
+    assert_ne!(others, ["0"]);
+    let status = scratch.done("wardflow -C w status");
+    assert!(status.contains("analysed without files that cannot be read"), "{status}");
+    let json: serde_json::Value = serde_json::from_str(&scratch.run("wardflow -C w --json analyze").stdout).unwrap();
+    assert_eq!((&json["planned"], json["left_out"].as_array().unwrap().len()), (&0.into(), 1), "{json}");
+
+    // It is said each time, and not done each time.
+    let before = results(&scratch);
+    let again = analyse_without(&scratch, &name);
+    assert!(again.stdout.contains("could not be read by an earlier run"), "{again:#?}");
+
+    // However many threads there are and wherever a run begins, it comes to the same.
+    scratch.done("cp -a w other && rm -r other/lake");
+    let ran = scratch.run("wardflow -C other -q analyze --threads 1");
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    scratch.done("mv w first && mv other w");
+    assert_eq!(results(&scratch), before);
+
+    // Mended, it is to be analysed again, and comes to what it would have come to.
+    scratch.done("rm -r w && mv first w");
+    fs::write(&path, &sound).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&scratch.done("wardflow -C w --json status")).unwrap();
+    let open = &status["slices_open"];
+    assert!(open["pending"] != 0 || open["stale"] != 0, "{open}");
+    scratch.done("wardflow -C w -q analyze --rerun");
+    assert_eq!(lacking(&scratch, &name), Vec::<String>::new());
+    let mended = results(&scratch);
+    scratch.done("mv w first && mv whole w");
+    assert_eq!(results(&scratch), mended);
+    assert_ne!(mended, before);
+}
+
+#[test]
+fn what_was_moved_away_is_missed_until_it_is_ingested_again() {
+    let scratch = ingested();
+    let path = largest(&scratch);
+    spoil(&path);
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    analyse_without(&scratch, &name);
+    scratch.run("wardflow -C w archive check --repair");
+    let status = scratch.done("wardflow -C w status");
+    assert!(status.contains("were ingested and are not there any more, first of eve.json"), "{status}");
+    assert!(status.contains("1 damaged file put aside in _wardflow/damaged"), "{status}");
+    let ran = scratch.run("wardflow -C w analyze --rerun");
+    assert!(ran.code == Some(0) && ran.stdout.contains("that the archive lacks"), "{ran:#?}");
+    assert_eq!(lacking(&scratch, &name), Vec::<String>::new());
+    scratch.done("wardflow -C w -q ingest eve eve.json --again");
+    let status: serde_json::Value = serde_json::from_str(&scratch.done("wardflow -C w --json status")).unwrap();
+    assert_eq!(status["archive"]["lacking"]["sources"], serde_json::json!([]), "{status}");
+    scratch.done("wardflow -C w -q analyze --rerun && wardflow -C w archive check");
+}
+
+/// Damage that has another shape each time: cut, emptied, bits turned, anywhere.
+#[test]
+fn whatever_is_damaged_the_rest_is_analysed() {
+    let scratch = with_good_file();
+    let good = fs::read(scratch.path().join("w/archive/good.parquet")).unwrap();
+    for (number, place) in (0..good.len()).step_by(good.len() / 24).enumerate() {
+        let mut bad = good.clone();
+        match number % 4 {
+            0 => bad.truncate(place),
+            1 => bad[place] ^= 0x55,
+            2 => bad[place..].iter_mut().take(64).for_each(|byte| *byte = 0),
+            _ => bad[place..].iter_mut().take(8).for_each(|byte| *byte = 0xff),
+        }
+        fs::write(scratch.path().join("w/archive/bad.parquet"), &bad).unwrap();
+        let ran = scratch.run("wardflow -C w analyze --rerun");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(matches!(ran.code, Some(0 | 1)) && !said.contains("bug") && !said.contains("panicked"), "{ran:#?}");
+        assert!(ran.code == Some(0) || said.contains("bad.parquet"), "at {place}: {ran:#?}");
+        let good = "SELECT count(*) > 0 FROM coverage WHERE plugin = 'wardflow/beacon' AND flows >= 3";
+        assert_eq!(rows(&scratch, good), ["true"], "at {place}");
     }
-}
-
-/// Analyses half of the hospital's days, damages states of a plugin, and analyses the rest.
-fn check_states(choose: impl Fn(&[PathBuf]) -> &[PathBuf]) {
-    let demo = Demo::new();
-    demo.wardflow("analyze --to 2026-03-04");
-    demo.wardflow("analyze --to 2026-03-05");
-    let directory = demo.scratch.path().join("hospital/lake/states/wardflow/beacon");
-    let mut files: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    assert!(files.len() > 2, "{files:?}");
-    let chosen = choose(&files);
-    damage(chosen);
-    let learning = "sql \"SELECT DISTINCT plugin FROM learning ORDER BY plugin\" --format csv";
-    assert!(demo.wardflow(learning).contains("wardflow/scan"));
-    let shown = demo.wardflow("analyze");
-    let lines: Vec<_> = shown.lines().filter(|line| line.starts_with("the states of wardflow/beacon in ")).collect();
-    assert_eq!(lines.len(), chosen.len(), "{shown}");
-    assert!(
-        lines.iter().all(|line| line.contains(".zst are damaged: ") && line.ends_with("analysed again.")),
-        "{shown}"
-    );
-    assert!(demo.results() == Demo::analysed().results());
-    let aside = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
-    assert_eq!(aside.filter(|path| path.extension().is_some_and(|end| end == "damaged")).count(), chosen.len());
-}
-
-#[test]
-fn damaged_states_are_made_again_from_older_ones() {
-    check_states(|files| &files[files.len() - 1..]);
-}
-
-#[test]
-fn damaged_states_are_made_again_from_the_beginning() {
-    check_states(|files| files);
 }

@@ -12,5 +12,5 @@ mod transcript;
 pub(crate) use demo::Demo;
 pub(crate) use ended::Moments;
 pub(crate) use guest::guest;
-pub(crate) use scratch::Scratch;
+pub(crate) use scratch::{Ran, Scratch};
 pub(crate) use transcript::check_transcript;

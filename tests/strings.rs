@@ -200,7 +200,10 @@ fn manifests() {
             let mut manifest = whole_manifest();
             manifest["id"] = json!(format!("example/plugin-{i}-{k}"));
             *manifest.pointer_mut(field).unwrap_or_else(|| panic!("no {field}")) = json!(text);
-            scratch.write(&format!("w/plugins/{i}-{k}.wasm"), carrying(component(&[]), &manifest.to_string().into_bytes()));
+            scratch.write(
+                &format!("w/plugins/{i}-{k}.wasm"),
+                carrying(component(&[]), &manifest.to_string().into_bytes()),
+            );
         }
     }
     for (k, text) in STRINGS.iter().enumerate() {
@@ -234,7 +237,11 @@ fn names_of_files() {
     for (i, name) in names.enumerate() {
         let mut manifest = whole_manifest();
         manifest["id"] = json!(format!("example/plugin-{i}"));
-        let plugin = if i % 2 == 0 { carrying(component(&[]), &manifest.to_string().into_bytes()) } else { b"no plugin".to_vec() };
+        let plugin = if i % 2 == 0 {
+            carrying(component(&[]), &manifest.to_string().into_bytes())
+        } else {
+            b"no plugin".to_vec()
+        };
         scratch.write(&format!("w/plugins/{name}.wasm"), plugin);
         let content = match i % 3 {
             0 => log.replacen("203.0.113.9", &format!("203.0.113.{}", i % 200), 1),

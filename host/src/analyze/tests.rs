@@ -17,7 +17,7 @@ use crate::{
     },
     disk::failing::{Failing, How},
     error::{Error, Result},
-    lake::CURRENT_FINDINGS,
+    lake::{CURRENT_FINDINGS, Kept},
     workspace::{PINS, Workspace},
 };
 
@@ -139,8 +139,8 @@ async fn run(root: &Path) -> Result<Summary> {
 async fn results(root: &Path) -> String {
     let lake = open(root).await.lake;
     let context = SessionContext::new();
-    for (table, provider) in lake.all_tables().await.unwrap() {
-        context.register_table(table.name(), provider).unwrap();
+    for (table, provider) in lake.all_tables().await {
+        context.register_table(table.name(), provider.unwrap()).unwrap();
     }
     let mut text = String::new();
     for table in [CURRENT_FINDINGS.to_owned(), CURRENT_FINDINGS.replace("FROM findings", "FROM observations")] {
@@ -155,9 +155,9 @@ async fn results(root: &Path) -> String {
     let newest = lake.states().list(&plugin).await.unwrap().pop();
     let states = match &newest {
         Some(file) => lake.states().load(&plugin, file).await.unwrap(),
-        None => None,
+        None => Kept::Gone,
     };
-    text + &format!("\n{newest:?} {}", states.is_some())
+    text + &format!("\n{newest:?} {}", matches!(states, Kept::Whole(_)))
 }
 
 fn check_told(error: &Error, how: How) {

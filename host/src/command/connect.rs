@@ -113,7 +113,12 @@ pub(super) async fn context(config: &Config, printer: &Printer) -> Result<Sessio
 }
 
 /// What an ingest goes by.
-pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progress>) -> Result<IngestOptions> {
+pub(super) fn ingest_options(
+    config: &Config,
+    args: &Ingest,
+    stop: Stop,
+    progress: Arc<Progress>,
+) -> Result<IngestOptions> {
     Ok(IngestOptions {
         format: args.source.format(),
         mapping: args.mapping.as_deref().map(|name| Mapping::find(name, Path::new("."))).transpose()?.map(Arc::new),
@@ -125,6 +130,7 @@ pub(super) fn ingest_options(config: &Config, args: &Ingest, progress: Arc<Progr
         first: args.first,
         again: args.again,
         max_rejects: args.max_rejects,
+        stop,
         progress: Some(Arc::new(move |now: &wardflow::archive::Progress| {
             progress.at(now.bytes_read, now.bytes, now.flows);
         })),
@@ -301,7 +307,7 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
         flows_without_device: summary.unresolved,
         outdated: 0,
         interrupted: summary.interrupted,
-        damaged_states: summary.damaged,
+        damaged_states: summary.damaged.clone(),
         is_empty: workspace.listing.files.iter().all(|file| file.rows == 0),
         broken_files: Vec::new(),
         left_out: left_out(&summary),

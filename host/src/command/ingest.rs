@@ -11,7 +11,7 @@ use std::{
 
 use serde::Serialize;
 use wardflow::{
-    archive::{self, Format, IngestOptions, IngestReport, SourceReport, SourceStatus},
+    archive::{self, Format, IngestReport, SourceReport, SourceStatus},
     config::Config,
     error::{Error, Result},
 };
@@ -108,12 +108,12 @@ pub(super) async fn run(config: &Config, args: Ingest, printer: &Printer) -> Res
             let rule = "--follow looks at files again, and standard input comes once";
             return Err(Error::usage(rule).remedy("name a file or a directory, or leave --follow out"));
         }
-        let options = IngestOptions { stop, ..connect::ingest_options(config, &args, progress())? };
+        let options = connect::ingest_options(config, &args, stop, progress())?;
         return follow(&lock, &inputs, &options, Duration::from_secs(args.every.get()), printer).await;
     }
     let (report, broken_off) = {
         let stdin = is_piped.then(|| Box::new(io::stdin()) as Box<dyn Read + Send>);
-        let options = IngestOptions { stop, ..connect::ingest_options(config, &args, progress())? };
+        let options = connect::ingest_options(config, &args, stop, progress())?;
         Report::of(archive::ingest(&lock, &inputs, stdin, &options).await?)
     };
     if let Some(error) = broken_off {

@@ -51,7 +51,7 @@ mod tests {
     async fn a_table_that_is_gone_is_missed() {
         let directory = tempfile::tempdir().unwrap();
         let lake = lake(directory.path());
-        let run = Run::begin("analyze").unwrap();
+        let run = Run::begin("analyze", None).unwrap();
         lake.record_run(&run).await.unwrap();
         for table in Table::ALL {
             assert!(lake.lost(table).await.unwrap().is_none(), "{table:?} was never written");

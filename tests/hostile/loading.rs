@@ -198,20 +198,3 @@ fn what_is_no_plugin_is_refused_and_harms_no_other() {
     assert_harmless(&sql(&scratch, "SELECT * FROM plugins"));
     assert_harmless(&scratch.run("wardflow -C w plugin list").stdout);
 }
-
-#[test]
-fn compiled_code_that_was_tampered_with_is_made_anew_and_told() {
-    let scratch = hospital(&["ordinary".to_owned()], LIMITS);
-    let analyze = "XDG_CACHE_HOME=$PWD/cache wardflow -C w analyze --rerun";
-    scratch.done(analyze);
-    let before = good_findings(&scratch);
-    // Of the one kind, the code of another plugin; of the other, bytes that are none.
-    scratch.done(
-        "files=$(find cache -type f | sort); set -- $files; test $# -ge 2;
-         cp $1 first; for file in $files; do cp first $file; done; head -c 100000 /dev/zero > $1",
-    );
-    let ran = scratch.run(analyze);
-    assert_eq!(ran.code, Some(0), "{ran:#?}");
-    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("compiled code was damaged"), "{ran:#?}");
-    assert_eq!(good_findings(&scratch), before);
-}

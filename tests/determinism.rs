@@ -96,6 +96,14 @@ fn a_plugin_alone() {
     }
 }
 
+/// A run of one plugin over slices that were analysed calls no device unwatched that another one watches.
+#[test]
+fn a_plugin_run_again_alone() {
+    let demo = Demo::analysed();
+    demo.wardflow("analyze --plugin wardflow/infusion-pump --rerun");
+    check(&demo, "a rerun of one plugin");
+}
+
 /// The same flows as Zeek logs, in one file and in many, out of order.
 #[test]
 fn files() {

@@ -33,6 +33,16 @@ pub struct Finding {
     pub examples: Vec<u32>,
 }
 
+impl Finding {
+    /// Bytes that it takes until it is committed, about.
+    pub fn bytes(&self) -> usize {
+        let texts = self.observations.iter().map(|observation| observation.name.len() + observation.unit.len());
+        let texts: usize = texts.sum::<usize>() + self.summary.len() + self.cause_key.len();
+        // Its device, plugin, title and times; each example has an address and ports.
+        512 + texts + self.observations.len() * 128 + self.examples.len() * 96
+    }
+}
+
 /// What a report is checked against.
 pub struct Admission<'a> {
     /// The plugin's manifest.

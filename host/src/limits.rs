@@ -23,6 +23,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// Findings of one session in one slice. A person reads a handful a day.
     pub findings: usize,
+    /// MiB of a plugin's findings in one slice, over all devices. A thousand findings take one, as they mostly are.
+    pub findings_mib: u32,
     /// Bytes of one session's saved state. Kept in memory for every device.
     pub state_bytes: usize,
     /// Bytes that one call may hand over in all its strings and lists.
@@ -49,6 +51,7 @@ impl Default for Limits {
             memory_mib: 64,
             table_elements: 100_000,
             findings: 1_000,
+            findings_mib: 16,
             state_bytes: 64 * 1024,
             result_bytes: 8 * 1024 * 1024,
             component_mib: 32,

@@ -5,16 +5,15 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
-use wardflow_manifest::{Manifest, PluginId};
+use wardflow_manifest::{Manifest, PluginId, Scope};
 
 use crate::{
     archive::{self, Archive, FlowsDigest, Health, Listing, SliceInput, read_inventory},
     bindings::bindings,
     config::{Config, KeyFile},
-    detect::{Budget, Groups, World},
+    detect::{Allowance, Budget, Groups, World},
     detector::Detector,
     device::{DHCP, Inventory},
     error::{Context, Error, Result},
@@ -114,8 +113,8 @@ pub struct ReadyPlugin {
     pub config_digest: String,
     /// Most findings of a session in a slice.
     pub most_findings: usize,
-    /// What faults may cost in a run.
-    pub faults: (u32, Duration),
+    /// What it may cost.
+    pub allowed: Allowance,
 }
 
 impl Workspace {
@@ -220,7 +219,7 @@ impl Workspace {
             groups: Arc::new(groups),
             config_digest,
             most_findings: limits.findings,
-            faults: (limits.faults, Duration::from_secs(limits.faulted_seconds)),
+            allowed: limits.into(),
             detector,
         })
     }
@@ -250,7 +249,7 @@ pub fn open_archive(config: &Config, options: &[(String, String)]) -> Result<Arc
 impl ReadyPlugin {
     /// A fresh budget for faults.
     pub fn budget(&self) -> Arc<Budget> {
-        Arc::new(Budget::new(self.faults.0, self.faults.1))
+        Arc::new(Budget::new(self.allowed))
     }
 
     /// The plugin's id.
@@ -260,6 +259,16 @@ impl ReadyPlugin {
 }
 
 impl Plugins {
+    /// For which devices there are plugins that may run.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let may_run = |offered: &&Offered| matches!(offered.status, PinStatus::Pinned | PinStatus::New);
+        self.offered
+            .iter()
+            .filter(may_run)
+            .filter_map(|offered| Some(offered.manifest.as_ref()?.scope.clone()))
+            .collect()
+    }
+
     /// Inspects every `*.wasm` of the plugin directory. No guest code runs and nothing is compiled.
     ///
     /// # Errors

@@ -27,6 +27,20 @@ fn spinning_on_every_device_is_ended_by_a_budget_of_time() {
     good_findings(&scratch);
 }
 
+/// Findings of many devices, each of which has as many as it may, would take the memory of all.
+#[test]
+fn a_flood_of_findings_is_ended_by_a_budget_of_memory() {
+    let scratch = attacked("findings-as-large-as-allowed", LIMITS);
+    let ran = scratch.run("wardflow -C w analyze --threads 2");
+    assert_eq!(ran.code, Some(1), "{ran:#?}");
+    let rule = "findings of a slice: over 16 MiB asked, 16 MiB allowed ([limits] findings_mib in wardflow.toml)";
+    assert!(ran.stdout.lines().last().is_some_and(|verdict| verdict.contains(rule)), "{ran:#?}");
+    let kept = "SELECT (SELECT count(*) FROM findings WHERE plugin = 'test/hostile') AS found, count(*) AS slices \
+                FROM coverage WHERE plugin = 'test/hostile' AND status = 'not_run'";
+    assert_eq!(sql(&scratch, kept), "found,slices\n0,3\n");
+    good_findings(&scratch);
+}
+
 /// An instance finds its memory as if nobody had had it before, though it comes from a pool.
 #[test]
 fn memory_that_others_wrote_reads_as_zeros() {

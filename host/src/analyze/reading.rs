@@ -38,10 +38,11 @@ pub(super) struct Reading<'a> {
 
 impl<'a> Reading<'a> {
     pub(super) fn new(workspace: &'a Workspace, session: &'a SessionContext) -> Result<Self> {
+        let directory = Directory::new(Arc::clone(&workspace.world))?.with_plugins_for(workspace.plugins.scopes());
         Ok(Self {
             workspace,
             session,
-            directory: Arc::new(Directory::new(Arc::clone(&workspace.world))?),
+            directory: Arc::new(directory),
             doubles: Arc::new(Doubles::of(workspace)),
             routers: Arc::new(Routers::of(workspace)),
         })

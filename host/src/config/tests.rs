@@ -138,7 +138,7 @@ did you mean `archive`? Allowed: archive, inventory, plugins, lake, key, interna
   |
 2 | zzz = 3
   | ^^^
-allowed: compile_mib, compile_s, component_mib, end_slice_ms, faulted_seconds, faults, findings, instantiate_ms, memory_mib, observe_ms, \
+allowed: compile_mib, compile_s, component_mib, end_slice_ms, faulted_seconds, faults, findings, findings_mib, instantiate_ms, memory_mib, observe_ms, \
          open_ms, result_bytes, state_bytes, table_elements",
     );
     check(

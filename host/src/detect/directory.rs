@@ -11,9 +11,9 @@ use std::{
 };
 
 use jiff::tz::TimeZone;
-use wardflow_manifest::PeerRole;
+use wardflow_manifest::{PeerRole, Scope};
 
-use super::{SHARDS, recycled::Recycled};
+use super::{SHARDS, plugin::is_in, recycled::Recycled};
 use crate::{
     config::KeyFile,
     device::{Facts, Inventory, UNKNOWN_CLASS},
@@ -58,6 +58,8 @@ pub struct Directory {
     key: Key,
     tables: RwLock<Tables>,
     recycled: Arc<Recycled>,
+    /// Of plugins that may not run now: nobody is to call their devices unwatched.
+    scopes: Vec<Scope>,
 }
 
 /// The tables behind a [`Directory`].
@@ -145,7 +147,18 @@ impl Directory {
         for id in world.inventory.device_ids() {
             tables.add_device(id, key.device(id), true);
         }
-        Ok(Self { world, key, tables: RwLock::new(tables), recycled: Arc::default() })
+        Ok(Self { world, key, tables: RwLock::new(tables), recycled: Arc::default(), scopes: Vec::new() })
+    }
+
+    /// The same, where there are plugins of these scopes, whether they run or not.
+    pub fn with_plugins_for(self, scopes: Vec<Scope>) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// Whether one of those plugins is for a device, as it is at a time.
+    pub(super) fn has_plugin_for(&self, device_id: &str, at: i64) -> bool {
+        let facts = self.facts(device_id, at);
+        self.scopes.iter().any(|scope| is_in(scope, &facts))
     }
 
     /// What is known of the hospital.

@@ -269,7 +269,9 @@ impl SliceRun {
 
     /// A shard's devices with flows that no plugin watches.
     fn outside_every_scope(&self, shard: u8) -> Option<ShardCoverage> {
-        let shards = self.outside.get_or_init(|| self.shared.unwatched.by_shard(&self.shared.directory));
+        let shards = self
+            .outside
+            .get_or_init(|| self.shared.unwatched.by_shard(&self.shared.directory, self.shared.slice.start));
         let (devices, flows) = shards[usize::from(shard)];
         (devices > 0).then(|| ShardCoverage {
             plugin: None,

@@ -42,7 +42,7 @@ mod text_numbers;
 mod unwatched;
 mod values;
 
-pub use budget::Budget;
+pub use budget::{Allowance, Budget};
 pub use directory::{Directory, World};
 pub use exec::DetectExec;
 pub use gaps::{ONE_SIDED_PERCENT, Observed};

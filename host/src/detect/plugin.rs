@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wardflow_manifest::Column;
+use wardflow_manifest::{Column, Scope};
 
 use super::{Budget, Groups, Prevalence};
 use crate::{detector::Detector, device::Facts, lake::StateSet};
@@ -39,7 +39,12 @@ impl PluginRun {
 
     /// Whether a device of these facts is in its scope.
     pub(super) fn watches(&self, facts: &Facts) -> bool {
-        let Facts { class, manufacturer, model, udi_di, firmware, .. } = facts;
-        self.detector.manifest().scope.contains(class, manufacturer, model, udi_di, firmware)
+        is_in(&self.detector.manifest().scope, facts)
     }
+}
+
+/// Whether a device of these facts is in a scope.
+pub(super) fn is_in(scope: &Scope, facts: &Facts) -> bool {
+    let Facts { class, manufacturer, model, udi_di, firmware, .. } = facts;
+    scope.contains(class, manufacturer, model, udi_di, firmware)
 }

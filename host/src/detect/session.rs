@@ -116,7 +116,10 @@ impl ShardRun<'_> {
                 other => other,
             };
             match result {
-                Ok(done) => self.keep(&subject, done, &mut outcome),
+                Ok(done) => {
+                    self.plugin.budget.found(done.findings.iter().map(Finding::bytes).sum());
+                    self.keep(&subject, done, &mut outcome);
+                }
                 Err(Failure { fault, .. }) if fault.kind.is_no_breach() => return Err(fault),
                 Err(Failure { is_allowed: false, fault, .. }) => {
                     total.status = Status::NotRun;
@@ -134,6 +137,10 @@ impl ShardRun<'_> {
             }
         }
         close(&mut instance, &mut outcome.cost);
+        if let (Status::Complete, Some(reason)) = (total.status, self.plugin.budget.flooded()) {
+            total.status = Status::NotRun;
+            total.fault = Some(reason);
+        }
         outcome.coverage.push(total);
         Ok(outcome)
     }

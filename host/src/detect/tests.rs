@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use wardflow_manifest::Column;
 use wardflow_manifest::Manifest;
 
-use super::{Budget, DetectTable, Directory, Groups, Output, PluginRun, Prevalence, Slice, World};
+use super::{Allowance, Budget, DetectTable, Directory, Groups, Output, PluginRun, Prevalence, Slice, World};
 use crate::{
     coverage::Status,
     detector::{
@@ -28,6 +28,7 @@ use crate::{
     error::Context,
     flow,
     lake::{State, StateKey, StateSet},
+    limits::Limits,
     pseudonym::Key,
     zone::AddressSpace,
 };
@@ -241,7 +242,7 @@ async fn collect(
             states: Arc::new(set),
             prevalence: Arc::new(Prevalence::default()),
             most_findings: 10,
-            budget: Arc::new(Budget::new(20, Duration::from_secs(30))),
+            budget: Arc::new(Budget::new(Allowance::from(&Limits::default()))),
             detector: fake,
         }
     });

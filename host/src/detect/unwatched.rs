@@ -21,12 +21,13 @@ impl Unwatched {
         }
     }
 
-    /// How many such devices have flows, and how many those are, by shard.
-    pub(super) fn by_shard(&self, directory: &Directory) -> Vec<(u64, u64)> {
+    /// How many such devices have flows, and how many those are, by shard. A plugin that does not run may be for a device.
+    pub(super) fn by_shard(&self, directory: &Directory, at: i64) -> Vec<(u64, u64)> {
         let flows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = directory.read();
         let mut shards = vec![(0, 0); usize::from(SHARDS)];
-        for (device, own) in tables.devices.iter().zip(flows.iter()).filter(|(_, own)| **own > 0) {
+        let seen = tables.devices.iter().zip(flows.iter()).filter(|(_, own)| **own > 0);
+        for (device, own) in seen.filter(|(device, _)| !directory.has_plugin_for(&device.id, at)) {
             let (devices, flows) = &mut shards[usize::from(device.shard)];
             *devices += 1;
             *flows += own;

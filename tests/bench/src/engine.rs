@@ -1,6 +1,6 @@
 //! Wardflow's own arms: slice after slice through the operator, states carried on, findings kept.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, Int32Type, TimestampMicrosecondType};
@@ -12,7 +12,9 @@ use futures::StreamExt;
 use wardflow::{
     archive::{Archive, ArchiveFile, IngestOptions, SliceInput, ingest as ingest_sources, slices},
     catalog::FlowFiles,
-    detect::{Budget, DetectTable, Directory, Groups, Observed, Only, Output, PluginRun, Prevalence, Slice, World},
+    detect::{
+        Allowance, Budget, DetectTable, Directory, Groups, Observed, Only, Output, PluginRun, Prevalence, Slice, World,
+    },
     detector::{Detector, Stop},
     device::Inventory,
     lake::StateSet,
@@ -272,7 +274,7 @@ fn plugin(detector: &Arc<dyn Detector>) -> Result<PluginRun> {
         states: Arc::new(StateSet::new(manifest.id.clone(), manifest.state_version, "", 0)),
         prevalence: Arc::new(Prevalence::default()),
         most_findings: 4_096,
-        budget: Arc::new(Budget::new(1, Duration::from_secs(1))),
+        budget: Arc::new(Budget::new(Allowance::from(&Limits::default()))),
         detector: Arc::clone(detector),
     })
 }

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit bench setup plugins host fmt deny clippy doc nextest test-plugins test-kit-native dist fuzz clean
+.PHONY: help demo test test-kit torture bench setup plugins host fmt deny clippy doc nextest test-plugins test-kit-native dist fuzz clean
 
 export CARGO_TERM_COLOR ?= auto
 # Logs of real networks, where there are any: without them their tests are skipped.
@@ -36,6 +36,9 @@ bench: host ## Measure Wardflow beside DuckDB, Polars and DataFusion SQL: an hou
 	test -x $(python) || python3 -m venv $(dir $(python)).. || { echo "error: python3 has no venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	$(python) -m pip install --quiet --disable-pip-version-check duckdb==2.0.0 polars==2.1.0
 	$(target)/release/wardflow-bench --python $(python)
+
+torture: host ## Try to break it: mutated plugins and files, spins, bombs, kills; two hours, and a table for the README
+	$(target)/release/wardflow-torture
 
 plugins: setup ## Build the bundled plugins into plugins/dist
 	plugins/build

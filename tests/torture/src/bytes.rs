@@ -6,9 +6,10 @@ use rand_chacha::ChaCha8Rng;
 /// Numbers at the edges of what a field may hold.
 const EDGES: [u64; 10] = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, u64::MAX];
 
-/// Damages bytes at one to four places. `other` lends its own where two are spliced.
+/// Damages bytes at one place, or at up to four. `other` lends its own where two are spliced.
 pub(crate) fn damage(bytes: &mut Vec<u8>, other: &[u8], chance: &mut ChaCha8Rng) {
-    for _ in 0..chance.random_range(1..=4) {
+    let places = if chance.random() { 1 } else { chance.random_range(2..=4) };
+    for _ in 0..places {
         once(bytes, other, chance);
     }
 }

@@ -21,8 +21,7 @@ use wardflow::{
 use wardflow_manifest::Manifest;
 
 use crate::{
-    Result,
-    components,
+    Result, components,
     figure::{Figure, Verdict},
     guest::guest,
     means::{Means, is_there},

@@ -58,6 +58,8 @@ fn config(chance: &mut ChaCha8Rng) -> Config {
         exceptions_enabled: false,
         gc_enabled: false,
         memory64_enabled: false,
+        // With references to what is not a function they come with garbage collection.
+        reference_types_enabled: chance.random_ratio(1, 5),
         relaxed_simd_enabled: false,
         tail_call_enabled: false,
         threads_enabled: false,

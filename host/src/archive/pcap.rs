@@ -13,7 +13,7 @@
 //! captured in part at its whole length. Frames without IP are no flows and are not told of. Each packet that it cannot
 //! decode is counted as a record of another kind, and the end of a capture that breaks off is a reject.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use super::{
     nfdump::{Nfdump, Step},
@@ -79,9 +79,8 @@ impl Pcap {
 fn make_flows(file: &Path, directory: &Path) -> Result<String> {
     let options = ["-e", TIMEOUTS, "-t", FILE_SECONDS, "-o", "fat", "-w"].map(AsRef::as_ref);
     let paths = [directory.as_os_str(), "-r".as_ref(), file.as_os_str()];
-    let (mut program, mut output) = Program::start("nfpcapd", "nfdump", options.into_iter().chain(paths))?;
-    io::copy(&mut output, &mut io::sink()).context(|| "reading the output of nfpcapd".into())?;
-    let ending = program.finish()?;
+    let (mut program, output) = Program::start("nfpcapd", "nfdump", options.into_iter().chain(paths))?;
+    let ending = program.finish_while(output, |_| Ok(()))?;
     match ending.complaint().filter(|_| !ending.succeeded) {
         None => Ok(ending.said),
         Some(complaint) => Err(Error::usage(format!("nfpcapd cannot read it: {complaint}")).remedy(

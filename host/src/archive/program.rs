@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     io::{self, Read},
     process::{Child, ChildStderr, ChildStdout, Command, Stdio},
     sync::{
@@ -9,7 +10,7 @@ use std::{
         mpsc::{self, RecvTimeoutError},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::error::{Context, Error, Result};
@@ -19,6 +20,10 @@ const MOST_SAID: usize = 1 << 20;
 
 /// From one look at what a program does to the next.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// A program that computes for so long and neither reads nor writes goes round in circles, as `nfdump` does with some files
+/// that are damaged.
+const NO_HEADWAY: Duration = Duration::from_secs(10);
 
 /// A running program. It is killed when it is dropped.
 #[derive(Debug)]
@@ -66,11 +71,12 @@ impl Program {
         Ok((program, output))
     }
 
-    /// Waits for its end, whatever its output, for as long as a check of what it said so far passes; it is made from
-    /// time to time, and at the end.
+    /// Waits for its end, whatever its output, for as long as it gets on and a check of what it said so far passes; it is
+    /// made from time to time, and at the end.
     ///
     /// # Errors
-    /// Those of the check; the program may still run then. The system does not tell how it ended.
+    /// Those of the check, or the program goes round in circles; it may still run then. The system does not tell how it
+    /// ended.
     pub(super) fn finish_while(
         &mut self,
         mut output: ChildStdout,
@@ -82,8 +88,16 @@ impl Program {
             let _ = io::copy(&mut output, &mut io::sink());
             drop(ends);
         });
+        let mut headway = Headway::of(self.child.id());
         while end.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
             check(&self.said())?;
+            if headway.since_any() >= NO_HEADWAY {
+                let (name, seconds) = (self.name, NO_HEADWAY.as_secs());
+                return Err(Error::failed(format!(
+                    "{name} goes round in circles: it has read nothing for {seconds} s"
+                ))
+                .remedy("the file is damaged: leave it out, or copy it again"));
+            }
         }
         let ending = self.finish()?;
         check(&ending.said)?;
@@ -106,6 +120,40 @@ impl Program {
     fn said(&self) -> String {
         String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
+}
+
+/// How far a process gets, as the kernel counts what it reads and writes.
+#[derive(Debug)]
+struct Headway {
+    process: u32,
+    /// Bytes read and written; nothing where the kernel does not tell, or the process waits, for a disk perhaps.
+    moved: Option<u64>,
+    since: Instant,
+}
+
+impl Headway {
+    fn of(process: u32) -> Self {
+        Self { process, moved: None, since: Instant::now() }
+    }
+
+    /// For how long it has computed and moved nothing.
+    fn since_any(&mut self) -> Duration {
+        let moved = moved(self.process);
+        if moved.is_none() || moved != self.moved {
+            (self.moved, self.since) = (moved, Instant::now());
+        }
+        self.since.elapsed()
+    }
+}
+
+/// Bytes that a process has read and written, if it is computing.
+fn moved(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Its name is in brackets, and may have brackets in it.
+    let is_computing = status.rsplit_once(") ")?.1.starts_with('R');
+    let counts = fs::read_to_string(format!("/proc/{process}/io")).ok()?;
+    let count = |name: &str| counts.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+    Some(count("rchar:")? + count("wchar:")?).filter(|_| is_computing)
 }
 
 impl Drop for Program {
@@ -186,6 +234,19 @@ mod tests {
         let begun = Instant::now();
         assert_eq!(finish("echo full >&2; exec sleep 60", "full").unwrap_err().reason(), "full\n");
         assert!(begun.elapsed().as_secs() < 30, "it is not waited for");
+    }
+
+    #[test]
+    fn one_that_goes_round_in_circles() {
+        let (mut program, output) = Program::start("sh", "dash", ["-c", "while :; do :; done"]).unwrap();
+        let error = program.finish_while(output, |_| Ok(())).unwrap_err();
+        assert_eq!(error.reason(), "sh goes round in circles: it has read nothing for 10 s");
+    }
+
+    #[test]
+    fn one_that_waits_is_waited_for() {
+        let (mut program, output) = Program::start("sleep", "coreutils", ["11"]).unwrap();
+        assert!(program.finish_while(output, |_| Ok(())).unwrap().succeeded);
     }
 
     #[test]

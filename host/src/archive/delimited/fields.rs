@@ -23,6 +23,11 @@ impl Field {
     pub(super) fn unquoted(&self, record: &str) -> String {
         record[self.place.clone()].replace("\"\"", "\"")
     }
+
+    /// Its text in a record that need not be any: bytes that are none become replacement characters.
+    pub(super) fn lossy(&self, record: &[u8]) -> String {
+        String::from_utf8_lossy(&record[self.place.clone()]).replace("\"\"", "\"")
+    }
 }
 
 /// What the text of a record comes to.
@@ -77,5 +82,19 @@ pub(super) fn split(text: &[u8], delimiter: u8, fields: &mut Vec<Field>) -> Spli
                 ));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn fields_of_what_is_no_text() {
+        let record = b"a\xff,\xf0b\xff,\"\"\"c\xff\"";
+        let mut fields = Vec::new();
+        split(record, b',', &mut fields);
+        let texts: Vec<_> = fields.iter().map(|field| field.lossy(record)).collect();
+        assert_eq!(texts, ["a\u{fffd}", "\u{fffd}b\u{fffd}", "\"c\u{fffd}"]);
     }
 }

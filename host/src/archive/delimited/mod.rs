@@ -93,8 +93,8 @@ impl<R: Read> Delimited<R> {
                 }
             }
             if names.is_empty() {
-                let text = String::from_utf8_lossy(self.records.text()).into_owned();
-                names = self.records.fields().iter().map(|field| plain(&field.unquoted(&text))).collect();
+                let text = self.records.text();
+                names = self.records.fields().iter().map(|field| plain(&field.lossy(text))).collect();
             }
         }
         let fields = unique(names).into_iter().map(|name| Field::new(name, DataType::Utf8View, true));

@@ -92,7 +92,7 @@ pub fn figure(means: &Means) -> Result<Figure> {
         if !matches!(code, Some(0 | 1)) {
             return Err(format!("{name}: wardflow analyze ended with {code:?}").into());
         }
-        let query = "SELECT coalesce(min(fault), 'no fault') AS fault FROM coverage";
+        let query = "SELECT coalesce(min(fault), 'none') AS fault FROM coverage WHERE plugin IS NOT NULL";
         let fault = workspace::rows(means, &hospital, query)?.into_keys().next().unwrap_or_default();
         fs::remove_dir_all(hospital.join("lake"))?;
         fs::remove_file(hospital.join("plugins.lock"))?;

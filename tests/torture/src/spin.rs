@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use wardflow::{
     detector::{Fault, FaultKind},
     limits::Limits,
-    sandbox::{Plugin, Sandbox},
+    sandbox::{Compiler, Plugin, Sandbox},
 };
 
 use crate::{
@@ -53,7 +53,7 @@ pub fn figure(times: usize) -> Result<Figure> {
         end_slice_ms: millis,
         ..Limits::default()
     };
-    let sandbox = Sandbox::new(limits, None)?;
+    let sandbox = Sandbox::new(limits, Compiler::here())?;
     let bar = bar(NAME, (PLACES.len() * times) as u64);
     let mut worst = Duration::ZERO;
     let mut notes = Vec::new();

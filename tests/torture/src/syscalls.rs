@@ -20,7 +20,7 @@ use clap::ValueEnum;
 use wardflow::{
     detector::{Cost, Detector, DeviceFacts, Fault, FlowBatch, Gap, Instance, Opened, Report, Saved, SessionId, Stop},
     limits::Limits,
-    sandbox::{Plugin, Sandbox},
+    sandbox::{Compiler, Plugin, Sandbox},
 };
 use wardflow_manifest::Manifest;
 
@@ -136,7 +136,7 @@ fn between(trace: &str) -> Result<BTreeSet<String>> {
 /// # Errors
 /// A plugin cannot be loaded.
 pub fn run(arm: Arm, plugins: &Path) -> Result<()> {
-    let sandbox = Sandbox::new(Limits { observe_ms: 50, ..Limits::default() }, None)?;
+    let sandbox = Sandbox::new(Limits { observe_ms: 50, ..Limits::default() }, Compiler::here())?;
     let load = |holes: &[(&str, &str)]| -> Result<Plugin> { Ok(sandbox.load(&guest(holes)?)?) };
     let detectors: Vec<Box<dyn Detector>> = match arm {
         Arm::Plugins => bundled(&sandbox, plugins)?,

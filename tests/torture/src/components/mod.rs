@@ -11,7 +11,7 @@ use std::{ops::Range, time::Duration};
 use rand::Rng;
 use wardflow::{
     limits::Limits,
-    sandbox::{Sandbox, inspect},
+    sandbox::{Compiler, Sandbox, inspect},
 };
 
 use self::seeds::Seeds;
@@ -64,7 +64,7 @@ pub fn run(means: &Means, cases: Range<u64>) -> Result<()> {
         end_slice_ms: millis,
         ..Limits::default()
     };
-    let sandbox = Sandbox::new(limits.clone(), None)?;
+    let sandbox = Sandbox::new(limits.clone(), Compiler::here())?;
     let seeds = Seeds::read(&means.plugins)?;
     child::run(cases, |index| {
         let component = mutant(&seeds, means.seed, index)?;

@@ -30,6 +30,31 @@ fn a_page_that_cannot_be_read_is_named() {
     assert!(checked.code == Some(1) && checked.stdout.contains(name), "{checked:#?}");
 }
 
+/// A changed bit mostly leaves a page that can be read, and says something else. Bits before the footer are looked at.
+#[test]
+fn a_changed_bit_gives_the_same_rows_or_none() {
+    let scratch = ingested();
+    let path = largest(&scratch);
+    let (sound, name) = (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap());
+    let all = "wardflow -C w sql --format csv 'SELECT * FROM flows' | sort | sha256sum; exit ${PIPESTATUS[0]}";
+    let (expected, mut found) = (scratch.done(all), 0);
+    let data = sound.len() * 4 / 5;
+    for place in (100..data).step_by(data / 40) {
+        let mut changed = sound.clone();
+        changed[place] ^= 1 << (place % 8);
+        fs::write(&path, changed).unwrap();
+        let ran = scratch.run(all);
+        if ran.code == Some(1) {
+            assert!(ran.stderr.contains(name) && ran.stderr.contains("is not what was written"), "at {place}: {ran:#?}");
+            found += 1;
+        } else {
+            // What is for filters alone is not read without one.
+            assert_eq!(ran.stdout, expected, "at {place}");
+        }
+    }
+    assert!(found > 20, "{found}");
+}
+
 #[test]
 fn an_analysis_goes_on_without_what_cannot_be_read() {
     let scratch = ingested();

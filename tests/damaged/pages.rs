@@ -45,7 +45,10 @@ fn a_changed_bit_gives_the_same_rows_or_none() {
         fs::write(&path, changed).unwrap();
         let ran = scratch.run(all);
         if ran.code == Some(1) {
-            assert!(ran.stderr.contains(name) && ran.stderr.contains("is not what was written"), "at {place}: {ran:#?}");
+            assert!(
+                ran.stderr.contains(name) && ran.stderr.contains("is not what was written"),
+                "at {place}: {ran:#?}"
+            );
             found += 1;
         } else {
             // What is for filters alone is not read without one.

@@ -175,7 +175,7 @@ Functions:
 Formats:
   table    for people; at most 1,000 rows, and a last line that says so
   csv      RFC 4180; text that a spreadsheet would take for a formula begins with ', and what a
-           terminal would obey is shown as in \u{1b}: json and parquet have the exact values
+           terminal would obey is shown as in \\u{1b}: json and parquet have the exact values
   json     one object a line
   parquet  needs -o, or a stdout that is no terminal
 

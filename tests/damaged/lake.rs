@@ -29,7 +29,7 @@ const FINDINGS: &str = "sql 'SELECT count(*) FROM findings'";
 fn findings_that_are_gone_are_not_none() {
     let gone = "rm -r hospital/lake/findings";
     is_told(gone, FINDINGS, "lake/findings is gone");
-    is_told("rm -r hospital/lake/findings/* hospital/lake/findings/_delta_log", FINDINGS, "lake/findings is gone");
+    is_told("find hospital/lake/findings -mindepth 1 -delete", FINDINGS, "lake/findings is gone");
     is_told("rm -r hospital/lake/coverage", FINDINGS, "lake/coverage is gone");
     let demo = is_told(gone, "analyze", "lake/findings is gone");
     let status = demo.wardflow("status");

@@ -63,7 +63,8 @@ fn devices(count: usize) -> u64 {
     let scratch = workspace();
     for from in (0..count).step_by(AT_ONCE) {
         let of = from..(from + AT_ONCE).min(count);
-        let ips = of.clone().map(|device| format!("10.{}.{}.{}", device >> 16, device >> 8 & 255, device & 255));
+        let ips =
+            of.clone().map(|device| format!("10.{}.{}.{}", device / 62_500, device / 250 % 250, device % 250 + 1));
         let ips: Vec<_> = ips.flat_map(|ip| [ip.clone(), ip]).collect();
         let mut columns = columns(&vec![(MIDNIGHT, MIDNIGHT + SECOND); ips.len()]);
         columns[2].1 = Arc::new(StringArray::from(ips)) as ArrayRef;

@@ -318,9 +318,11 @@ enum UploadError {
 /// Whether it is of a link to a directory above it, which holds nothing that is not listed there.
 fn is_loop(error: &object_store::Error) -> bool {
     let first: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    // The error of who walked has no type that can be named here.
-    std::iter::successors(first, |&error| error.source())
-        .any(|error| error.to_string().starts_with("File system loop found"))
+    // The error of who walked has no type that can be named here; a link to itself is one of the system's.
+    std::iter::successors(first, |&error| error.source()).any(|error| {
+        let text = error.to_string();
+        text.starts_with("File system loop found") || text.contains("Too many levels of symbolic links")
+    })
 }
 
 /// The place, and the pattern of the files behind it, which begins where a name has a `*`.

@@ -47,14 +47,31 @@ impl ParquetFileReaderFactory for CheckedFiles {
         metrics: &ExecutionPlanMetricsSet,
     ) -> QueryResult<Box<dyn AsyncFileReader + Send>> {
         let file = self.0.create_reader(partition, file, metadata_size_hint, metrics)?;
-        Ok(Box::new(CheckedFile { file, sums: None }))
+        Ok(Box::new(CheckedFile { file, sums: Sums::Unknown }))
     }
 }
 
 struct CheckedFile {
     file: Box<dyn AsyncFileReader + Send>,
-    /// Known once the footer was asked for, which comes before anything else.
-    sums: Option<Arc<BlockSums>>,
+    sums: Sums,
+}
+
+/// The checksums of a file's blocks.
+#[derive(Clone)]
+enum Sums {
+    /// Its footer was not looked at yet.
+    Unknown,
+    /// It has none.
+    Absent,
+    Of(Arc<BlockSums>),
+}
+
+impl CheckedFile {
+    fn look_at(&mut self, footer: &ParquetMetaData) -> Result<()> {
+        let sums = BlockSums::of(footer).map_err(ParquetError::General)?;
+        self.sums = sums.map_or(Sums::Absent, |sums| Sums::Of(Arc::new(sums)));
+        Ok(())
+    }
 }
 
 impl AsyncFileReader for CheckedFile {
@@ -67,8 +84,12 @@ impl AsyncFileReader for CheckedFile {
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
-        let Some(sums) = self.sums.clone() else { return self.file.get_byte_ranges(ranges) };
         async move {
+            // Who has the footer from elsewhere does not ask for it.
+            if let Sums::Unknown = self.sums {
+                self.get_metadata(None).await?;
+            }
+            let Sums::Of(sums) = self.sums.clone() else { return self.file.get_byte_ranges(ranges).await };
             let wider = whole_blocks(&sums, &ranges);
             let read = self.file.get_byte_ranges(wider.clone()).await?;
             for (range, bytes) in wider.iter().zip(&read).filter(|(range, _)| sums.blocks(range).is_some()) {
@@ -92,9 +113,9 @@ impl AsyncFileReader for CheckedFile {
         options: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         async move {
-            let metadata = self.file.get_metadata(options).await?;
-            self.sums = BlockSums::of(&metadata).map_err(ParquetError::General)?.map(Arc::new);
-            Ok(metadata)
+            let footer = self.file.get_metadata(options).await?;
+            self.look_at(&footer)?;
+            Ok(footer)
         }
         .boxed()
     }

@@ -139,6 +139,9 @@ impl Report {
     fn verdict(&self) -> String {
         if self.interrupted {
             let (slices, planned) = (self.slices, self.planned);
+            if planned == 0 {
+                return "Stopped before the first slice: `wardflow analyze` begins there.".to_owned();
+            }
             return format!(
                 "Stopped after {slices} of {}: `wardflow analyze` goes on from there.",
                 counted(planned, "slice")

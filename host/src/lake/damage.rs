@@ -8,7 +8,7 @@ use object_store::{ObjectMeta, ObjectStoreExt};
 use serde_json::Value;
 
 use super::{Lake, Table, location::Location, result_table::ResultTable};
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 impl Lake {
     /// That a table cannot be read.
@@ -25,6 +25,18 @@ impl ResultTable {
             Err(error) => Some(error.to_string()),
         };
         self.unreadable(&found.unwrap_or_else(|| first_line(&said)))
+    }
+
+    /// Refuses a log with an entry that is empty, which would be read as one in which nothing was written.
+    ///
+    /// # Errors
+    /// There is one.
+    pub(super) async fn check_log(&self) -> Result<()> {
+        let log = Log::of(self.location()).await.map_err(|error| self.unreadable(&error.to_string()))?;
+        match log.entries.range(log.first..).find(|(_, entry)| entry.size == 0) {
+            Some((version, _)) => Err(self.unreadable(&is_what(*version, "damaged"))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn unreadable(&self, reason: &str) -> Error {
@@ -56,22 +68,39 @@ fn first_line(error: &dyn std::error::Error) -> String {
     text.lines().next().unwrap_or_default().chars().take(300).collect()
 }
 
+/// A table's log.
+struct Log {
+    /// The first version that the last checkpoint does not stand for.
+    first: u64,
+    entries: BTreeMap<u64, ObjectMeta>,
+}
+
+impl Log {
+    async fn of(table: &Location) -> object_store::Result<Self> {
+        let place = table.path.clone().join("_delta_log");
+        let objects: Vec<ObjectMeta> = table.store.list(Some(&place)).try_collect().await?;
+        let mut log = Self { first: 0, entries: BTreeMap::new() };
+        for object in objects {
+            let name = object.location.filename().unwrap_or_default();
+            let Some((version, kind)) = name.split_once('.') else { continue };
+            let Ok(version) = version.parse::<u64>() else { continue };
+            if kind == "json" {
+                log.entries.insert(version, object);
+            } else if kind.starts_with("checkpoint") {
+                log.first = log.first.max(version + 1);
+            }
+        }
+        Ok(log)
+    }
+}
+
+fn is_what(version: u64, what: &str) -> String {
+    format!("_delta_log/{version:020}.json is {what}")
+}
+
 /// The first entry of a table's log that is damaged or missing, of those that its last checkpoint does not stand for.
 async fn of_log(table: &Location) -> object_store::Result<Option<String>> {
-    let log = table.path.clone().join("_delta_log");
-    let objects: Vec<ObjectMeta> = table.store.list(Some(&log)).try_collect().await?;
-    let mut entries = BTreeMap::new();
-    let mut first = 0;
-    for object in objects {
-        let name = object.location.filename().unwrap_or_default();
-        let Some((version, kind)) = name.split_once('.') else { continue };
-        let Ok(version) = version.parse::<u64>() else { continue };
-        if kind == "json" {
-            entries.insert(version, object.location);
-        } else if kind.starts_with("checkpoint") {
-            first = first.max(version + 1);
-        }
-    }
+    let Log { first, entries } = Log::of(table).await?;
     let Some(last) = entries.last_key_value().map(|(last, _)| *last) else {
         return Ok((first == 0).then(|| "its log, _delta_log, has no entry".to_owned()));
     };
@@ -80,7 +109,7 @@ async fn of_log(table: &Location) -> object_store::Result<Option<String>> {
             let entry = entries.get(&version);
             async move {
                 let Some(place) = entry else { return Ok((version, None)) };
-                let bytes = table.store.get(place).await?.bytes().await?;
+                let bytes = table.store.get(&place.location).await?.bytes().await?;
                 Ok::<_, object_store::Error>((version, Some(bytes)))
             }
         })
@@ -91,7 +120,7 @@ async fn of_log(table: &Location) -> object_store::Result<Option<String>> {
             Some(bytes) if !is_entry(&bytes) => "damaged",
             Some(_) => continue,
         };
-        return Ok(Some(format!("_delta_log/{version:020}.json is {what}")));
+        return Ok(Some(is_what(version, what)));
     }
     Ok(None)
 }

@@ -66,6 +66,7 @@ impl ResultTable {
         if !self.exists().await? {
             return Ok(Arc::new(EmptyTable::new(self.schema())));
         }
+        self.check_log().await?;
         let snapshot = match Snapshot::try_new(self.log.as_ref(), None).await {
             Ok(snapshot) => snapshot,
             Err(error) => return Err(self.unreadable_log(error).await),

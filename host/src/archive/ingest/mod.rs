@@ -128,7 +128,7 @@ impl<'a> Ingest<'a> {
         finish_taking_out(archive, &mut entries, &mut left_over).await?;
         let carried = archive.carried(&entries).await?;
         let entries = Entries::new(entries);
-        archive.forget_those_back().await?;
+        archive.forget_those_there().await?;
         let taken_out = archive.taken_out().await?;
         Ok(Self {
             lock,

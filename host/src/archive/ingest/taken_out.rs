@@ -82,10 +82,12 @@ impl Archive {
         Ok(rest.map(|one| one.digest).collect())
     }
 
-    /// Forgets those that are there again: a run was killed before it had.
-    pub(super) async fn forget_those_back(&self) -> Result<()> {
-        for back in self.noted().await?.back {
-            self.forget_taken_out(&back).await?;
+    /// Forgets those that are there again, or still, where nothing was taken out: a run was killed before it had.
+    pub(super) async fn forget_those_there(&self) -> Result<()> {
+        let Noted { out, as_it_was, back } = self.noted().await?;
+        let still = as_it_was.into_iter().filter(|_| out.is_empty());
+        for there in back.into_iter().chain(still) {
+            self.forget_taken_out(&there).await?;
         }
         Ok(())
     }

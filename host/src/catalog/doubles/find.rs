@@ -75,12 +75,13 @@ pub(super) struct Found {
 /// Adds the records that are doubles.
 pub(super) fn find(seen: &mut [Seen], clocks: &Clocks, found: &mut Found) {
     // A record's end lies by the clock as it went when the record began.
-    let at = |one: &Seen, time: i64| time - clocks.offsets[usize::from(one.sensor)].at(one.start);
+    let at = |one: &Seen, time: i64| time.saturating_sub(clocks.offsets[usize::from(one.sensor)].at(one.start));
     seen.sort_unstable_by_key(|one| (one.key, at(one, one.start), one.sensor, one.end, one.record));
     for group in seen.chunk_by(|one, other| one.key == other.key) {
         let mut rest = group;
         while let Some(first) = rest.first() {
-            let mut end = at(first, first.end);
+            // A record may have its times the wrong way round.
+            let mut end = at(first, first.end.max(first.start));
             let more = rest.iter().take_while(|one| {
                 let is_near = at(one, one.start) <= end.saturating_add(clocks.tolerance);
                 if is_near {
@@ -169,6 +170,14 @@ mod tests {
         assert_eq!(found.counts.iter().sum::<u64>(), found.records.len() as u64);
         let doubles = all.iter().filter(|one| found.records.contains(&one.record));
         (clocks, doubles.map(|one| (one.sensor, one.start / SECOND)).collect())
+    }
+
+    #[test]
+    fn times_that_are_wrong_end_nowhere_but_at_the_end() {
+        let backwards = |sensor| seen(1, sensor, (900 * SECOND, 5 * SECOND), 8);
+        let far = |sensor, time: i64| seen(2, sensor, (time, time), 8);
+        let all = vec![backwards(0), backwards(1), far(0, i64::MIN), far(1, i64::MAX), far(0, i64::MAX)];
+        assert_eq!(doubles(all, 2).1.len(), 2);
     }
 
     #[test]

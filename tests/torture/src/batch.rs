@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
     io::{BufRead, BufReader},
     ops::Range,
-    os::unix::process::ExitStatusExt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
@@ -19,6 +19,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::{Result, means::Means};
 
@@ -118,6 +119,8 @@ fn part(
         .env("PATH", path(campaign.programs)?)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        // With the programs that it runs.
+        .process_group(0)
         .spawn()?;
     let lines = listen(&mut child)?;
     let mut at = None;
@@ -136,7 +139,7 @@ fn part(
         }
     };
     if hangs {
-        child.kill()?;
+        kill_process_group(Pid::from_child(&child), Signal::KILL)?;
     }
     let status = child.wait()?;
     if is_whole && status.success() {

@@ -311,6 +311,7 @@ impl<'a> AnalysisRun<'a> {
         let input_digest = left_out.digest(&stage.input_digest, &self.workspace.listing.files);
         let base =
             |plugin| Row { input_digest: input_digest.clone(), ..blank_row(&self.summary.run_id, plugin, stage) };
+        let mut covered = Vec::new();
         for (traveller, before) in here.iter_mut().zip(before) {
             let manifest = traveller.plugin.detector.manifest();
             let row = Row {
@@ -322,12 +323,9 @@ impl<'a> AnalysisRun<'a> {
                 state_digest: traveller.states.digest(),
                 ..base(Some(manifest.id.to_string()))
             };
-            let summary = self.summary.plugins.iter_mut().find(|summary| summary.plugin == manifest.id.as_str());
             match outcome.plugins.remove(manifest.id.as_str()) {
                 None => {
-                    if let Some(summary) = summary {
-                        *summary.slices.entry(Status::Blind).or_default() += 1;
-                    }
+                    covered.push((manifest.id.to_string(), None));
                     let fault = Some("the sensors delivered no flow for days: passed over".to_owned());
                     results.coverage.push(Row { fault, ..row });
                 }
@@ -335,24 +333,20 @@ impl<'a> AnalysisRun<'a> {
                     plugin.began_anew(traveller.anew.take());
                     plugin.blinded(self.workspace.health.trouble(stage.slice.start, stage.slice.end));
                     plugin.without_files(left_out.fault());
-                    if let Some(summary) = summary {
-                        summary.add(&plugin);
-                    }
                     results.coverage.extend(plugin.single.iter().map(|single| device_row(&row, single)));
                     results.coverage.push(Row {
                         devices: plugin.devices,
                         flows: plugin.flows,
                         status: plugin.status,
-                        fault: plugin.fault,
+                        fault: plugin.fault.clone(),
                         ..row
                     });
+                    covered.push((manifest.id.to_string(), Some(plugin)));
                 }
             }
         }
         let of_slice = results.coverage.iter().filter(|row| row.device_id.is_none());
-        for status in of_slice.map(|row| row.status).collect::<BTreeSet<_>>() {
-            *self.summary.by_status.entry(status).or_default() += 1;
-        }
+        let statuses: BTreeSet<_> = of_slice.map(|row| row.status).collect();
         let unwatched: Vec<_> = unwatched(&base(None), outcome.unwatched, outcome.unresolved).collect();
         if unwatched.is_empty() && self.unwatched_before.contains(&stage.slice.start) {
             results.coverage.push(Row { status: Status::Complete, ..base(None) });
@@ -361,6 +355,17 @@ impl<'a> AnalysisRun<'a> {
         results.findings = outcome.findings;
         results.observations = outcome.observations;
         self.workspace.lake.commit_slice(results).await?;
+        // What was not committed is no result of the run.
+        for (id, plugin) in covered {
+            let Some(summary) = self.summary.plugins.iter_mut().find(|summary| summary.plugin == id) else { continue };
+            match plugin {
+                Some(plugin) => summary.add(&plugin),
+                None => *summary.slices.entry(Status::Blind).or_default() += 1,
+            }
+        }
+        for status in statuses {
+            *self.summary.by_status.entry(status).or_default() += 1;
+        }
         self.summary.slices += 1;
         self.summary.flows += outcome.flows;
         self.summary.unwatched = self.summary.unwatched.max(outcome.unwatched.0);

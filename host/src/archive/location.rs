@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use glob::{MatchOptions, Pattern};
 use object_store::{
     ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart,
@@ -16,6 +16,7 @@ use object_store::{
 };
 use url::Url;
 
+use super::links;
 use crate::{
     disk::{self, Step},
     error::{Context, Error, Result},
@@ -186,21 +187,33 @@ impl Archive {
         let place = directory.map_or_else(|| self.prefix.clone(), |directory| self.place(directory));
         // Of an object store it is the bucket that is not there.
         let may_be_gone = self.directory.is_some();
-        let objects = self.store.list(Some(&place)).filter(|object| {
-            let is_passed_over = match object {
-                Err(object_store::Error::NotFound { .. }) => may_be_gone,
-                Err(error) => is_loop(error),
-                Ok(_) => false,
-            };
-            std::future::ready(!is_passed_over)
-        });
-        let objects = objects.try_collect().await.map_err(|error| {
+        let objects = match (self.store.list(Some(&place)).try_collect().await, &self.directory) {
+            (Err(object_store::Error::NotFound { .. }), Some(_)) => Ok(Vec::new()),
+            (Err(error), Some(root)) if links::is_loop(&error) => {
+                let files = links::files(&directory.map_or_else(|| root.clone(), |directory| root.join(directory)));
+                self.heads(&files.context(|| format!("listing the archive {}", self.describe()))?).await
+            }
+            (listed, _) => listed,
+        };
+        let objects = objects.map_err(|error| {
             let failed = Error::failed(format!("the archive {} cannot be listed", self.describe())).because(error);
             if may_be_gone { failed } else { failed.remedy(object_stores::REMEDY) }
         });
         let mut objects: Vec<ObjectMeta> = objects?;
         objects.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(objects)
+    }
+
+    /// What the store says of files of a local archive.
+    async fn heads(&self, files: &[PathBuf]) -> object_store::Result<Vec<ObjectMeta>> {
+        let mut heads = Vec::with_capacity(files.len());
+        for file in files {
+            match self.store.head(&StorePath::from_absolute_path(file)?).await {
+                Err(object_store::Error::NotFound { .. }) => {}
+                head => heads.push(head?),
+            }
+        }
+        Ok(heads)
     }
 
     /// Moves a file that was written in [`Archive::scratch`] to its place, at once.
@@ -313,16 +326,6 @@ enum UploadError {
     Local(#[from] std::io::Error),
     #[error("the object store refused it")]
     Store(#[from] object_store::Error),
-}
-
-/// Whether it is of a link to a directory above it, which holds nothing that is not listed there.
-fn is_loop(error: &object_store::Error) -> bool {
-    let first: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    // The error of who walked has no type that can be named here; a link to itself is one of the system's.
-    std::iter::successors(first, |&error| error.source()).any(|error| {
-        let text = error.to_string();
-        text.starts_with("File system loop found") || text.contains("Too many levels of symbolic links")
-    })
 }
 
 /// The place, and the pattern of the files behind it, which begins where a name has a `*`.

@@ -49,6 +49,7 @@ mod join;
 mod layout;
 mod ledger;
 mod lines;
+mod links;
 mod local_time;
 mod location;
 mod lock;

@@ -7,10 +7,11 @@ use std::{
     process::{Child, ChildStderr, ChildStdout, Command, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::error::{Context, Error, Result};
@@ -21,17 +22,31 @@ const MOST_SAID: usize = 1 << 20;
 /// From one look at what a program does to the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A program that computes for so long and neither reads nor writes goes round in circles, as `nfdump` does with some files
-/// that are damaged.
+/// A program that computes for so long and neither reads nor writes, but to complain, goes round in circles, as `nfdump` does
+/// with some files that are damaged.
 const NO_HEADWAY: Duration = Duration::from_secs(10);
+
+/// Bytes that it may have written as errors and nobody has read yet; fewer are no headway.
+const ON_THE_WAY: u64 = 256 << 10;
+
+/// In which `/proc` tells CPU time: Linux has a hundred a second there, whatever its own clock does (`USER_HZ`).
+const TICKS_A_SECOND: u64 = 100;
 
 /// A running program. It is killed when it is dropped.
 #[derive(Debug)]
 pub(super) struct Program {
     name: &'static str,
     child: Child,
-    said: Arc<Mutex<Vec<u8>>>,
+    said: Arc<Said>,
     listener: Option<JoinHandle<()>>,
+}
+
+/// What a program writes as errors.
+#[derive(Debug, Default)]
+struct Said {
+    beginning: Mutex<Vec<u8>>,
+    /// Bytes of all of it.
+    bytes: AtomicU64,
 }
 
 /// How a program ended.
@@ -88,13 +103,13 @@ impl Program {
             let _ = io::copy(&mut output, &mut io::sink());
             drop(ends);
         });
-        let mut headway = Headway::of(self.child.id());
+        let mut headway = Headway::default();
         while end.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
             check(&self.said())?;
-            if headway.since_any() >= NO_HEADWAY {
+            if headway.none_for(&Doing::of(self.child.id(), &self.said)) >= NO_HEADWAY {
                 let (name, seconds) = (self.name, NO_HEADWAY.as_secs());
                 return Err(Error::failed(format!(
-                    "{name} goes round in circles: it has read nothing for {seconds} s"
+                    "{name} goes round in circles: it has computed for {seconds} s and read nothing"
                 ))
                 .remedy("the file is damaged: leave it out, or copy it again"));
             }
@@ -118,42 +133,48 @@ impl Program {
     }
 
     fn said(&self) -> String {
-        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        let beginning = self.said.beginning.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&beginning).into_owned()
     }
 }
 
-/// How far a process gets, as the kernel counts what it reads and writes.
-#[derive(Debug)]
+/// What a process has done, as the kernel counts it; nothing where that is not told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Doing {
+    computed: Duration,
+    /// Bytes read and written, but for errors.
+    moved: u64,
+}
+
+impl Doing {
+    fn of(process: u32, said: &Said) -> Self {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}")).unwrap_or_default();
+        let (status, counts) = (read("stat"), read("io"));
+        // Its name is in brackets, and may have brackets in it. The times are the 14th field and the next.
+        let fields = status.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ').skip(11).take(2);
+        let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+        let count = |name: &str| counts.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        let moved = count("rchar:").unwrap_or(0) + count("wchar:").unwrap_or(0);
+        let computed = Duration::from_millis(ticks * 1_000 / TICKS_A_SECOND);
+        Self { computed, moved: moved.saturating_sub(said.bytes.load(Ordering::Relaxed)) }
+    }
+}
+
+/// How far a process got.
+#[derive(Debug, Default)]
 struct Headway {
-    process: u32,
-    /// Bytes read and written; nothing where the kernel does not tell, or the process waits, for a disk perhaps.
-    moved: Option<u64>,
-    since: Instant,
+    /// When it had moved something last.
+    last: Doing,
 }
 
 impl Headway {
-    fn of(process: u32) -> Self {
-        Self { process, moved: None, since: Instant::now() }
-    }
-
     /// For how long it has computed and moved nothing.
-    fn since_any(&mut self) -> Duration {
-        let moved = moved(self.process);
-        if moved.is_none() || moved != self.moved {
-            (self.moved, self.since) = (moved, Instant::now());
+    fn none_for(&mut self, now: &Doing) -> Duration {
+        if now.moved > self.last.moved + ON_THE_WAY {
+            self.last = *now;
         }
-        self.since.elapsed()
+        now.computed.saturating_sub(self.last.computed)
     }
-}
-
-/// Bytes that a process has read and written, if it is computing.
-fn moved(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Its name is in brackets, and may have brackets in it.
-    let is_computing = status.rsplit_once(") ")?.1.starts_with('R');
-    let counts = fs::read_to_string(format!("/proc/{process}/io")).ok()?;
-    let count = |name: &str| counts.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-    Some(count("rchar:")? + count("wchar:")?).filter(|_| is_computing)
 }
 
 impl Drop for Program {
@@ -175,7 +196,7 @@ impl Ending {
 }
 
 /// Reads all of it, so that the program does not wait, and keeps the beginning.
-fn listen(mut errors: ChildStderr, said: &Mutex<Vec<u8>>) {
+fn listen(mut errors: ChildStderr, said: &Said) {
     let mut chunk = [0; 4096];
     loop {
         let read = match errors.read(&mut chunk) {
@@ -184,9 +205,10 @@ fn listen(mut errors: ChildStderr, said: &Mutex<Vec<u8>>) {
             Ok(0) | Err(_) => return,
             Ok(read) => read,
         };
-        let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = read.min(MOST_SAID - said.len());
-        said.extend_from_slice(&chunk[..kept]);
+        said.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        let mut beginning = said.beginning.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = read.min(MOST_SAID - beginning.len());
+        beginning.extend_from_slice(&chunk[..kept]);
     }
 }
 
@@ -238,9 +260,11 @@ mod tests {
 
     #[test]
     fn one_that_goes_round_in_circles() {
-        let (mut program, output) = Program::start("sh", "dash", ["-c", "while :; do :; done"]).unwrap();
-        let error = program.finish_while(output, |_| Ok(())).unwrap_err();
-        assert_eq!(error.reason(), "sh goes round in circles: it has read nothing for 10 s");
+        for script in ["while :; do :; done", "while :; do echo no >&2; done"] {
+            let (mut program, output) = Program::start("sh", "dash", ["-c", script]).unwrap();
+            let error = program.finish_while(output, |_| Ok(())).unwrap_err();
+            assert_eq!(error.reason(), "sh goes round in circles: it has computed for 10 s and read nothing");
+        }
     }
 
     #[test]

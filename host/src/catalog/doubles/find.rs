@@ -175,9 +175,10 @@ mod tests {
     #[test]
     fn times_that_are_wrong_end_nowhere_but_at_the_end() {
         let backwards = |sensor| seen(1, sensor, (900 * SECOND, 5 * SECOND), 8);
+        assert_eq!(doubles(vec![backwards(0), backwards(1)], 2).1, BTreeSet::from([(1, 900)]));
         let far = |sensor, time: i64| seen(2, sensor, (time, time), 8);
-        let all = vec![backwards(0), backwards(1), far(0, i64::MIN), far(1, i64::MAX - 1), far(0, i64::MAX - 1)];
-        assert_eq!(doubles(all, 2).1.len(), 2);
+        let mut all = vec![far(0, i64::MIN), far(1, i64::MAX), far(0, i64::MAX)];
+        assert!(!found(&mut all, 2).records.is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! calls go into the sandbox; without, to a detector of this program's own, which pulls the same columns. The names of the
 //! system calls of that thread between the marks are compared.
 //!
-//! They are not wholly the same, and cannot be: the sandbox has its own, [`OWN`], which a guest brings about by computing, by
+//! They are not wholly the same, and cannot be: the sandbox has its own, `OWN`, which a guest brings about by computing, by
 //! growing, by ending and by trapping, and by whose arguments it reaches nothing but its own memory. Any other that comes with
 //! a plugin misses the goal.
 

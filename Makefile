@@ -37,7 +37,8 @@ bench: host ## Measure Wardflow beside DuckDB, Polars and DataFusion SQL: an hou
 	$(python) -m pip install --quiet --disable-pip-version-check duckdb==2.0.0 polars==2.1.0
 	$(target)/release/wardflow-bench --python $(python)
 
-torture: host ## Try to break it: mutated plugins and files, spins, bombs, kills; two hours, and a table for the README
+torture: host ## Try to break it: much data, mutated plugins and files, spins, bombs, kills; hours, and a table for the README
+	cargo test $(all) --test all -- --ignored damaged::many
 	$(target)/release/wardflow-torture
 
 plugins: setup ## Build the bundled plugins into plugins/dist

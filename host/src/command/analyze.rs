@@ -11,7 +11,7 @@ use wardflow::{
 };
 
 use super::{
-    Outcome, connect,
+    NAMED, Outcome, connect,
     interrupt::{STOPPING, stop_on_interrupt},
     mapped,
 };
@@ -235,9 +235,6 @@ pub(super) fn lacking_notes(lacking: &Lacking) -> Vec<String> {
 }
 
 const CHECK: &str = "`wardflow archive check` says how to have them back";
-
-/// Files that were left out and are named each for itself.
-const NAMED: usize = 3;
 
 impl LeftOut {
     fn note(&self) -> String {

@@ -17,16 +17,13 @@ use wardflow::{
 };
 
 use super::{
-    Outcome, connect,
+    NAMED, Outcome, connect,
     interrupt::{interrupted, stop_on_interrupt},
 };
 use crate::{
     args::Ingest,
     print::{BYTES, Look, Printer, Progress, Task, count, counted, visible},
 };
-
-/// Sources that are named each for itself among those that were passed over.
-const NAMED: usize = 3;
 
 /// What became of every source.
 #[derive(Debug, Serialize)]

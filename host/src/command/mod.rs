@@ -27,6 +27,9 @@ pub(crate) use interrupt::INTERRUPTED;
 /// Exit code of a repair after which something is to be ingested again.
 pub(crate) const REPAIRED: u8 = 3;
 
+/// Files or sources that are named each for itself; of more, it is said how many they are.
+const NAMED: usize = 3;
+
 /// How a command that did not fail ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {

@@ -8,11 +8,8 @@ use wardflow::{
     error::Result,
 };
 
-use super::{Outcome, connect, mapped};
+use super::{NAMED, Outcome, connect, mapped};
 use crate::print::{Look, Printer, count, counted, size};
-
-/// Files that cannot be used and are named each for itself.
-const NAMED: usize = 3;
 
 /// How a workspace stands.
 #[derive(Debug, Serialize)]

@@ -26,7 +26,7 @@ fn both(scratch: &Scratch, line: &str, told: &str) {
 fn analyses() {
     let expected = Demo::analysed().results();
     let demo = Demo::new();
-    both(&demo.scratch, "wardflow -q -C hospital analyze", " is held by run ");
+    both(&demo.scratch, "wardflow -q -C hospital analyze", "/lake is held by ");
     assert_eq!(demo.results(), expected);
     assert!(demo.wardflow("analyze").contains("Nothing is new since the last run."));
 }

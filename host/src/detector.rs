@@ -3,7 +3,14 @@
 //! The operator knows only these traits. The sandbox implements them for a plugin, a test for ten lines of Rust, and a
 //! benchmark for the very source of a plugin, linked natively.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use wardflow_manifest::{Column, Manifest, Severity};
 
@@ -227,16 +234,27 @@ impl Fault {
 
 /// Tells running guests that the run is being cancelled.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(std::sync::Arc<std::sync::atomic::AtomicBool>);
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+    /// What this is a part of.
+    whole: Option<Arc<Self>>,
+}
 
 impl Stop {
+    /// That of a part, which ends with the whole, and may end alone: a part that fails is no reason to think that the whole
+    /// was cancelled.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { asked: Arc::default(), whole: Some(Arc::new(self.clone())) }
+    }
+
     /// Asks everything that runs to stop.
     pub fn stop(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was asked.
     pub fn is_stopped(&self) -> bool {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) || self.whole.as_ref().is_some_and(|whole| whole.is_stopped())
     }
 }

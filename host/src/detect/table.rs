@@ -98,7 +98,7 @@ impl DetectTable {
             flows,
             observed,
             is_observed,
-            run: Arc::new(SliceRun { shared, stop, facts: OnceLock::new(), outside: OnceLock::new() }),
+            run: Arc::new(SliceRun { shared, stop: stop.part(), facts: OnceLock::new(), outside: OnceLock::new() }),
         }
     }
 

@@ -1,6 +1,10 @@
 //! The operator against a fake detector, which reports of each session what it was given.
 
-use std::{fmt::Write, sync::Arc, time::Duration};
+use std::{
+    fmt::Write,
+    sync::{Arc, Barrier},
+    time::Duration,
+};
 
 use arrow::{
     array::{
@@ -41,13 +45,16 @@ struct Fake {
     manifest: Manifest,
     /// Traps on the device of this firmware.
     trap_on: &'static str,
+    /// Spins on every device, once this has been told.
+    spins: Option<Arc<Barrier>>,
 }
 
-#[derive(Default)]
 struct FakeInstance {
     sessions: Vec<(String, blake3::Hasher, u64)>,
     columns: Vec<Column>,
     trap_on: &'static str,
+    spins: Option<Arc<Barrier>>,
+    stop: Stop,
 }
 
 impl Fake {
@@ -57,7 +64,7 @@ impl Fake {
              columns = [{columns}]\n[[findings]]\nkind = \"given\"\ntitle = \"Given\"\nseverity = \"low\"\nshows = \"All.\"\n\
              first_action = \"None.\"\n"
         );
-        Arc::new(Self { manifest: Manifest::from_toml(&text).unwrap(), trap_on })
+        Arc::new(Self { manifest: Manifest::from_toml(&text).unwrap(), trap_on, spins: None })
     }
 }
 
@@ -74,9 +81,10 @@ impl Detector for Fake {
         1 << 16
     }
 
-    fn instantiate(&self, _: usize, _: &Stop) -> Result<Box<dyn Instance>, Fault> {
+    fn instantiate(&self, _: usize, stop: &Stop) -> Result<Box<dyn Instance>, Fault> {
         let columns = self.manifest.columns.iter().copied().collect();
-        Ok(Box::new(FakeInstance { columns, trap_on: self.trap_on, ..FakeInstance::default() }))
+        let (spins, stop) = (self.spins.clone(), stop.clone());
+        Ok(Box::new(FakeInstance { columns, trap_on: self.trap_on, spins, stop, sessions: Vec::new() }))
     }
 }
 
@@ -93,6 +101,13 @@ impl Instance for FakeInstance {
     }
 
     fn observe(&mut self, session: SessionId, flows: Box<dyn FlowBatch>) -> Result<Vec<Report>, Fault> {
+        if let Some(begun) = &self.spins {
+            begun.wait();
+            while !self.stop.is_stopped() {
+                std::thread::yield_now();
+            }
+            return Err(Fault::new("observe", FaultKind::Stopped, "the run was stopped"));
+        }
         let (summary, hasher, count) = &mut self.sessions[session.0];
         let _ = write!(summary, " {}@{}", flows.len(), flows.first_row());
         for column in &self.columns {
@@ -232,6 +247,11 @@ async fn collect(
     plugins: Vec<Arc<Fake>>,
     context: &SessionContext,
 ) -> datafusion::error::Result<Vec<RecordBatch>> {
+    let table = table_of(states, table, plugins, &Stop::default());
+    context.read_table(Arc::new(table)).unwrap().collect().await
+}
+
+fn table_of(states: Vec<(StateKey, State)>, flows: Arc<MemTable>, plugins: Vec<Arc<Fake>>, stop: &Stop) -> DetectTable {
     let runs = plugins.into_iter().map(|fake| {
         let manifest = fake.manifest.clone();
         let mut set = StateSet::new(manifest.id, 1, "", 0);
@@ -247,8 +267,7 @@ async fn collect(
         }
     });
     let directory = Arc::new(Directory::new(world()).unwrap());
-    let table = DetectTable::new(table, directory, SLICE, runs.collect(), None, Stop::default());
-    context.read_table(Arc::new(table)).unwrap().collect().await
+    DetectTable::new(flows, directory, SLICE, runs.collect(), None, stop.clone())
 }
 
 fn ran(batches: &[RecordBatch]) -> Ran {
@@ -324,6 +343,22 @@ async fn where_flows_have_no_room_in_memory_nor_on_disk_the_setting_is_named() {
     let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime.build_arc().unwrap());
     let error = collect(Vec::new(), flows(1, false), vec![first("")], &context).await.unwrap_err().to_string();
     assert!(error.contains("--memory"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slice_that_nobody_waits_for_ends_and_cancels_nothing_else() {
+    let begun = Arc::new(Barrier::new(2));
+    let spinning = Fake { spins: Some(Arc::clone(&begun)), ..Arc::into_inner(first("")).unwrap() };
+    let whole = Stop::default();
+    let table = table_of(Vec::new(), flows(1, false), vec![Arc::new(spinning)], &whole);
+    let config = SessionConfig::new().with_target_partitions(1);
+    let frame = SessionContext::new_with_config(config).read_table(Arc::new(table)).unwrap();
+    let polled = tokio::spawn(frame.collect());
+    tokio::task::spawn_blocking(move || begun.wait()).await.unwrap();
+    // As when another partition fails. A guest that did not end would keep the runtime from ending.
+    polled.abort();
+    polled.await.unwrap_err();
+    assert!(!whole.is_stopped());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,6 +54,18 @@ fn rows_that_are_no_flows_are_counted_and_shown() {
     assert!(!status.contains("cannot be read as flows"), "{status}");
 }
 
+/// It is read again each time then, and that is said through the doors that errors go through.
+#[test]
+fn what_cannot_be_kept_of_files_is_told_and_no_failure() {
+    let scratch = workspace("(1772409600, 1772409630, '10.20.0.1', '40000')", "");
+    scratch.write("v/.wardflow-archive", "no directory");
+    let told = "what was read of the archive's files cannot be kept in ";
+    let ran = scratch.run("wardflow -C v status");
+    assert!(ran.code == Some(0) && ran.stderr.contains(&format!("warning: {told}")), "{ran:#?}");
+    let ran = scratch.run("wardflow -C v --json status");
+    assert!(ran.code == Some(0) && ran.stderr.contains(&format!("{{\"warning\":\"{told}")), "{ran:#?}");
+}
+
 #[test]
 fn records_of_one_direction_are_told_of() {
     let row = "(1772409600, 1772409630, '10.20.0.1', '40000')";

@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         dumb: env::var_os("TERM").is_none_or(|value| value.is_empty() || value == "dumb"),
     };
     let printer = Printer::new(&args.global, terminal);
+    print::warnings::show(&printer);
     let told = printer.clone();
     panic::set_hook(Box::new(move |panic| {
         if is_guarded() || is_expected(panic) {

@@ -14,6 +14,7 @@ mod quantity;
 mod rows;
 mod table;
 mod text;
+pub(crate) mod warnings;
 
 use std::{
     error::Error as StdError,
@@ -156,7 +157,7 @@ impl Printer {
 
 /// What failed before there was a [`Printer`], on stderr.
 pub(crate) fn failure(error: &Error) {
-    to_stderr(&format!("{}\n", failure::text(error, false)));
+    to_stderr(&failure::text(error, false));
 }
 
 /// Text that clap made: help on stdout, a usage error on stderr. `args` are what was typed, or what a shell put in place

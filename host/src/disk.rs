@@ -9,7 +9,7 @@ pub(crate) mod failing;
 use std::{
     fs::{self, Permissions},
     io::{self, Write},
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -34,7 +34,26 @@ impl File {
     /// Makes a file, or empties the one that is there.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         may(Step::Create, path)?;
-        Ok(Self { file: fs::File::create(path)?, path: path.to_owned() })
+        let file = fs::File::options().read(true).write(true).create(true).truncate(true).open(path)?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// What was written from a place on.
+    pub(crate) fn read_from(&self, place: u64) -> io::Result<Vec<u8>> {
+        let bytes = usize::try_from(self.size()?.saturating_sub(place)).map_err(io::Error::other)?;
+        let mut written = vec![0; bytes];
+        self.file.read_exact_at(&mut written, place)?;
+        Ok(written)
+    }
+
+    /// Writes over what is there.
+    pub(crate) fn overwrite(&mut self, mut place: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let now = part(&self.path, bytes)?;
+            self.file.write_all_at(now, place)?;
+            (place, bytes) = (place + now.len() as u64, &bytes[now.len()..]);
+        }
+        Ok(())
     }
 
     /// Waits until all of it is on the disk.

@@ -58,6 +58,29 @@ fn a_changed_bit_gives_the_same_rows_or_none() {
     assert!(found > 20, "{found}");
 }
 
+/// Statistics that were changed would hide flows from a query that asks for some.
+#[test]
+fn a_changed_bit_of_the_page_index_or_the_footer_hides_nothing() {
+    let scratch = ingested();
+    let path = largest(&scratch);
+    let (sound, name) = (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap());
+    let query = "wardflow -C w sql --format csv \"SELECT count(*) FROM flows WHERE dst_port = 443\"";
+    let expected = scratch.done(query);
+    let footer = u32::from_le_bytes(sound[sound.len() - 8..sound.len() - 4].try_into().unwrap()) as usize;
+    let (first, last) = (sound.len() - 8 - footer - 2_000, sound.len());
+    let mut found = 0;
+    for place in (first..last).step_by((last - first) / 60) {
+        let mut changed = sound.clone();
+        changed[place] ^= 1 << (place % 8);
+        fs::write(&path, changed).unwrap();
+        let ran = scratch.run(query);
+        let told = ran.code != Some(0) && ran.stderr.contains(name);
+        assert!(told || ran.stdout == expected, "at {place}: {ran:#?}");
+        found += u64::from(told);
+    }
+    assert!(found > 50, "{found}");
+}
+
 #[test]
 fn an_analysis_goes_on_without_what_cannot_be_read() {
     let scratch = ingested();
@@ -103,6 +126,24 @@ fn an_analysis_goes_on_without_what_cannot_be_read() {
     scratch.done("mv w first && mv whole w");
     assert_eq!(results(&scratch), mended);
     assert_ne!(mended, before);
+}
+
+/// More than are found one by one.
+#[test]
+fn many_that_cannot_be_read_are_left_out_together() {
+    let scratch = with_good_file();
+    let mut bad = fs::read(scratch.path().join("w/archive/good.parquet")).unwrap();
+    // The pages of the first column.
+    bad[4..60].fill(0xff);
+    for number in 0..40 {
+        scratch.write(&format!("w/archive/bad-{number:02}.parquet"), &bad);
+    }
+    let ran = analyse_without(&scratch, "bad-00.parquet");
+    let covered = "SELECT flows, status, fault FROM coverage WHERE plugin = 'wardflow/beacon' AND device_id IS NULL";
+    let covered = rows(&scratch, covered);
+    assert!(covered.len() == 1 && covered[0].starts_with("3,blind,"), "{covered:?}");
+    assert_eq!(covered[0].matches("cannot be read").count(), 40, "{covered:?}");
+    assert!(ran.stdout.contains("other files"), "{ran:#?}");
 }
 
 #[test]

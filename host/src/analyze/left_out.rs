@@ -11,9 +11,6 @@ use crate::{
     coverage::Row,
 };
 
-/// Most files that a slice is analysed without. Where more cannot be read, something else than files is broken.
-pub(super) const MOST: usize = 64;
-
 /// What coverage says of each such file, behind its path.
 const IS_LEFT_OUT: &str = " is left out, since it cannot be read";
 
@@ -40,8 +37,8 @@ impl LeftOut {
         self.0.is_empty()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= MOST
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The files, and why.
@@ -59,7 +56,7 @@ impl LeftOut {
     /// The digest of a slice without them. What may come back by itself is tried again, so its digest is no file's.
     pub(super) fn digest(&self, of_all: &str, files: &[ArchiveFile]) -> String {
         let version = |(path, why): (&String, &Unreadable)| {
-            let file = files.iter().find(|file| file.path == *path);
+            let file = named(files, path);
             let file = file.filter(|_| why.cause == Cause::Damaged);
             file.map_or_else(|| format!("{path}\n"), ArchiveFile::version)
         };
@@ -79,7 +76,12 @@ fn digest(of_all: &str, versions: impl Iterator<Item = String>) -> String {
 pub(super) fn of<'f>(row: &Row, files: &'f [ArchiveFile]) -> Vec<&'f ArchiveFile> {
     let parts = row.fault.as_deref().unwrap_or_default().split(BETWEEN);
     let named: BTreeSet<&str> = parts.map_while(|part| part.strip_suffix(IS_LEFT_OUT)).collect();
-    named.iter().filter_map(|path| files.iter().find(|file| file.path == *path)).collect()
+    named.iter().filter_map(|path| self::named(files, path)).collect()
+}
+
+/// The file at a path, of files in order of path.
+fn named<'f>(files: &'f [ArchiveFile], path: &str) -> Option<&'f ArchiveFile> {
+    files.binary_search_by(|file| file.path.as_str().cmp(path)).ok().map(|at| &files[at])
 }
 
 /// Whether a row is of a slice with this digest as the files are now.

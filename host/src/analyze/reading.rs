@@ -12,9 +12,11 @@ use datafusion::{
     scalar::ScalarValue,
 };
 
+use futures::StreamExt;
+
 use super::{
     Stage, damaged,
-    left_out::{LeftOut, MOST},
+    left_out::LeftOut,
     step::{Looked, SliceOutcome, look},
     traveller::Traveller,
 };
@@ -26,6 +28,9 @@ use crate::{
     error::{Context, Error, Result},
     workspace::Workspace,
 };
+
+/// Files that are found by running a slice without those found before. Where there are more, each other file is read alone.
+const ONE_BY_ONE: usize = 8;
 
 /// What slices are read with.
 pub(super) struct Reading<'a> {
@@ -51,8 +56,8 @@ impl<'a> Reading<'a> {
     /// Runs plugins over a slice and moves them past it. Tells what was left out.
     ///
     /// # Errors
-    /// So many files cannot be read that it is not the files, or something else than a file cannot be read; or the run was
-    /// stopped. The travellers stand where they stood.
+    /// Of many files none is given by the disk or the object store, or something else than a file cannot be read; or the run
+    /// was stopped. The travellers stand where they stood.
     pub(super) async fn slice(
         &self,
         stage: &Stage,
@@ -66,17 +71,55 @@ impl<'a> Reading<'a> {
                 Err(error) => error,
             };
             let Some((file, why)) = self.file_of(&error).filter(|_| !stop.is_stopped()) else { return Err(error) };
-            if left_out.is_full() {
-                return Err(Error::failed(format!("more than {MOST} files of one slice cannot be read"))
+            if !left_out.add(file, why) {
+                return Err(error);
+            }
+            // Each attempt finds one. Looking through finds all that cannot be read, and not all that give other flows.
+            let is_time = left_out.len() >= ONE_BY_ONE && left_out.len().is_power_of_two();
+            if is_time && !self.look_through(stage, &mut left_out, stop).await? {
+                let files = left_out.len();
+                return Err(Error::failed(format!("none of the {files} files of a slice can be read"))
                     .because(error)
                     .remedy(
                         "see that the disk or the object store is well; `wardflow archive check` reads all of it",
                     ));
             }
-            if !left_out.add(file, why) {
-                return Err(error);
+        }
+    }
+
+    /// Leaves out every file of a slice that cannot be read. Whether it is the files: where the disk gives none, it is the disk.
+    async fn look_through(&self, stage: &Stage, left_out: &mut LeftOut, stop: &Stop) -> Result<bool> {
+        let mut is_any_read = false;
+        for file in stage.files.iter().map(|file| &self.workspace.listing.files[*file]) {
+            if stop.is_stopped() {
+                return Ok(true);
+            }
+            if left_out.has(file) {
+                continue;
+            }
+            match self.read(file).await {
+                Ok(()) => is_any_read = true,
+                // What else is wrong, the next attempt tells, if it matters to it.
+                Err(error) => match self.file_of(&error) {
+                    Some((file, why)) => _ = left_out.add(file, why),
+                    None => is_any_read = true,
+                },
             }
         }
+        Ok(is_any_read || left_out.files().all(|(_, why)| why.cause == Cause::Damaged))
+    }
+
+    /// Reads all of a file, and counts its flows.
+    async fn read(&self, file: &ArchiveFile) -> Result<()> {
+        let doing = || format!("reading {}", file.path);
+        let flows = catalog::flows(&self.workspace.archive, vec![file.clone()])?;
+        let rows = self.session.read_table(flows).context(doing)?;
+        let mut batches = rows.execute_stream().await.context(doing)?;
+        let mut read = 0;
+        while let Some(batch) = batches.next().await {
+            read += batch.context(doing)?.num_rows() as u64;
+        }
+        if read == file.rows || file.foreign { Ok(()) } else { Err(other_count(file, file.rows, read)) }
     }
 
     /// The file that an error is of, if the rest can do without it. An object store that cannot be reached has others too.
@@ -120,15 +163,7 @@ impl<'a> Reading<'a> {
             let (counted, expected) = (self.count(file, &time).await, file.rows_in(time.clone()));
             match counted {
                 Ok(counted) if counted == expected => {}
-                Ok(counted) => {
-                    let place = file.object.location.as_ref().into();
-                    let reason = format!("of {expected} flows of a slice {counted} could be read");
-                    return Error::failed("counting flows").because(Unreadable {
-                        place,
-                        reason,
-                        cause: Cause::Damaged,
-                    });
-                }
+                Ok(counted) => return other_count(file, expected, counted),
                 Err(error) => return error,
             }
         }
@@ -144,4 +179,11 @@ impl<'a> Reading<'a> {
         let rows = self.session.read_table(flows).and_then(|flows| flows.filter(ends)).context(doing)?;
         rows.count().await.map(|rows| rows as u64).context(doing)
     }
+}
+
+/// That a file holds another number of flows than its footer says.
+fn other_count(file: &ArchiveFile, told: u64, read: u64) -> Error {
+    let place = file.object.location.as_ref().into();
+    let reason = format!("of {told} flows {read} could be read");
+    Error::failed("counting flows").because(Unreadable { place, reason, cause: Cause::Damaged })
 }

@@ -2,7 +2,7 @@
 //!
 //! A page that was changed mostly still decodes, to other flows. Parquet has checksums of pages, which the library that
 //! writes them leaves out. These are of blocks of the file, whatever lies in them: pages, dictionaries and bloom filters.
-//! The page index and the footer come after them and have none.
+//! The page index and the footer come after them: their sums are those of [`tail_sums`](super::tail_sums).
 
 use std::{
     io::{self, Write},
@@ -54,6 +54,11 @@ impl BlockSums {
         let sums = digits.as_bytes().chunks(DIGITS).map(|sum| u64::from_str_radix(str::from_utf8(sum).ok()?, 16).ok());
         let sums: Vec<u64> = sums.collect::<Option<_>>()?;
         (digits.len() % DIGITS == 0 && sums.len() as u64 == u64::div_ceil(bytes, BLOCK)).then_some(Self { bytes, sums })
+    }
+
+    /// Where the blocks end in the file, and its page index begins.
+    pub fn end(&self) -> u64 {
+        self.bytes
     }
 
     /// The whole blocks in which a range of the file lies; absent where a part of it has no sums.

@@ -24,6 +24,7 @@ use super::{
     layout::{self, PAGE_ROWS},
     location::{Archive, OWN_DIRECTORY},
     sensor_hours::{self, SENSORS_KEY, SensorHours},
+    tail_sums,
     writer::Written,
 };
 use crate::{
@@ -252,8 +253,10 @@ impl OpenFile {
             self.writer.flush()?;
             let sums = self.writer.inner().sums();
             self.writer.append_key_value_metadata(sums.to_footer());
+            self.writer.append_key_value_metadata(tail_sums::blank());
             self.writer.finish()?;
             let file = self.writer.inner_mut().file_mut();
+            tail_sums::fill(file, sums.end())?;
             file.sync()?;
             Ok(file.size()?)
         };

@@ -7,24 +7,19 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use parquet::{
-    DecodeResult,
-    arrow::parquet_to_arrow_schema,
-    errors::ParquetError,
-    file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder},
-};
+use object_store::{ObjectMeta, ObjectStoreExt};
+use parquet::errors::ParquetError;
 
 use super::{
     SourceEntry,
     aside::AsideTable,
     footer,
-    guarded::guarded,
     hours::{HOUR, Hour},
     ingest::OPEN_FLOWS,
     location::Archive,
     maintain::{Replaces, is_compacted},
     mapped,
+    metadata::{Footer, metadata},
     sensor_hours::SensorHour,
 };
 use crate::{
@@ -34,9 +29,6 @@ use crate::{
 
 /// Footers that are read at once: enough to hide an object store's latency, and few enough for its limits.
 pub(super) const FOOTERS_AT_ONCE: usize = 16;
-
-/// Bytes read from a file's end at first. A footer that is longer takes a second read.
-const FOOTER_HINT: u64 = 64 << 10;
 
 /// How often an archive is looked at until it stands still: files of it may be compacted meanwhile.
 const LOOKS: usize = 8;
@@ -333,11 +325,14 @@ impl Unread {
 async fn read(archive: &Archive, object: ObjectMeta) -> Result<Read, Unread> {
     let path = archive.file(&object.location).to_owned();
     let broken = |reason: String| Unread::Broken(BrokenFile { path: path.clone(), reason });
-    let metadata = metadata(archive.store().as_ref(), &object).await;
-    let metadata = metadata.map_err(|error| Unread::of(path.clone(), &error))?;
+    let footer = Footer::read(archive.store().as_ref(), &object).await;
+    let footer = footer.map_err(|error| Unread::of(path.clone(), &error))?;
+    let metadata = footer.metadata;
     let own = footer::own_hours(&metadata).map_err(broken)?;
     let foreign = own.is_none();
     let hours = match own {
+        // It is refused when it is read, in each slice that it may have flows of: its hours may be what was changed.
+        Some(hours) if footer.damage.is_some() => footer::with_whole_day(hours, &path),
         Some(hours) => hours,
         None => footer::foreign_hours(&metadata, &object).map_err(broken)?,
     };
@@ -345,32 +340,6 @@ async fn read(archive: &Archive, object: ObjectMeta) -> Result<Read, Unread> {
     let sensors = footer::own_sensors(&metadata).map_err(broken)?;
     let replaces = Replaces::of(&metadata).map_err(broken)?;
     Ok(Read { file: ArchiveFile { object, path, rows, hours, sensors, foreign, fit: None }, replaces })
-}
-
-pub(super) async fn metadata(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<ParquetMetaData, ParquetError> {
-    let mut decoder = ParquetMetaDataPushDecoder::try_new(object.size)?.with_page_index_policy(PageIndexPolicy::Skip);
-    let hint = object.size.saturating_sub(FOOTER_HINT)..object.size;
-    let mut wanted = Vec::from([hint]);
-    loop {
-        for range in wanted {
-            let bytes = store.get_range(&object.location, range.clone()).await;
-            let bytes = bytes.map_err(|error| ParquetError::External(Box::new(error)))?;
-            guarded(|| decoder.push_range(range, bytes))?;
-        }
-        wanted = match guarded(|| decoder.try_decode())? {
-            DecodeResult::NeedsData(ranges) => ranges,
-            DecodeResult::Data(metadata) => return guarded(|| usable(&metadata)).map(|()| metadata),
-            DecodeResult::Finished => return Err(ParquetError::EOF("its footer ends early".into())),
-        };
-    }
-}
-
-/// Whether what readers do with a footer first can be done with this one.
-fn usable(metadata: &ParquetMetaData) -> Result<(), ParquetError> {
-    let file = metadata.file_metadata();
-    parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
-    metadata.row_groups().iter().flat_map(|group| group.columns()).for_each(|column| _ = column.byte_range());
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use arrow::{
     compute::cast,
     datatypes::TimestampMicrosecondType,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use object_store::ObjectMeta;
 use parquet::{
     arrow::{arrow_reader::statistics::StatisticsConverter, parquet_to_arrow_schema},
@@ -14,7 +14,7 @@ use parquet::{
 
 use super::{
     digest::FlowsDigest,
-    hours::{self, HOUR, HOURS_KEY, Hour, Hours},
+    hours::{self, Delivered, HOUR, HOURS_KEY, Hour, Hours},
     sensor_hours::{self, SENSORS_KEY, SensorHour},
 };
 use crate::flow;
@@ -32,6 +32,20 @@ pub(super) fn own_hours(metadata: &ParquetMetaData) -> Result<Option<Vec<Hour>>,
         }
     });
     hours.map_err(|reason| format!("its metadata {HOURS_KEY} cannot be read: {reason}"))
+}
+
+/// The same with every hour of the day that a file's directory is named after, in which it may have had flows too.
+pub(super) fn with_whole_day(hours: Vec<Hour>, path: &str) -> Vec<Hour> {
+    let day =
+        path.strip_prefix("date=").and_then(|rest| rest.split('/').next()).and_then(|day| day.parse::<Date>().ok());
+    let midnight = day.and_then(|day| day.to_zoned(TimeZone::UTC).ok()).map(|midnight| midnight.timestamp());
+    let first = midnight.map(|midnight| midnight.as_microsecond().div_euclid(HOUR));
+    let mut all = Hours::default();
+    for hour in first.into_iter().flat_map(|first| first..first + 24) {
+        all.add_hour(Hour { hour, rows: 0, digest: FlowsDigest::default(), delivered: Some(Delivered::default()) });
+    }
+    hours.into_iter().for_each(|hour| all.add_hour(hour));
+    all.list()
 }
 
 /// The sensors' hours that this program wrote into the footer; none if another one or an earlier version wrote it. On

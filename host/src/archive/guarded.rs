@@ -1,5 +1,5 @@
-//! Footers of Parquet from strangers: the library that decodes them panics at some that are damaged, and here they are
-//! errors like the others.
+//! Parquet and tables from strangers: the libraries that decode them panic at some that are damaged, and here these are errors
+//! like the others.
 
 use std::{
     cell::Cell,

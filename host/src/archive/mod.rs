@@ -55,6 +55,7 @@ mod location;
 mod lock;
 mod maintain;
 mod mapped;
+mod metadata;
 mod netflow;
 mod nfdump;
 mod options;
@@ -67,6 +68,7 @@ pub mod rejects;
 mod sensor_hours;
 mod slices;
 mod spool;
+mod tail_sums;
 mod tcp;
 mod told;
 mod values;
@@ -97,6 +99,7 @@ pub use maintain::{
     REPLACES_KEY, Refused, Step, check, compact, expire, repair, would_expire,
 };
 pub use mapped::{JoinedRows, RowCounts};
+pub use metadata::{check_range, metadata_and_index};
 pub use read_all::{Held, read_all};
 pub use reader::{Place, Reader, Record, Reject};
 pub use record::FlowRecord;

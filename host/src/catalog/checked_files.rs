@@ -8,23 +8,31 @@ use datafusion::{
     common::Result as QueryResult,
     datasource::{
         listing::PartitionedFile,
-        physical_plan::parquet::{CachedParquetFileReaderFactory, ParquetFileReaderFactory},
+        physical_plan::parquet::{CachedParquetFileReaderFactory, CachedParquetMetaData, ParquetFileReaderFactory},
     },
-    execution::object_store::ObjectStoreUrl,
+    execution::{
+        cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache},
+        object_store::ObjectStoreUrl,
+    },
     physical_plan::metrics::ExecutionPlanMetricsSet,
 };
 use futures::{FutureExt, future::BoxFuture};
+use object_store::{ObjectMeta, ObjectStore};
 use parquet::{
     arrow::{arrow_reader::ArrowReaderOptions, async_reader::AsyncFileReader},
     errors::{ParquetError, Result},
     file::metadata::ParquetMetaData,
 };
 
-use crate::archive::BlockSums;
+use crate::archive::{self, BlockSums};
 
-/// Opens files; their footers are kept by the session.
+/// Opens files; their footers are kept by the session, once they are compared.
 #[derive(Debug)]
-pub(super) struct CheckedFiles(CachedParquetFileReaderFactory);
+pub(super) struct CheckedFiles {
+    files: CachedParquetFileReaderFactory,
+    store: Arc<dyn ObjectStore>,
+    footers: Arc<FileMetadataCache>,
+}
 
 impl CheckedFiles {
     /// Of a store that the session knows.
@@ -33,8 +41,9 @@ impl CheckedFiles {
     /// It does not.
     pub(super) fn of(session: &dyn Session, store: &ObjectStoreUrl) -> QueryResult<Self> {
         let runtime = session.runtime_env();
-        let footers = runtime.cache_manager.get_file_metadata_cache();
-        Ok(Self(CachedParquetFileReaderFactory::new(runtime.object_store(store)?, footers)))
+        let (store, footers) = (runtime.object_store(store)?, runtime.cache_manager.get_file_metadata_cache());
+        let files = CachedParquetFileReaderFactory::new(Arc::clone(&store), Arc::clone(&footers));
+        Ok(Self { files, store, footers })
     }
 }
 
@@ -46,13 +55,18 @@ impl ParquetFileReaderFactory for CheckedFiles {
         metadata_size_hint: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> QueryResult<Box<dyn AsyncFileReader + Send>> {
-        let file = self.0.create_reader(partition, file, metadata_size_hint, metrics)?;
-        Ok(Box::new(CheckedFile { file, sums: Sums::Unknown }))
+        let object = file.object_meta.clone();
+        let (store, footers) = (Arc::clone(&self.store), Arc::clone(&self.footers));
+        let file = self.files.create_reader(partition, file, metadata_size_hint, metrics)?;
+        Ok(Box::new(CheckedFile { file, object, store, footers, sums: Sums::Unknown }))
     }
 }
 
 struct CheckedFile {
     file: Box<dyn AsyncFileReader + Send>,
+    object: ObjectMeta,
+    store: Arc<dyn ObjectStore>,
+    footers: Arc<FileMetadataCache>,
     sums: Sums,
 }
 
@@ -72,6 +86,19 @@ impl CheckedFile {
         self.sums = sums.map_or(Sums::Absent, |sums| Sums::Of(Arc::new(sums)));
         Ok(())
     }
+
+    /// The footer with its page index, which the session may have.
+    async fn footer(&mut self) -> Result<Arc<ParquetMetaData>> {
+        let kept = self.footers.get(&self.object.location).filter(|kept| kept.is_valid_for(&self.object));
+        let footer = kept.as_ref().and_then(|kept| kept.file_metadata.as_any().downcast_ref::<CachedParquetMetaData>());
+        if let Some(footer) = footer {
+            return Ok(Arc::clone(footer.parquet_metadata()));
+        }
+        let footer = Arc::new(archive::metadata_and_index(self.store.as_ref(), &self.object).await?);
+        let kept = Arc::new(CachedParquetMetaData::new(Arc::clone(&footer)));
+        self.footers.put(&self.object.location, CachedFileMetadataEntry::new(self.object.clone(), kept));
+        Ok(footer)
+    }
 }
 
 impl AsyncFileReader for CheckedFile {
@@ -85,6 +112,7 @@ impl AsyncFileReader for CheckedFile {
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
         async move {
+            ranges.iter().try_for_each(|range| archive::check_range(range, self.object.size))?;
             // Who has the footer from elsewhere does not ask for it.
             if let Sums::Unknown = self.sums {
                 self.get_metadata(None).await?;
@@ -110,10 +138,10 @@ impl AsyncFileReader for CheckedFile {
 
     fn get_metadata<'a>(
         &'a mut self,
-        options: Option<&'a ArrowReaderOptions>,
+        _: Option<&'a ArrowReaderOptions>,
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         async move {
-            let footer = self.file.get_metadata(options).await?;
+            let footer = self.footer().await?;
             self.look_at(&footer)?;
             Ok(footer)
         }

@@ -197,7 +197,8 @@ impl Check<'_> {
     }
 }
 
-/// Reads a file to its end. Every changed byte of a page gives other hours than its footer has, or none at all.
+/// Reads a file to its end. Every changed byte is found by its checksums; of an earlier version's file, which has none, one of
+/// a page gives other hours than its footer has, or none at all.
 async fn verify(archive: &Archive, file: &ArchiveFile, replaces: Option<&Replaces>) -> Result<(), Fault> {
     let store = archive.store().as_ref();
     if file.foreign {
@@ -206,6 +207,7 @@ async fn verify(archive: &Archive, file: &ArchiveFile, replaces: Option<&Replace
     if replaces.is_some_and(|replaces| replaces.total() != file.rows) {
         return Err(Fault::Damaged(format!("its {} rows are not those of the files that it replaces", file.rows)));
     }
+    super::read_back::compare(store, &file.object).await?;
     if is_same(&hours(store, &file.object).await?, &file.hours) {
         Ok(())
     } else {

@@ -12,12 +12,7 @@ use super::{
     tables::{owners, tables},
 };
 use crate::{
-    archive::{
-        Archive, ArchiveFile, ArchiveLock, SourceEntry,
-        files::{Survey, metadata},
-        footer,
-        hours::HOUR,
-    },
+    archive::{Archive, ArchiveFile, ArchiveLock, SourceEntry, files::Survey, footer, hours::HOUR, metadata::metadata},
     error::{Context, Result},
 };
 

@@ -13,13 +13,17 @@ use parquet::{DecodeResult, arrow::push_decoder::ParquetPushDecoderBuilder, erro
 use super::flow_rows::FlowRows;
 use crate::{
     archive::{
-        files::metadata,
+        block_sums::BlockSums,
         hours::{Hour, Hours},
         ingest::Failure,
         layout::PAGE_ROWS,
+        metadata::{check_range, metadata, tail},
     },
     error::{Context, Error, Result},
 };
+
+/// Bytes that are compared at a time, whole blocks.
+const AT_ONCE: usize = 8 << 20;
 
 /// Why a file could not be read back.
 #[derive(Debug)]
@@ -72,9 +76,7 @@ pub(super) async fn batches<E: From<Fault>>(
     loop {
         match guarded(|| decoder.try_decode())? {
             DecodeResult::NeedsData(ranges) => {
-                if ranges.iter().any(|range| range.start > range.end || range.end > object.size) {
-                    return Err(Fault::Damaged("its footer names bytes that it does not have".into()).into());
-                }
+                ranges.iter().try_for_each(|range| check_range(range, object.size)).map_err(Fault::from)?;
                 let bytes = store.get_ranges(&object.location, &ranges).await.map_err(Fault::Unreachable)?;
                 decoder.push_ranges(ranges, bytes).map_err(Fault::from)?;
             }
@@ -82,6 +84,20 @@ pub(super) async fn batches<E: From<Fault>>(
             DecodeResult::Finished => return Ok(()),
         }
     }
+}
+
+/// Compares all of a file with its checksums, if it has them.
+pub(super) async fn compare(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<(), Fault> {
+    let footer = metadata(store, object).await?;
+    let Some(sums) = BlockSums::of(&footer).map_err(Fault::Damaged)? else { return Ok(()) };
+    check_range(&(0..sums.end()), object.size)?;
+    for start in (0..sums.end()).step_by(AT_ONCE) {
+        let end = sums.end().min(start + AT_ONCE as u64);
+        let blocks = store.get_range(&object.location, start..end).await.map_err(Fault::Unreachable)?;
+        sums.verify(start, &blocks).map_err(Fault::Damaged)?;
+    }
+    tail(store, object, &sums).await?;
+    Ok(())
 }
 
 /// What the flows of a file give for each hour, whatever its footer says.

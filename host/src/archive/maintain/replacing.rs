@@ -9,7 +9,7 @@ use super::{
     replaces::{Replaces, is_compacted},
 };
 use crate::{
-    archive::{Archive, OWN_DIRECTORY, SourceEntry, files::metadata},
+    archive::{Archive, OWN_DIRECTORY, SourceEntry, metadata::metadata},
     error::{Context, Error, Result},
 };
 

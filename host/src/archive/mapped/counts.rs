@@ -14,8 +14,9 @@ use super::{
 use crate::{
     archive::{
         delimited::{Made, Row},
-        files::{ArchiveFile, metadata},
+        files::ArchiveFile,
         location::Archive,
+        metadata::metadata,
     },
     error::{Context, Error, Result},
     flow,

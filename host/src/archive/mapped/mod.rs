@@ -25,10 +25,11 @@ use parquet::{arrow::parquet_to_arrow_schema, file::metadata::ParquetMetaData};
 use self::known::{Known, key};
 pub use self::{counts::RowCounts, joined::JoinedRows};
 use super::{
-    files::{ArchiveFile, BrokenFile, FOOTERS_AT_ONCE, Listing, metadata},
+    files::{ArchiveFile, BrokenFile, FOOTERS_AT_ONCE, Listing},
     footer,
     hours::Hour,
     location::Archive,
+    metadata::metadata,
 };
 use crate::{
     error::Result,

@@ -16,7 +16,7 @@ use parquet::{
     file::metadata::ParquetMetaData,
 };
 
-use crate::archive::{guarded::caught, location::Archive};
+use crate::archive::{guarded::caught, location::Archive, metadata::check_range};
 
 /// Rows that are read at once.
 const BATCH_ROWS: usize = 65_536;
@@ -31,8 +31,12 @@ pub(super) fn batches(
     metadata: &Arc<ParquetMetaData>,
     columns: impl IntoIterator<Item = usize>,
 ) -> ParquetResult<impl Stream<Item = ParquetResult<RecordBatch>> + Unpin> {
-    let file =
-        File { store: Arc::clone(archive.store()), place: object.location.clone(), metadata: Arc::clone(metadata) };
+    let file = File {
+        store: Arc::clone(archive.store()),
+        place: object.location.clone(),
+        size: object.size,
+        metadata: Arc::clone(metadata),
+    };
     let known = ArrowReaderMetadata::try_new(Arc::clone(metadata), ArrowReaderOptions::new())?;
     let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(file, known);
     let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
@@ -59,13 +63,18 @@ fn up_to_first_error(
 struct File {
     store: Arc<dyn ObjectStore>,
     place: StorePath,
+    size: u64,
     metadata: Arc<ParquetMetaData>,
 }
 
 impl AsyncFileReader for File {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        let bytes = async { self.store.get_range(&self.place, range).await };
-        bytes.map(|bytes| bytes.map_err(|error| ParquetError::External(Box::new(error)))).boxed()
+        async move {
+            check_range(&range, self.size)?;
+            let bytes = self.store.get_range(&self.place, range).await;
+            bytes.map_err(|error| ParquetError::External(Box::new(error)))
+        }
+        .boxed()
     }
 
     fn get_metadata<'a>(

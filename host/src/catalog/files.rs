@@ -14,11 +14,16 @@ use datafusion::{
     },
     execution::object_store::ObjectStoreUrl,
     logical_expr::{Expr, TableProviderFilterPushDown, TableType, utils::conjunction},
+    physical_expr::PhysicalExpr,
     physical_plan::{ExecutionPlan, empty::EmptyExec},
 };
 use object_store::ObjectMeta;
 
-use super::{checked_files::CheckedFiles, named_files::named};
+use super::{
+    checked_files::CheckedFiles,
+    many_files::{self, ManyFiles},
+    named_files::named,
+};
 use crate::{
     archive::{Archive, ArchiveFile},
     error::{Context, Result},
@@ -53,6 +58,9 @@ impl FlowFiles {
 /// Columns that tell the flows of few devices. A condition on one of them is looked at while reading, small columns first,
 /// so that of the others only the pages that hold such flows are read. Other conditions leave too much for that to pay.
 const ADDRESSES: [&str; 2] = ["src_ip", "dst_ip"];
+
+/// Files for each partition, beyond which they are read some at a time.
+const MANY: usize = 2 * many_files::AT_ONCE;
 
 /// Bytes of a part: about a row group as `ingest` writes it.
 const PART_BYTES: u64 = 8 << 20;
@@ -97,25 +105,58 @@ impl TableProvider for FlowFiles {
             };
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
-        let mut source = ParquetSource::new(Arc::clone(&self.schema));
         let mut options = TableParquetOptions::default();
-        if let Some(predicate) = conjunction(filters.to_vec()) {
+        options.global.reorder_filters = true;
+        let mut predicate = None;
+        if let Some(filters) = conjunction(filters.to_vec()) {
             let schema = Arc::clone(&self.schema).to_dfschema()?;
             options.global.pushdown_filters =
-                predicate.column_refs().iter().any(|column| ADDRESSES.contains(&column.name.as_str()));
-            options.global.reorder_filters = true;
-            source = source.with_predicate(session.create_physical_expr(predicate, &schema)?);
+                filters.column_refs().iter().any(|column| ADDRESSES.contains(&column.name.as_str()));
+            predicate = Some(session.create_physical_expr(filters, &schema)?);
         }
         let partitions = session.config().target_partitions();
-        let files = self.files.iter().flat_map(|file| parts(file, partitions)).collect();
-        let groups = FileGroup::new(files).split_files(partitions);
-        source = source
-            .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(CheckedFiles::of(session, &self.store)?));
+        let files: Vec<_> = self.files.iter().flat_map(|file| parts(file, partitions)).collect();
+        let scan = Scan {
+            store: self.store.clone(),
+            schema: Arc::clone(&self.schema),
+            readers: Arc::new(CheckedFiles::of(session, &self.store)?),
+            options,
+            predicate,
+            projection: projection.cloned(),
+            limit,
+        };
+        if self.files.len() > partitions * MANY {
+            return Ok(Arc::new(ManyFiles::new(scan, &files, partitions)?));
+        }
+        scan.of(FileGroup::new(files).split_files(partitions))
+    }
+}
+
+/// What is to be read of files, whichever they are.
+#[derive(Debug)]
+pub(super) struct Scan {
+    store: ObjectStoreUrl,
+    schema: SchemaRef,
+    readers: Arc<CheckedFiles>,
+    options: TableParquetOptions,
+    predicate: Option<Arc<dyn PhysicalExpr>>,
+    projection: Option<Vec<usize>>,
+    limit: Option<usize>,
+}
+
+impl Scan {
+    /// The scan of these files, a partition for each group.
+    pub(super) fn of(&self, groups: Vec<FileGroup>) -> QueryResult<Arc<dyn ExecutionPlan>> {
+        let mut source = ParquetSource::new(Arc::clone(&self.schema))
+            .with_table_parquet_options(self.options.clone())
+            .with_parquet_file_reader_factory(Arc::clone(&self.readers) as _);
+        if let Some(predicate) = &self.predicate {
+            source = source.with_predicate(Arc::clone(predicate));
+        }
         let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(source))
             .with_file_groups(groups)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
+            .with_projection_indices(self.projection.clone())?
+            .with_limit(self.limit)
             .build();
         named(&(DataSourceExec::from_data_source(config) as _))
     }

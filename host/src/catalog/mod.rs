@@ -14,6 +14,7 @@ mod inventory;
 mod joined;
 mod lake_tables;
 mod learning;
+mod many_files;
 mod mapped;
 mod named_files;
 mod per_slice;

@@ -16,7 +16,8 @@ use crate::{
 
 type Column = (&'static str, fn(&Offered) -> Option<String>);
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
+    ("file", |p| p.file.file_name().map(|name| name.to_string_lossy().into_owned())),
     ("plugin", |p| p.manifest.as_ref().map(|m| m.id.to_string())),
     ("version", |p| p.manifest.as_ref().map(|m| m.version.to_string())),
     ("publisher", |p| p.manifest.as_ref().map(|m| m.publisher.clone())),

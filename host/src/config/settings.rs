@@ -42,6 +42,9 @@ const SLICE_HOURS: [u64; 8] = [1, 2, 3, 4, 6, 8, 12, 24];
 
 const APPROVAL: [(bool, &str); 2] = [(false, "first-use"), (true, "required")];
 
+const PLUGINS_ARE_ELSEWHERE: &str =
+    "`plugins` is the directory that they are in; settings of one go into [plugin.\"vendor/name\"]";
+
 const CIDR_RULE: &str = "an address or a CIDR such as \"10.20.0.0/16\" or \"fd00:20::/32\"";
 
 /// Reads the text of a `wardflow.toml` that is at `path`; relative paths in it start at `root`.
@@ -67,7 +70,7 @@ pub(super) fn read(path: &Path, text: &str, root: PathBuf) -> Result<Config> {
         archive,
         mapping,
         inventory: top.get("inventory").map(|value| Ok::<_, Error>(root.join(value.text()?))).transpose()?,
-        plugins: place("plugins", "plugins")?.into(),
+        plugins: place("plugins", "plugins").map_err(|error| error.remedy(PLUGINS_ARE_ELSEWHERE))?.into(),
         lake: place("lake", "lake")?,
         key: place("key", "pseudonym.key")?.into(),
         space: top.get("internal").map_or_else(|| Ok(AddressSpace::default()), |value| address_space(&value))?,

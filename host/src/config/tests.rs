@@ -107,6 +107,12 @@ fn the_archive_may_have_a_mapping() {
          = { mapping = \"aws-vpc\" }\n  |           ^^^^^^^^^^^^^^^^^^^^^^^\nwrite archive = { url = \"...\", mapping = \
          \"...\" }",
     );
+    check(
+        "[plugins.\"wardflow/beacon\"]\n",
+        "DIR/wardflow.toml:1:2: `plugins` is a table; it must be text in quotes, not empty\n  |\n1 | \
+         [plugins.\"wardflow/beacon\"]\n  |  ^^^^^^^\n`plugins` is the directory that they are in; settings of one go \
+         into [plugin.\"vendor/name\"]",
+    );
 }
 
 #[test]

@@ -84,7 +84,7 @@ dist: host ## Make dist/wardflow-VERSION-TARGET.tar.gz and try it as an ordinary
 	.ci/dist $(wardflow)
 
 # Stable Rust cannot: cargo-fuzz is installed with `cargo install cargo-fuzz`, and asks for a nightly compiler and for C++.
-fuzz: ## Fuzz each reader, the manifest, the mapping and the config, a minute each: needs nightly Rust and cargo-fuzz
+fuzz: ## Fuzz each reader of records, the manifest, the mapping and the config, a minute each: needs nightly Rust and cargo-fuzz
 	cp Cargo.lock tests/fuzz/Cargo.lock
 	for target in $(basename $(notdir $(wildcard tests/fuzz/targets/*.rs))); do mkdir -p tests/fuzz/corpus/$$target; cargo +nightly fuzz run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target tests/fuzz/seeds/$$target -- -max_total_time=60 -rss_limit_mb=1024 -timeout=10; done
 

@@ -33,11 +33,14 @@ const TABLES: [&str; 18] = [
     "host_facts",
 ];
 
+/// What is said of a panic.
+const BUG: &str = "this is a bug";
+
 /// Runs a line, whatever its exit code, and checks what it says. Returns its stdout.
 #[track_caller]
 fn said(scratch: &Scratch, line: &str) -> String {
     let ran = scratch.run(line);
-    assert!(matches!(ran.code, Some(0..=2)), "{ran:#?}");
+    assert!(matches!(ran.code, Some(0..=2)) && !ran.stderr.contains(BUG), "{ran:#?}");
     check_text(line, &ran.stdout);
     check_text(line, &ran.stderr);
     ran.stdout
@@ -289,6 +292,7 @@ fn what_is_typed() {
         for file in ["out", "err"] {
             let text = String::from_utf8(fs::read(scratch.path().join(file)).unwrap()).unwrap();
             check_text(line, &text);
+            assert!(!text.contains(BUG), "{line}: {text}");
             if line.contains("--json") {
                 check_json(line, &text);
             }

@@ -1,5 +1,6 @@
-//! What takes bytes from strangers, each as a function that must come back: with whether it made sense of them, without a
-//! panic, and in bounded memory. Fuzzing goes through these doors, and so do tests.
+//! What takes bytes from strangers, but for plugins and Parquet, which `tests/torture` mutates: each as a function that must
+//! come back: with whether it made sense of them, without a panic, and in bounded memory. Fuzzing goes through these doors,
+//! and so do tests.
 #![allow(dead_code, reason = "a target goes through one of them")]
 
 use std::{

@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::{
+    catalog::TableProvider,
+    prelude::{SessionConfig, SessionContext, col, lit},
+};
 use wardflow::{archive::Archive, catalog::FlowFiles};
 
 use crate::Result;
@@ -20,6 +23,9 @@ pub(super) async fn scanned(place: &Path) -> Result<String> {
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
     session.register_object_store(archive.store_url(), Arc::clone(archive.store()));
     let flows = FlowFiles::new(&archive, listing.files)?;
-    let rows = session.read_table(Arc::new(flows))?.collect().await;
+    let flows: Arc<dyn TableProvider> = Arc::new(flows);
+    // With a condition, statistics and the page index are looked at too.
+    let some = session.read_table(Arc::clone(&flows))?.filter(col("src_ip").eq(lit("10.0.0.1")))?.collect().await;
+    let rows = session.read_table(flows)?.collect().await.and(some);
     Ok(if rows.is_ok() { "read" } else { "refused while it was read" }.to_owned())
 }

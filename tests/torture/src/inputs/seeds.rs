@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use wardflow::archive::{Archive, Format};
+use wardflow::archive::{Archive, Format, HOURS_KEY, SENSORS_KEY};
 use wardflow_datasets::{
     Flow, Hospital, Options,
     export::{self, Eve, Ipfix, Log, Records, Vpc, Zeek},
@@ -173,7 +173,29 @@ fn flow_files(flows: &[Flow], scratch: &Path) -> Result<Vec<Seed>> {
     let seed = |path: PathBuf| -> Result<Seed> {
         Ok(Seed { content: fs::read(&path)?, path: path.strip_prefix(&root)?.to_owned(), is_beside: false })
     };
-    files.iter().map(|file| seed(PathBuf::from(format!("/{}", file.object.location)))).collect()
+    let mut seeds = Vec::new();
+    for file in files {
+        let whole = seed(PathBuf::from(format!("/{}", file.object.location)))?;
+        let (older, foreign) = (without(&whole, &CHECKSUMS), without(&whole, &KEYS));
+        seeds.extend([whole, older, foreign]);
+    }
+    Ok(seeds)
+}
+
+/// Under which a footer holds checksums: damage passes them seldom, so that what decodes pages sees little of it.
+const CHECKSUMS: [&str; 2] = ["wardflow.blocks", "wardflow.tail"];
+
+/// All that a file of another program has not.
+const KEYS: [&str; 4] = ["wardflow.blocks", "wardflow.tail", HOURS_KEY, SENSORS_KEY];
+
+/// The same file with other keys in its footer, as long.
+fn without(seed: &Seed, keys: &[&str]) -> Seed {
+    let mut seed = seed.clone();
+    for key in keys {
+        let found: Vec<_> = memchr::memmem::find_iter(&seed.content, key).collect();
+        found.into_iter().for_each(|at| seed.content[at] = b'-');
+    }
+    seed
 }
 
 /// The beginnings of real logs of a format.

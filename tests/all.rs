@@ -18,6 +18,7 @@ mod mapped;
 mod native;
 mod readme;
 mod real_data;
+mod replaced;
 mod round_trip;
 mod s3;
 mod security;

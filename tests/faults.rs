@@ -64,7 +64,7 @@ fn a_plugin_that_always_traps_is_stopped() {
     let scratch = workspace("open", "(unreachable)");
     let ran = scratch.run("wardflow -C w analyze");
     assert_eq!(ran.code, Some(1), "{ran:#?}");
-    let why = "example/faulty did not run in 1 slice (stopped after 20 faults; 20 allowed ([limits] faults in wardflow.toml))";
+    let why = "example/faulty did not run in 1 slice (stopped after 20 faults; 20 allowed (faults in [limits]))";
     assert!(ran.stdout.lines().last().is_some_and(|verdict| verdict.contains(why)), "{ran:#?}");
     let count = "SELECT plugin, status, count(device_id) FROM coverage GROUP BY plugin, status ORDER BY plugin, status";
     let counted = scratch.done(&format!("wardflow -C w sql '{count}' --format csv | tail -n +2"));

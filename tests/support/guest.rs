@@ -62,6 +62,11 @@ pub(crate) fn manifest(id: &str) -> Vec<u8> {
     to_json(&MANIFEST.replace("example/faulty", id))
 }
 
+/// The manifest of a later version of [`guest`].
+pub(crate) fn manifest_of_version(version: &str) -> Vec<u8> {
+    to_json(&MANIFEST.replace("version = \"1.0.0\"", &format!("version = \"{version}\"")))
+}
+
 /// A component with a manifest put into it, whatever that is.
 pub(crate) fn carrying(mut component: Vec<u8>, manifest: &[u8]) -> Vec<u8> {
     CustomSection { name: SECTION.into(), data: manifest.into() }.append_to_component(&mut component);

@@ -55,12 +55,12 @@ impl Budget {
         let Allowance { faults: most, faulted_cpu, .. } = self.allowed;
         let cpu = Duration::from_nanos(self.cpu_nanos.load(Relaxed));
         if self.faults.load(Relaxed) >= most {
-            return Some(format!("stopped after {most} faults; {most} allowed ([limits] faults in wardflow.toml)"));
+            return Some(format!("stopped after {most} faults; {most} allowed (faults in [limits])"));
         }
         if cpu >= faulted_cpu {
             let (spent, most) = (cpu.as_secs_f64(), faulted_cpu.as_secs());
             return Some(format!(
-                "stopped after {spent:.1} s of CPU in faulted calls; {most} s allowed ([limits] faulted_seconds in wardflow.toml)"
+                "stopped after {spent:.1} s of CPU in faulted calls; {most} s allowed (faulted_seconds in [limits])"
             ));
         }
         self.flooded()
@@ -74,7 +74,7 @@ impl Budget {
                 what: "findings of a slice",
                 asked: format!("over {most} MiB"),
                 allowed: format!("{most} MiB"),
-                setting: "[limits] findings_mib in wardflow.toml",
+                setting: "findings_mib in [limits]",
             };
             exceeded.to_string()
         })

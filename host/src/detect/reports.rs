@@ -36,9 +36,8 @@ impl<'a> Reports<'a> {
         let most = self.run.plugin.most_findings;
         let asked = self.findings.len() + reports.len();
         if asked > most {
-            let message = format!(
-                "findings of a session in a slice: {asked} asked, {most} allowed ([limits] findings in wardflow.toml)"
-            );
+            let message =
+                format!("findings of a session in a slice: {asked} asked, {most} allowed (findings in [limits])");
             return Err(Fault::new(call, FaultKind::Limit, message));
         }
         for report in reports {

@@ -32,6 +32,8 @@ impl Destination {
         if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
             return Ok(Self::Special(BufWriter::new(OpenOptions::new().write(true).open(path).context(doing)?)));
         }
+        // What a link leads to is replaced, and not the link: /dev/stdout is one.
+        let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let file = tempfile::Builder::new()
             .prefix(".wardflow-")

@@ -105,9 +105,9 @@ impl<'a> Outline<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self> {
         let mut outline = Self::default();
         outline.walk(bytes).map_err(|error| {
-            Error::usage(format!("it is no valid component: {}", error.message()))
-                .remedy("copy the file again; its author builds it for wasm32, with no proposal beyond the compiler's defaults")
-                .because(error)
+            Error::usage("it is no valid component").because(error).remedy(
+                "copy the file again; its author builds it for wasm32, with no proposal beyond the compiler's defaults",
+            )
         })?;
         if outline.is_too_deep {
             let exceeded = Exceeded {
@@ -245,7 +245,7 @@ mod tests {
 
     fn check(bytes: &[u8], expected: &str) {
         let error = inspect(bytes, &limits()).expect_err("was not refused");
-        assert!(error.to_string().contains(expected), "{error}\nlacks {expected:?}");
+        assert!(error.reason().contains(expected), "{error}\nlacks {expected:?}");
         assert!(error.remedy_text().is_some(), "{error} has no remedy");
     }
 

@@ -1,0 +1,40 @@
+//! A plugin's file that is replaced after it was checked and before it runs: what runs is what was checked.
+
+use std::fs;
+
+use wardflow::{
+    config::Config,
+    sandbox::Compiler,
+    workspace::{PinStatus, Workspace},
+};
+
+use crate::support::{
+    Scratch,
+    guest::{carrying, component, guest, manifest_of_version},
+};
+
+#[tokio::test]
+async fn between_check_and_load() {
+    let scratch = Scratch::new();
+    scratch.done("wardflow -q init w && rm w/plugins/* && mkdir -p w/archive");
+    let (first, second) = (guest("observe", ""), carrying(component(&[]), &manifest_of_version("2.0.0")));
+    scratch.write("w/plugins/faulty.wasm", &first);
+    let open = async || Workspace::open(Config::read(&scratch.path().join("w")).unwrap(), &[]).await.unwrap();
+
+    let workspace = open().await;
+    let file = scratch.path().join("w/plugins/faulty.wasm");
+    fs::write(&file, &second).unwrap();
+    let (ready, refused) = workspace.ready(Compiler::here(), |_| true).unwrap();
+    assert!(refused.is_empty(), "{refused:?}");
+    let detector = &ready[0].detector;
+    assert_eq!(detector.manifest().version.to_string(), "1.0.0");
+    assert_eq!(detector.digest(), blake3::hash(&first).to_hex().as_str());
+
+    // What was pinned is what ran, so that the other bytes do not run next time.
+    workspace.pin(&ready).unwrap();
+    let workspace = open().await;
+    assert_eq!(workspace.plugins.offered[0].status, PinStatus::Changed);
+    assert!(workspace.ready(Compiler::here(), |_| true).unwrap().0.is_empty());
+    fs::write(&file, &first).unwrap();
+    assert_eq!(open().await.plugins.offered[0].status, PinStatus::Pinned);
+}

@@ -60,9 +60,9 @@ fn what_cannot_be_kept_of_files_is_told_and_no_failure() {
     let scratch = workspace("(1772409600, 1772409630, '10.20.0.1', '40000')", "");
     scratch.write("v/.wardflow-archive", "no directory");
     let told = "what was read of the archive's files cannot be kept in ";
-    let ran = scratch.run("wardflow -C v status");
+    let ran = scratch.run("wardflow -C v analyze");
     assert!(ran.code == Some(0) && ran.stderr.contains(&format!("warning: {told}")), "{ran:#?}");
-    let ran = scratch.run("wardflow -C v --json status");
+    let ran = scratch.run("wardflow -C v --json analyze --rerun");
     assert!(ran.code == Some(0) && ran.stderr.contains(&format!("{{\"warning\":\"{told}")), "{ran:#?}");
 }
 

@@ -6,7 +6,7 @@ mod settings;
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Context, Error, Result},
+    files,
     limits::Limits,
     mapping::Mapping,
     zone::{AddressSpace, Infrastructure},
@@ -86,7 +87,7 @@ impl Config {
     /// There is none, it is not TOML, or a key, type or value is wrong: the error names the line and what is allowed.
     pub fn read(root: &Path) -> Result<Self> {
         let file = root.join(FILE);
-        let text = fs::read_to_string(&file).map_err(|error| unreadable(root, &file, error))?;
+        let text = files::read_text(&file).map_err(|error| unreadable(root, &file, error))?;
         Self::parse(&file, &text, root)
     }
 

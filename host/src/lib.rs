@@ -23,6 +23,7 @@ pub mod detector;
 pub mod device;
 mod disk;
 pub mod error;
+mod files;
 pub mod finding;
 pub mod flow;
 pub mod kit;

@@ -12,13 +12,15 @@
 //! underscores. In CSV, fields are parted by commas, or by semicolons as spreadsheets of some countries write them.
 
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{BufRead, BufReader, Read, Seek},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use arrow::{array::AsArray, compute::cast, datatypes::DataType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rustix::fs::OFlags;
 
 use crate::{
     device::{Entry, Facts, UNKNOWN_CLASS, mac_text, parse_mac},
@@ -50,10 +52,16 @@ pub const COLUMNS: [&str; 15] = [
 /// The file cannot be read, a column is unknown, or a value is wrong: the error names the line, the value and the rule.
 pub fn read_inventory(path: &Path) -> Result<Vec<Entry>> {
     let read = || -> Result<Vec<Entry>> {
-        let mut file = File::open(path).map_err(|error| {
+        // Of a pipe there may be nobody at the other end.
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+        let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
+        let mut file = opened.map_err(|error| {
             let remedy = "correct `inventory` in wardflow.toml, or take it out to do without";
             Error::usage("it cannot be opened").because(error).remedy(remedy)
         })?;
+        if !file.metadata().context(|| "looking at it".into())?.is_file() {
+            return Err(Error::usage("it is no regular file").remedy("name a file of CSV or Parquet"));
+        }
         let mut magic = [0; 4];
         let is_parquet = file.read_exact(&mut magic).is_ok() && &magic == b"PAR1";
         file.rewind().context(|| "reading it".into())?;

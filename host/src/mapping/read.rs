@@ -1,6 +1,6 @@
 //! The file of a mapping, as far as it can be checked without a source.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use super::{
     Expression, Mapped, Mapping, Misfit, SHIPPED, SQL, Source,
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     config::document::{Document, Value},
     error::{Context, Error, Result},
-    flow,
+    files, flow,
     nearest::nearest,
 };
 
@@ -40,7 +40,7 @@ impl Mapping {
                 None => error.remedy(format!("name a file; {known}")),
             });
         }
-        let text = fs::read_to_string(&path).context(|| format!("cannot read the mapping {}", path.display()))?;
+        let text = files::read_text(&path).context(|| format!("cannot read the mapping {}", path.display()))?;
         Self::parse(&path, &text)
     }
 

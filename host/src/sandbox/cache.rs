@@ -2,22 +2,20 @@
 //!
 //! The cache saves time and is never a root of trust: a plugin is what its component's bytes are, and these are read,
 //! digested, inspected and pinned in every run. Whoever can write here could run code as the user, so the directory must
-//! belong to the user and be closed to everyone else; otherwise it is left alone, which the user is told. The
-//! checksum finds damage, not malice.
+//! belong to the user and be closed to everyone else, and so must each file; otherwise it is left alone, which the user is
+//! told. The checksum finds damage, not malice.
 
 use std::{
-    fs::{self, DirBuilder},
     hash::{Hash, Hasher},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use wasmtime::{Engine, component::Component};
 
 use super::{
+    closed_directory::ClosedDirectory,
     compiler::{Compiler, chain},
-    files,
 };
 use crate::{
     error::{Error, Result},
@@ -32,7 +30,7 @@ const CONTEXT: &str = "wardflow compiled code, layout 1";
 /// The cache, or none.
 #[derive(Debug)]
 pub(super) struct Cache {
-    directory: Option<PathBuf>,
+    directory: Option<ClosedDirectory>,
     compiler: Compiler,
 }
 
@@ -40,14 +38,14 @@ impl Cache {
     /// A cache in the directory that the compiler names, which is made if it is not there. Without one, or if others can
     /// write to it, everything is compiled anew.
     pub(super) fn new(compiler: Compiler) -> Self {
-        let fit = |directory: &PathBuf| match open(directory) {
-            Ok(()) => true,
+        let open = |path: PathBuf| match ClosedDirectory::open(&path) {
+            Ok(directory) => Some(directory),
             Err(error) => {
-                compiler.tell(&format!("compiled code is not kept: {}: {error}", directory.display()));
-                false
+                compiler.tell(&format!("compiled code is not kept: {}: {error}", path.display()));
+                None
             }
         };
-        Self { directory: compiler.directory().filter(fit), compiler }
+        Self { directory: compiler.directory().and_then(open), compiler }
     }
 
     /// A component compiled, from the cache if it is there and whole. Trouble with the cache is told, and no error.
@@ -58,20 +56,21 @@ impl Cache {
         let compile = || self.compiler.compile(engine, bytes, limits);
         let Some(directory) = &self.directory else { return ours(engine, &compile()?) };
         let key = key(engine, digest);
-        let path = directory.join(format!("{key}.code"));
-        match load(engine, &key, &path) {
+        let name = format!("{key}.code");
+        match load(engine, &key, directory.read(&name, CODE_BYTES)) {
             Ok(Some(component)) => return Ok(component),
             Ok(None) => {}
             Err(why) => {
-                let told = format!("compiled code was damaged and is made anew: {}: {why}", path.display());
+                let told =
+                    format!("compiled code was damaged and is made anew: {}: {why}", directory.place(&name).display());
                 self.compiler.tell(&told);
             }
         }
         let code = compile()?;
         let component = ours(engine, &code)?;
         let file = [checksum(&key, &code).as_slice(), &code].concat();
-        if let Err(error) = files::write(&path, &file, 0o600) {
-            self.compiler.tell(&format!("compiled code is not kept: {}: {error}", path.display()));
+        if let Err(error) = directory.write(&name, &file) {
+            self.compiler.tell(&format!("compiled code is not kept: {}: {error}", directory.place(&name).display()));
         }
         Ok(component)
     }
@@ -85,26 +84,6 @@ fn ours(engine: &Engine, code: &[u8]) -> Result<Component> {
     component.map_err(|error| Error::failed(format!("the compiled code does not fit: {}", chain(&error))))
 }
 
-/// Makes the directory if need be, and sees to it that it is the user's and nobody else's.
-fn open(directory: &Path) -> io::Result<()> {
-    match DirBuilder::new().recursive(true).mode(0o700).create(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let metadata = fs::symlink_metadata(directory)?;
-    let refuse = |rule: String| Err(io::Error::new(io::ErrorKind::PermissionDenied, rule));
-    let user = rustix::process::geteuid().as_raw();
-    if !metadata.is_dir() {
-        refuse("it must be a directory, not a link".to_owned())
-    } else if metadata.uid() != user {
-        refuse(format!("it belongs to user {}; it must belong to user {user}", metadata.uid()))
-    } else if metadata.mode() & 0o077 != 0 {
-        refuse(format!("its mode is {:04o}; it must be 0700", metadata.mode() & 0o7777))
-    } else {
-        Ok(())
-    }
-}
-
 /// The name of compiled code: component, version of wasmtime, and all settings that it depends on.
 fn key(engine: &Engine, digest: &str) -> String {
     let mut hasher = Key(blake3::Hasher::new_derive_key(CONTEXT));
@@ -114,8 +93,8 @@ fn key(engine: &Engine, digest: &str) -> String {
 }
 
 /// The compiled code in a file, if the file is there; why it cannot be used, if it cannot.
-fn load(engine: &Engine, key: &str, path: &Path) -> Result<Option<Component>, String> {
-    let file = match files::read(path, CODE_BYTES) {
+fn load(engine: &Engine, key: &str, read: io::Result<Vec<u8>>) -> Result<Option<Component>, String> {
+    let file = match read {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.to_string()),
@@ -125,7 +104,7 @@ fn load(engine: &Engine, key: &str, path: &Path) -> Result<Option<Component>, St
         return Err("its checksum is wrong".to_owned());
     }
     // SAFETY: the bytes are those that `component` wrote for this very key: the checksum covers both, and nobody but
-    // the user can write to the directory.
+    // the user could write the file, or put another in its place.
     let component = unsafe { Component::deserialize(engine, code) };
     component.map(Some).map_err(|error| error.to_string())
 }

@@ -9,13 +9,13 @@ use super::{
     cache::Cache,
     compiler::{Compiler, chain},
     engine::{engine, engine_without_deadlines},
-    files,
     inspect::{check_size, inspect},
     limits::TABLE_ELEMENTS,
     plugin::Plugin,
 };
 use crate::{
     error::{Context, Error, Result},
+    files,
     limits::{Exceeded, Limits},
 };
 

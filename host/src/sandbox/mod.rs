@@ -12,12 +12,12 @@
 mod bindings;
 mod cache;
 mod child;
+mod closed_directory;
 mod compiler;
 mod complexity;
 mod deadline;
 mod engine;
 mod fault;
-mod files;
 mod for_parent;
 mod host;
 mod inspect;
@@ -33,7 +33,6 @@ mod testing;
 
 pub use compiler::Compiler;
 pub use complexity::check_complexity;
-pub(crate) use files::read as read_regular;
 pub use for_parent::{COMPILE, compile_for_parent};
 pub(crate) use inspect::check_size;
 pub use inspect::{Inspection, inspect, problems};

@@ -24,8 +24,21 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Most bytes of a file of settings.
+const TEXT_BYTES: u64 = 16 << 20;
+
+/// Reads a regular file of text.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let bytes = read(path, TEXT_BYTES)?;
+    if bytes.len() as u64 > TEXT_BYTES {
+        let rule = format!("it has more than {} MiB; this kind of file has not", TEXT_BYTES >> 20);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, rule));
+    }
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
 /// Writes a file so that a reader, or a machine that loses power, finds the old content or the new, never a part.
-pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     disk::put(path, [bytes], mode, false)
 }
 

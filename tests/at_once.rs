@@ -48,3 +48,18 @@ fn ingests() {
     let checked = scratch.done("wardflow -C two -q archive check");
     assert!(checked.contains("are sound"), "{checked}");
 }
+
+#[test]
+fn approvals() {
+    let scratch = Scratch::new();
+    scratch.done("wardflow -q init w");
+    for _ in 0..5 {
+        scratch.done(
+            "rm -f w/plugins.lock; for plugin in beacon scan infusion-pump; do
+                 wardflow -C w -q plugin approve wardflow/$plugin &
+             done; wait",
+        );
+        let lock = std::fs::read_to_string(scratch.path().join("w/plugins.lock")).unwrap();
+        assert_eq!(lock.matches("approved = true").count(), 3, "{lock}");
+    }
+}

@@ -38,3 +38,15 @@ async fn between_check_and_load() {
     fs::write(&file, &first).unwrap();
     assert_eq!(open().await.plugins.offered[0].status, PinStatus::Pinned);
 }
+
+/// A file with the id of one that is pinned does not silence it.
+#[test]
+fn beside_a_namesake_the_pinned_one_runs() {
+    let scratch = Scratch::new();
+    scratch.done("wardflow -q init w && rm w/plugins/*");
+    scratch.write("w/plugins/faulty.wasm", guest("observe", ""));
+    scratch.done("wardflow -C w -q plugin approve example/faulty");
+    scratch.write("w/plugins/another.wasm", carrying(component(&[]), &manifest_of_version("2.0.0")));
+    let standing = scratch.done("wardflow -C w -q sql 'SELECT file, status FROM plugins ORDER BY file' --format csv");
+    assert_eq!(standing, "file,status\nanother.wasm,refused\nfaulty.wasm,pinned\n");
+}

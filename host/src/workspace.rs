@@ -17,9 +17,10 @@ use crate::{
     detector::Detector,
     device::{DHCP, Inventory},
     error::{Context, Error, Result},
-    lake::Lake,
+    files,
+    lake::{KEY_MARK, Lake},
     parameters,
-    sandbox::{Compiler, Pin, Pins, Sandbox, check_size, inspect, read_regular},
+    sandbox::{Compiler, Pin, Pins, Sandbox, check_size, inspect},
     time::HOUR,
 };
 
@@ -109,7 +110,7 @@ pub struct ReadyPlugin {
     pub parameters: Arc<str>,
     /// Who belongs to its peer groups.
     pub groups: Arc<Groups>,
-    /// Digest of parameters and groups.
+    /// Digest of parameters, groups and the pseudonym key. See [`is_same_config`](crate::lake::is_same_config).
     pub config_digest: String,
     /// Most findings of a session in a slice.
     pub most_findings: usize,
@@ -212,7 +213,11 @@ impl Workspace {
         let settings = self.config.plugin.get(manifest.id.as_str()).cloned().unwrap_or_default();
         let parameters = parameters::settle(manifest, &settings.parameters)?;
         let groups = Groups::new(manifest, &settings.peer_groups)?;
-        let config_digest = blake3::hash(format!("{parameters}\n{groups:?}").as_bytes()).to_hex()[..32].to_owned();
+        let mut config_digest = blake3::hash(format!("{parameters}\n{groups:?}").as_bytes()).to_hex()[..32].to_owned();
+        // Under another key, states are about devices that nobody knows.
+        if let Ok(key) = self.world.key.get() {
+            config_digest = format!("{config_digest}{KEY_MARK}{:016x}", key.device(""));
+        }
         let limits = &self.config.limits;
         Ok(ReadyPlugin {
             parameters: parameters.into(),
@@ -229,11 +234,15 @@ impl Workspace {
     /// # Errors
     /// `plugins.lock` cannot be written.
     pub fn pin(&self, run: &[ReadyPlugin]) -> Result<()> {
+        let add = |pins: &mut Pins| {
+            for detector in run.iter().map(|plugin| &plugin.detector) {
+                pins.pin(&detector.manifest().id, &detector.manifest().version, detector.digest());
+            }
+        };
         let mut pins = self.plugins.pins.clone();
-        for plugin in run {
-            pins.pin(&plugin.detector.manifest().id, &plugin.detector.manifest().version, plugin.detector.digest());
-        }
-        if pins == self.plugins.pins { Ok(()) } else { pins.write(&self.config.root.join(PINS)) }
+        add(&mut pins);
+        // Where nothing is new, the workspace may be one that cannot be written to.
+        if pins == self.plugins.pins { Ok(()) } else { Pins::change(&self.config.root.join(PINS), add).map(drop) }
     }
 }
 
@@ -337,17 +346,20 @@ impl Plugins {
         }
     }
 
-    /// Two files with one id: which of them is meant cannot be told, so neither runs.
+    /// Two files with one id: the one runs that is pinned. If none is, or several are, which of them is meant cannot be told.
     fn refuse_namesakes(&mut self) {
         let mut files: BTreeMap<PluginId, Vec<String>> = BTreeMap::new();
+        let mut pinned: BTreeMap<PluginId, u32> = BTreeMap::new();
         for offered in &self.offered {
             if let Some(manifest) = &offered.manifest {
                 files.entry(manifest.id.clone()).or_default().push(offered.file.display().to_string());
+                *pinned.entry(manifest.id.clone()).or_default() += u32::from(offered.status == PinStatus::Pinned);
             }
         }
         for offered in &mut self.offered {
-            let same = offered.manifest.as_ref().and_then(|manifest| files.get(&manifest.id));
-            if let Some(same) = same.filter(|same| same.len() > 1) {
+            let Some(id) = offered.manifest.as_ref().map(|manifest| &manifest.id) else { continue };
+            let is_meant = offered.status == PinStatus::Pinned && pinned.get(id) == Some(&1);
+            if let Some(same) = files.get(id).filter(|same| same.len() > 1 && !is_meant) {
                 offered.status = PinStatus::Refused;
                 offered.reason = Some(format!("its id is that of {}: keep one of them", same.join(", ")));
             }
@@ -380,7 +392,7 @@ fn wasm_files(directory: &Path) -> Result<Vec<PathBuf>> {
 /// # Errors
 /// It cannot be read, or is something else, such as a pipe, for which nobody waits.
 pub fn read_at_most(file: &Path, most: u64) -> Result<Vec<u8>> {
-    read_regular(file, most).context(|| format!("{} cannot be read", file.display()))
+    files::read(file, most).context(|| format!("{} cannot be read", file.display()))
 }
 
 /// An error with its causes and its remedy, in one line.

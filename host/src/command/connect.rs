@@ -28,10 +28,10 @@ use wardflow::{
     workspace::{self, Offered, PINS, PinStatus, ReadyPlugin, Refusal, Workspace},
 };
 
-use super::{analyze, plugin, status};
+use super::{NAMED, analyze, plugin, status};
 use crate::{
     args::{Analyze, Ingest},
-    print::{Printer, Progress, size},
+    print::{Printer, Progress, counted, size},
 };
 
 /// Memory of a run unless the user says otherwise: small enough for a laptop, large enough that a day of a large
@@ -103,13 +103,19 @@ pub(super) fn session_config(threads: Option<usize>) -> SessionConfig {
     }
 }
 
-/// What SQL sees of a workspace. What it cannot see of the archive is said.
-pub(super) async fn context(config: &Config, printer: &Printer) -> Result<SessionContext> {
+/// What SQL sees of a workspace, and whether that is all of the archive. What it cannot see is said.
+pub(super) async fn context(config: &Config, printer: &Printer) -> Result<(SessionContext, bool)> {
     let workspace = Arc::new(open(config).await?);
-    for broken in &workspace.listing.broken {
+    let broken = &workspace.listing.broken;
+    for broken in broken.iter().take(NAMED) {
         printer.warn(&format!("{} in the archive cannot be used: {}", broken.path, broken.reason));
     }
-    catalog::context(&workspace, compiler(printer, &Stop::default())?, session_config(None)).await
+    if broken.len() > NAMED {
+        let others = counted((broken.len() - NAMED) as u64, "other file");
+        printer.warn(&format!("{others} cannot be used either: `wardflow archive check` names them"));
+    }
+    let context = catalog::context(&workspace, compiler(printer, &Stop::default())?, session_config(None)).await?;
+    Ok((context, broken.is_empty()))
 }
 
 /// What an ingest goes by.
@@ -366,11 +372,9 @@ pub(super) fn approve(config: &Config, id: &str) -> Result<plugin::Approved> {
         };
         return Err(Error::usage(format!("{id} {why} {}", config.plugins.display())).remedy(remedy));
     };
-    let file = config.root.join(PINS);
-    let mut pins = Pins::read(&file)?;
-    let before = pins.digest(&manifest.id, &manifest.version).filter(|before| *before != digest).map(ToOwned::to_owned);
-    pins.approve(&manifest.id, &manifest.version, digest);
-    pins.write(&file)?;
+    let (id_of, version) = (&manifest.id, &manifest.version);
+    let pins = Pins::change(&config.root.join(PINS), |pins| pins.approve(id_of, version, digest))?;
+    let before = pins.digest(id_of, version).filter(|before| *before != digest).map(ToOwned::to_owned);
     Ok(plugin::Approved {
         id: id.to_owned(),
         version: manifest.version.to_string(),

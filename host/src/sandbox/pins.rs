@@ -10,8 +10,10 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use wardflow_manifest::PluginId;
 
-use super::files;
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    files,
+};
 
 /// The pinned plugins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +49,7 @@ impl Pins {
     /// The file cannot be read, is not of its form, or pins one version twice.
     pub fn read(file: &Path) -> Result<Self> {
         let doing = || format!("the pins of plugins, {}, cannot be read", file.display());
-        let text = match fs::read_to_string(file) {
+        let text = match files::read_text(file) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error).context(doing),
@@ -67,11 +69,29 @@ impl Pins {
         Ok(pins)
     }
 
+    /// Reads `plugins.lock`, changes the pins, and writes them, while no other command does. Returns what was there before.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn change(file: &Path, change: impl FnOnce(&mut Self)) -> Result<Self> {
+        let doing = || format!("the pins of plugins, {}, cannot be written", file.display());
+        // The file itself is replaced, so that its directory is what can be locked.
+        let directory = fs::File::open(file.parent().unwrap_or(Path::new("."))).context(doing)?;
+        directory.lock().context(doing)?;
+        let before = Self::read(file)?;
+        let mut pins = before.clone();
+        change(&mut pins);
+        if pins != before {
+            pins.write(file)?;
+        }
+        Ok(before)
+    }
+
     /// Writes `plugins.lock`, whole or not at all.
     ///
     /// # Errors
     /// The directory cannot be written to.
-    pub fn write(&self, file: &Path) -> Result<()> {
+    fn write(&self, file: &Path) -> Result<()> {
         let doing = || format!("the pins of plugins, {}, cannot be written", file.display());
         let line = |((id, version), Entry { digest, approved }): (&(String, String), &Entry)| Line {
             id: id.clone(),
@@ -98,13 +118,13 @@ impl Pins {
         self.0.get(&(id.to_string(), version.to_string())).map(|entry| entry.digest.as_str())
     }
 
-    /// Pins a version to its bytes if it is not pinned yet. The caller writes the pins.
+    /// Pins a version to its bytes if it is not pinned yet.
     pub fn pin(&mut self, id: &PluginId, version: &Version, digest: &str) {
         let entry = || Entry { digest: digest.to_owned(), approved: false };
         self.0.entry((id.to_string(), version.to_string())).or_insert_with(entry);
     }
 
-    /// Pins a version by a person's word, whatever was pinned. The caller writes the pins.
+    /// Pins a version by a person's word, whatever was pinned.
     pub fn approve(&mut self, id: &PluginId, version: &Version, digest: &str) {
         self.0.insert((id.to_string(), version.to_string()), Entry { digest: digest.to_owned(), approved: true });
     }

@@ -275,7 +275,9 @@ impl PluginCoverage {
         }
         if self.stale > 0 {
             let slices = counted(self.stale, "slice");
-            parts.push(format!("has {slices} that flows came late to, which `wardflow analyze --rerun` does again"));
+            parts.push(format!(
+                "has {slices} that flows came late to, or went from, which `wardflow analyze --rerun` does again"
+            ));
         }
         if self.not_run > 0 {
             parts.push(format!("did not run in {}", counted(self.not_run, "slice")));
@@ -340,6 +342,13 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
     }
     for note in lacking_notes(&report.lacking) {
         printer.line(Look::Bad, &note)?;
+    }
+    let broken = report.broken_files.iter();
+    for (file, reason) in broken.take(NAMED) {
+        printer.line(
+            Look::Bad,
+            &format!("{file} in the archive cannot be read: {reason}. Put it back before `--rerun`, or see `wardflow archive check`."),
+        )?;
     }
     for left_out in report.left_out.iter().take(NAMED) {
         printer.line(Look::Bad, &left_out.note())?;

@@ -89,7 +89,7 @@ fn editor(names: &Names) -> rustyline::Result<Editor<Typing, FileHistory>> {
 async fn run_statements(context: &SessionContext, text: &str, output: &Output) -> Result<()> {
     let (text, context, on) = (text.to_owned(), context.clone(), output.clone());
     let work = async move { run_all(&context, statement::parse(&text)?, &on).await };
-    match abandon_when_interrupted(work).await {
+    match abandon_when_interrupted(work).await? {
         Some(done) => done.map(drop),
         None => {
             output.printer.note("stopped");

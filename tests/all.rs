@@ -3,6 +3,7 @@
 //! The command is the one that `cargo build --workspace` made last; `make nextest` does that first.
 
 mod at_once;
+mod changed;
 mod cli;
 mod compile;
 mod damaged;

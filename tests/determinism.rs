@@ -64,7 +64,7 @@ fn flows_that_come_late_are_told_and_made_good() {
     demo.wardflow("analyze");
     demo.scratch.done("mv late hospital/archive/date=2026-03-05");
     let ran = demo.scratch.run("wardflow -C hospital analyze");
-    assert!(ran.code == Some(1) && ran.stdout.contains("slices that flows came late to"), "{ran:#?}");
+    assert!(ran.code == Some(1) && ran.stdout.contains("slices that flows came late to, or went from"), "{ran:#?}");
     demo.wardflow("analyze --rerun");
     check(&demo, "flows that came late");
 }

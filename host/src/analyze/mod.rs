@@ -25,7 +25,7 @@ use wardflow_manifest::Severity;
 pub use self::rows::KeptOut;
 use self::{
     left_out::LeftOut,
-    reading::Reading,
+    reading::{Reading, no_room},
     rows::{blank_row, device_row, missed, unwatched},
 };
 pub(crate) use self::{
@@ -37,12 +37,16 @@ use crate::{
     coverage::{Row, Status},
     detector::Stop,
     error::{Context, Error, Result},
-    lake::{Run, RunStatus, SliceResults, StateStore, Table},
+    lake::{Run, RunStatus, SliceResults, StateStore, Table, is_same_config},
+    time::HOUR,
     workspace::{ReadyPlugin, Workspace},
 };
 
 /// How often states are written while a run goes on.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
+
+/// Slices at the end of a run before each of which states are written, as many as are kept.
+const KEPT_STATES: usize = 8;
 
 /// What to analyse.
 #[derive(Clone, Debug, Default)]
@@ -198,6 +202,7 @@ impl<'a> AnalysisRun<'a> {
     ) -> Result<Self> {
         let states = workspace.lake.states();
         let coverage = workspace.lake.current_coverage().await?;
+        check_slices(workspace, &coverage)?;
         let mut stages = stages(workspace.slices(workspace.config.slice_hours));
         stages.retain(|stage| options.to.is_none_or(|to| stage.slice.end <= to));
         let asked = Asked { from: options.from, rerun: options.rerun };
@@ -259,7 +264,8 @@ impl<'a> AnalysisRun<'a> {
         };
         told(&self.summary);
         for index in first..self.stages.len() {
-            if index + 1 == self.stages.len() || self.stages[index].is_skipped {
+            // What comes late to one of the last slices then finds states to go on from.
+            if index + KEPT_STATES >= self.stages.len() || self.stages[index].is_skipped {
                 self.save_states().await?;
             }
             match self.stage(index, stop).await {
@@ -296,12 +302,20 @@ impl<'a> AnalysisRun<'a> {
         let mut results = SliceResults::default();
         let mut left_out = LeftOut::default();
         let mut outcome = step::SliceOutcome::default();
+        let mut too_large = None;
         if stage.is_skipped {
             for traveller in &mut here {
                 traveller.skip_to(stage.slice.end);
             }
         } else {
-            (outcome, left_out) = self.reading.slice(stage, &mut here, stop).await?;
+            match self.reading.slice(stage, &mut here, stop).await {
+                Ok(done) => (outcome, left_out) = done,
+                Err(error) => {
+                    too_large = Some(no_room(&error).filter(|_| !stop.is_stopped()).ok_or(error)?);
+                    // One slice is lost until there is memory for it, and not those after it.
+                    here.iter_mut().for_each(|traveller| traveller.skip_to(stage.slice.end));
+                }
+            }
         }
         for (path, why) in left_out.files() {
             let file = self.summary.left_out.entry(path.to_owned()).or_default();
@@ -324,6 +338,10 @@ impl<'a> AnalysisRun<'a> {
                 ..base(Some(manifest.id.to_string()))
             };
             match outcome.plugins.remove(manifest.id.as_str()) {
+                None if too_large.is_some() => {
+                    covered.push((manifest.id.to_string(), None));
+                    results.coverage.push(Row { status: Status::NotRun, fault: too_large.clone(), ..row });
+                }
                 None => {
                     covered.push((manifest.id.to_string(), None));
                     let fault = Some("the sensors delivered no flow for days: passed over".to_owned());
@@ -360,6 +378,10 @@ impl<'a> AnalysisRun<'a> {
             let Some(summary) = self.summary.plugins.iter_mut().find(|summary| summary.plugin == id) else { continue };
             match plugin {
                 Some(plugin) => summary.add(&plugin),
+                None if too_large.is_some() => {
+                    *summary.slices.entry(Status::NotRun).or_default() += 1;
+                    summary.reason = summary.reason.take().or_else(|| too_large.clone());
+                }
                 None => *summary.slices.entry(Status::Blind).or_default() += 1,
             }
         }
@@ -485,7 +507,7 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
         let route = route(plugin, &stages, files, &coverage, states, Asked::default()).await?;
         let is_outdated = |row: &&Row| {
             world_digest.as_ref().is_some_and(|digest| row.world_digest != *digest)
-                || row.config_digest != plugin.config_digest
+                || !is_same_config(&row.config_digest, &plugin.config_digest)
                 || row.plugin_digest != plugin.detector.digest()
         };
         let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin.id().as_str()));
@@ -512,6 +534,20 @@ fn unanalysed(plugin: &str, stages: &[Stage], coverage: &[Row]) -> BTreeSet<i64>
     let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin) && row.status != Status::NotRun);
     let analysed: BTreeSet<_> = own.map(|row| row.slice_start).collect();
     stages.iter().map(|stage| stage.slice.start).filter(|start| !analysed.contains(start)).collect()
+}
+
+/// Refuses another length of slices than the lake's: what was found of one that lies across others would count twice.
+///
+/// # Errors
+/// The lake holds a slice that ends where none does by now.
+fn check_slices(workspace: &Workspace, coverage: &[Row]) -> Result<()> {
+    let hours = workspace.config.slice_hours;
+    let length = i64::from(hours) * HOUR;
+    let is_across = |row: &&Row| row.slice_start.rem_euclid(length) != 0 || row.slice_end - row.slice_start < length;
+    let Some(row) = coverage.iter().find(is_across) else { return Ok(()) };
+    let (lake, of) = (&workspace.config.lake, (row.slice_end - row.slice_start) / HOUR);
+    Err(Error::usage(format!("slice_hours is {hours}, and the lake {lake} holds slices of {of} hours"))
+        .remedy("set it back; or name another `lake` in wardflow.toml, into which all is analysed anew"))
 }
 
 /// That a slice's files hold another number of flows than they say together, and none does by itself.

@@ -11,7 +11,7 @@ use crate::{
     coverage::{Row, Status},
     detect::{Observed, Slice},
     error::Result,
-    lake::{Kept, StateFile, StateSet, StateStore},
+    lake::{Kept, StateFile, StateSet, StateStore, is_same_config},
     workspace::ReadyPlugin,
 };
 
@@ -173,7 +173,7 @@ async fn goes_on(
             covered.rows.values().any(|row| {
                 row.slice_end == file.slice_end
                     && row.state_digest == file.digest
-                    && row.config_digest == plugin.config_digest
+                    && is_same_config(&row.config_digest, &plugin.config_digest)
             })
         };
         if let Some(file) = states.newest_before(plugin.id(), stage.slice.start, is_usable).await? {
@@ -182,7 +182,8 @@ async fn goes_on(
             return Ok(route);
         }
         let predecessor = first.checked_sub(1).and_then(|before| covered.row(&stages[before]));
-        let settings_changed = predecessor.is_some_and(|row| row.config_digest != plugin.config_digest);
+        let settings_changed =
+            predecessor.is_some_and(|row| !is_same_config(&row.config_digest, &plugin.config_digest));
         let is_changed = covered.row(stage).is_some_and(|row| row.status != Status::NotRun);
         // Before the first stage nothing was learned, so that it can always be done again.
         if first > 0 && is_changed && !covered.rows.is_empty() && has_later_state(states, plugin, stage).await? {
@@ -191,7 +192,7 @@ async fn goes_on(
         }
         // Nothing is kept that fits: learn anew, from the beginning unless the settings are what changed.
         route.first = if settings_changed || asked.from.is_some() { first } else { 0 };
-        route.anew = settings_changed.then(|| anew("its settings changed"));
+        route.anew = settings_changed.then(|| anew("its settings or the pseudonym key changed"));
         return Ok(route);
     }
     Ok(route)
@@ -258,7 +259,7 @@ fn fitting(plugin: &ReadyPlugin, set: StateSet, route: &mut Route) -> Option<Sta
         route.anew = Some(anew(&format!("the plugin's state_version was {old} and is {new}")));
         return None;
     }
-    Some(set).filter(|set| set.config_digest == plugin.config_digest)
+    Some(set).filter(|set| is_same_config(&set.config_digest, &plugin.config_digest))
 }
 
 fn anew(why: &str) -> String {

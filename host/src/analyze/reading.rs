@@ -4,9 +4,10 @@
 //! anew without it, from the same states. So what comes of a slice is a matter of the files that can be read, in whatever
 //! order they were.
 
-use std::{ops::Range, sync::Arc};
+use std::{error::Error as StdError, ops::Range, sync::Arc};
 
 use datafusion::{
+    common::DataFusionError,
     logical_expr::{col, lit},
     prelude::SessionContext,
     scalar::ScalarValue,
@@ -186,4 +187,14 @@ fn other_count(file: &ArchiveFile, told: u64, read: u64) -> Error {
     let place = file.object.location.as_ref().into();
     let reason = format!("of {told} flows {read} could be read");
     Error::failed("counting flows").because(Unreadable { place, reason, cause: Cause::Damaged })
+}
+
+/// That the flows of a slice have no room in memory, if that is what an error says.
+pub(super) fn no_room(error: &Error) -> Option<String> {
+    let first: &(dyn StdError + 'static) = error;
+    let errors = std::iter::successors(Some(first), |&error| error.source());
+    errors.filter_map(|error| error.downcast_ref::<DataFusionError>()).find_map(|error| match error.find_root() {
+        DataFusionError::ResourcesExhausted(why) => Some(why.lines().next().unwrap_or_default().to_owned()),
+        _ => None,
+    })
 }

@@ -285,9 +285,9 @@ impl SliceRun {
 
     fn too_little_memory(&self, memory: usize) -> DataFusionError {
         let mib = memory.div_ceil(1024 * 1024);
-        DataFusionError::ResourcesExhausted(format!(
-            "a plugin may grow to {mib} MiB, which must be free for each thread; give more with --memory or fewer --threads"
-        ))
+        let rule = format!("a plugin may grow to {mib} MiB, which must be free for each thread");
+        let error = Error::failed(format!("{rule}; give more with --memory or fewer --threads"));
+        DataFusionError::External(Box::new(error.remedy("give more with --memory or fewer --threads")))
     }
 }
 

@@ -39,7 +39,7 @@ pub use self::{
     lock::Lock,
     runs::{Run, RunStatus},
     state_store::{Kept, StateFile, StateStore},
-    states::{State, StateKey, StateSet},
+    states::{KEY_MARK, State, StateKey, StateSet, is_same_config},
     tables::Table,
 };
 use self::{location::Location, result_table::ResultTable};

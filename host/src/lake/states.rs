@@ -144,7 +144,8 @@ impl StateSet {
         let mut hasher = Hasher::new();
         field(&mut hasher, self.plugin.as_str().as_bytes());
         field(&mut hasher, &self.state_version.to_le_bytes());
-        field(&mut hasher, self.config_digest.as_bytes());
+        // Whatever the key: who compares two workspaces compares what their plugins learned.
+        field(&mut hasher, self.config_digest.split(KEY_MARK).next().unwrap_or_default().as_bytes());
         field(&mut hasher, &self.slice_end.to_le_bytes());
         field(&mut hasher, &self.extra);
         field(&mut hasher, &(self.entries.len() as u64).to_le_bytes());
@@ -247,6 +248,18 @@ impl Sum {
 /// Hashes a part with its length, so that no two sequences of parts run together.
 fn field(hasher: &mut Hasher, part: &[u8]) {
     hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+}
+
+/// What parts the settings from the key in a digest of them.
+pub const KEY_MARK: char = '-';
+
+/// Whether two digests of settings are of the same. One without a key is of an older version, or of someone who may not read
+/// the key.
+pub fn is_same_config(a: &str, b: &str) -> bool {
+    match (a.split_once(KEY_MARK), b.split_once(KEY_MARK)) {
+        (Some(a), Some(b)) => a == b,
+        (of_a, of_b) => of_a.map_or(a, |(a, _)| a) == of_b.map_or(b, |(b, _)| b),
+    }
 }
 
 #[cfg(test)]

@@ -92,3 +92,18 @@ fn a_file_may_go_while_it_is_read() {
         assert_eq!(lacking(&scratch, ".parquet"), Vec::<String>::new());
     }
 }
+
+/// A name that is no text is nothing that a flow file has, and stands in the way of no other.
+#[test]
+fn a_name_that_is_no_text_is_passed_over() {
+    let scratch = with_good_file();
+    scratch.done("cp w/archive/good.parquet $'w/archive/\\xff.parquet'");
+    let ran = scratch.run("wardflow -C w -q analyze");
+    assert_eq!(
+        (ran.code, ran.stderr.matches("is passed over: its name is no UTF-8").count()),
+        (Some(0), 1),
+        "{ran:#?}"
+    );
+    assert!(ran.stderr.contains("\\xFF.parquet"), "{ran:#?}");
+    assert_eq!(rows(&scratch, "SELECT count(*) FROM flows"), ["3"]);
+}

@@ -1,8 +1,11 @@
-//! Directories in which a link leads to itself or to a directory above it. A store that meets one lists nothing after it.
+//! Directories in which a link leads to itself or to a directory above it, or a name is no text. A store that meets one lists
+//! nothing after it.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// Whether the listing ended at such a link.
@@ -15,7 +18,22 @@ pub(super) fn is_loop(error: &object_store::Error) -> bool {
     })
 }
 
-/// The files under a directory and under those that links lead to, but for those that lead back. What leads nowhere is none.
+/// Whether the listing ended at a name that is no text.
+pub(super) fn is_no_text(error: &object_store::Error) -> bool {
+    let first: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    std::iter::successors(first, |&error| error.source()).any(|error| error.to_string().contains("non-unicode"))
+}
+
+/// Warns of a file whose name is no text, once.
+fn pass_over(path: PathBuf) {
+    static TOLD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone()) {
+        tracing::warn!("{path:?} in the archive is passed over: its name is no UTF-8; rename it, or move it out");
+    }
+}
+
+/// The files under a directory and under those that links lead to, but for those that lead back. What leads nowhere is none,
+/// and what has a name that is no text is passed over.
 ///
 /// # Errors
 /// A directory cannot be read.
@@ -31,6 +49,10 @@ pub(super) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
         above.push(place);
         for entry in fs::read_dir(&directory)? {
             let path = entry?.path();
+            if path.to_str().is_none() {
+                pass_over(path);
+                continue;
+            }
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => waiting.push((path, above.clone())),
                 Ok(metadata) if metadata.is_file() => files.push(path),
@@ -43,7 +65,11 @@ pub(super) fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::{
+        ffi::OsStr,
+        fs,
+        os::unix::{ffi::OsStrExt, fs::symlink},
+    };
 
     use super::files;
 
@@ -60,6 +86,7 @@ mod tests {
         symlink(at("nowhere"), at("root/dangling")).unwrap();
         symlink(at("root"), at("root/inner/above")).unwrap();
         symlink(at("other"), at("root/aside")).unwrap();
+        fs::write(at("root").join(OsStr::from_bytes(b"\xff.parquet")), "").unwrap();
         let mut found = files(&at("root")).unwrap();
         found.sort();
         assert_eq!(found, ["root/a", "root/aside/c", "root/inner/b"].map(at));

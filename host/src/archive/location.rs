@@ -44,6 +44,10 @@ pub struct Archive {
     mapping: Option<Arc<Mapping>>,
 }
 
+/// What to do where a local archive cannot be listed.
+const CLOSED: &str =
+    "let the user who runs this read all directories in it, or move those out of it that are none of its";
+
 impl Archive {
     /// The archive at a path, relative to `root`, or at an object-store URL such as `s3://bucket/prefix`. Behind that a
     /// pattern may say which files count, such as `2026/**/*.parquet`: `*` is anything in a name, `**` any directories.
@@ -189,7 +193,7 @@ impl Archive {
         let may_be_gone = self.directory.is_some();
         let objects = match (self.store.list(Some(&place)).try_collect().await, &self.directory) {
             (Err(object_store::Error::NotFound { .. }), Some(_)) => Ok(Vec::new()),
-            (Err(error), Some(root)) if links::is_loop(&error) => {
+            (Err(error), Some(root)) if links::is_loop(&error) || links::is_no_text(&error) => {
                 let files = links::files(&directory.map_or_else(|| root.clone(), |directory| root.join(directory)));
                 self.heads(&files.context(|| format!("listing the archive {}", self.describe()))?).await
             }
@@ -197,7 +201,7 @@ impl Archive {
         };
         let objects = objects.map_err(|error| {
             let failed = Error::failed(format!("the archive {} cannot be listed", self.describe())).because(error);
-            if may_be_gone { failed } else { failed.remedy(object_stores::REMEDY) }
+            if may_be_gone { failed.remedy(CLOSED) } else { failed.remedy(object_stores::REMEDY) }
         });
         let mut objects: Vec<ObjectMeta> = objects?;
         objects.sort_by(|a, b| a.location.cmp(&b.location));

@@ -193,6 +193,9 @@ pub(crate) struct Sql {
     /// Write to a file, which appears when it is complete
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Memory to use at most, such as 2GiB; beyond it, sorting and grouping spill to disk
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Size>,
 }
 
 /// How to write rows.

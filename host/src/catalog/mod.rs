@@ -31,6 +31,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::{
     catalog::{MemorySchemaProvider, SchemaProvider, TableProvider},
+    execution::runtime_env::RuntimeEnv,
     prelude::{SessionConfig, SessionContext},
 };
 use object_store::ObjectMeta;
@@ -59,7 +60,20 @@ const SINGLE_FLOWS: &str = "single_flows";
 /// # Errors
 /// The archive or the lake cannot be read.
 pub async fn context(workspace: &Arc<Workspace>, compiler: Compiler, config: SessionConfig) -> Result<SessionContext> {
-    let context = SessionContext::new_with_config(config.with_information_schema(true));
+    context_in(workspace, compiler, config, Arc::default()).await
+}
+
+/// The same, with memory and room on disk that queries are to keep to.
+///
+/// # Errors
+/// As those of [`context`].
+pub async fn context_in(
+    workspace: &Arc<Workspace>,
+    compiler: Compiler,
+    config: SessionConfig,
+    runtime: Arc<RuntimeEnv>,
+) -> Result<SessionContext> {
+    let context = SessionContext::new_with_config_rt(config.with_information_schema(true), runtime);
     register(workspace, compiler, &context).await?;
     Ok(context)
 }

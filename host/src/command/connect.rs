@@ -10,7 +10,10 @@ use std::{
 };
 
 use datafusion::{
-    execution::{memory_pool::FairSpillPool, runtime_env::RuntimeEnvBuilder},
+    execution::{
+        memory_pool::FairSpillPool,
+        runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
+    },
     prelude::{SessionConfig, SessionContext},
 };
 use jiff::Timestamp;
@@ -30,7 +33,7 @@ use wardflow::{
 
 use super::{NAMED, analyze, plugin, status};
 use crate::{
-    args::{Analyze, Ingest},
+    args::{Analyze, Ingest, Size},
     print::{Printer, Progress, counted, size},
 };
 
@@ -104,7 +107,11 @@ pub(super) fn session_config(threads: Option<usize>) -> SessionConfig {
 }
 
 /// What SQL sees of a workspace, and whether that is all of the archive. What it cannot see is said.
-pub(super) async fn context(config: &Config, printer: &Printer) -> Result<(SessionContext, bool)> {
+pub(super) async fn context(
+    config: &Config,
+    memory: Option<Size>,
+    printer: &Printer,
+) -> Result<(SessionContext, bool)> {
     let workspace = Arc::new(open(config).await?);
     let broken = &workspace.listing.broken;
     for broken in broken.iter().take(NAMED) {
@@ -114,7 +121,8 @@ pub(super) async fn context(config: &Config, printer: &Printer) -> Result<(Sessi
         let others = counted((broken.len() - NAMED) as u64, "other file");
         printer.warn(&format!("{others} cannot be used either: `wardflow archive check` names them"));
     }
-    let context = catalog::context(&workspace, compiler(printer, &Stop::default())?, session_config(None)).await?;
+    let (compiler, runtime) = (compiler(printer, &Stop::default())?, runtime(memory)?);
+    let context = catalog::context_in(&workspace, compiler, session_config(None), runtime).await?;
     Ok((context, broken.is_empty()))
 }
 
@@ -167,7 +175,8 @@ pub(super) async fn analyze(
         return Err(nothing_to_run(&workspace, args));
     }
     let memory = args.memory.map_or(MEMORY, |size| size.0);
-    let session = session(memory, args.threads.map(Into::into))?;
+    let threads = args.threads.map(Into::into);
+    let session = SessionContext::new_with_config_rt(session_config(threads), runtime(args.memory)?);
     check_memory(memory, &session, &plugins)?;
     let options = analysis::Options {
         from: args.from.map(Timestamp::as_microsecond),
@@ -218,13 +227,13 @@ fn check_memory(memory: u64, session: &SessionContext, plugins: &[ReadyPlugin]) 
     .remedy("give more, or use fewer --threads"))
 }
 
-fn session(memory: u64, threads: Option<usize>) -> Result<SessionContext> {
-    let memory = usize::try_from(memory).unwrap_or(usize::MAX);
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(memory)))
+/// What a query engine may take of the machine.
+fn runtime(memory: Option<Size>) -> Result<Arc<RuntimeEnv>> {
+    let memory = memory.map_or(MEMORY, |memory| memory.0);
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(usize::try_from(memory).unwrap_or(usize::MAX))))
         .build_arc()
-        .context(|| "the query engine cannot start".to_owned())?;
-    Ok(SessionContext::new_with_config_rt(session_config(threads), runtime))
+        .context(|| "the query engine cannot start".to_owned())
 }
 
 fn kept_out(Refusal { offered, reason }: &Refusal<'_>, missed: &BTreeMap<String, u64>) -> analyze::PluginCoverage {

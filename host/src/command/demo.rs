@@ -113,7 +113,7 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
         printer.object(&report)?;
         return Ok(outcome);
     }
-    let (context, _) = connect::context(&config, printer).await?;
+    let (context, _) = connect::context(&config, None, printer).await?;
     printer.line(Look::Heading, "Findings by device and severity")?;
     printer.batches(&sql::query(&context, BY_DEVICE).await?)?;
     for (question, query) in QUERIES {

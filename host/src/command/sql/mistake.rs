@@ -59,7 +59,7 @@ pub(super) async fn explain(context: &SessionContext, error: DataFusionError) ->
     }
     match root {
         DataFusionError::ResourcesExhausted(_) => Error::failed(format!("the query needs more memory: {message}"))
-            .remedy("read fewer columns or a shorter time, or group by less"),
+            .remedy("give more with --memory; or read fewer columns or a shorter time, or group by less"),
         DataFusionError::Plan(_) | DataFusionError::NotImplemented(_) | DataFusionError::SchemaError(..) => {
             Error::usage(message)
         }

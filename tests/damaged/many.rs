@@ -108,6 +108,27 @@ fn one_device_with_all_flows() {
     one_device(300_000);
 }
 
+/// It is lost until there is more, and no other is.
+#[test]
+fn a_slice_that_memory_has_no_room_for() {
+    const FLOWS: i64 = 3_000_000;
+    let scratch = workspace();
+    let day = 24 * 3_600 * SECOND;
+    let at = |time: i64| flows(&[(time, time + SECOND)]);
+    write(&scratch, "few.parquet", &[at(MIDNIGHT - day), at(MIDNIGHT + day)]);
+    let times: Vec<_> = (0..FLOWS / 3).map(|flow| (MIDNIGHT + flow * 20_000, MIDNIGHT + flow * 20_000 + 1)).collect();
+    write(&scratch, "many.parquet", &vec![flows(&times); 3]);
+    let ran = scratch.run("wardflow -C w analyze --memory 96MiB --threads 1");
+    let told = "did not run in 1 slice (the flows of a shard, some devices of each slice, must fit into memory at once; \
+                give more with --memory";
+    assert!(ran.code == Some(1) && ran.stdout.contains(told), "{ran:#?}");
+    let lost = "SELECT slice_start FROM coverage WHERE plugin = 'wardflow/beacon' AND status = 'not_run'";
+    assert_eq!(rows(&scratch, lost), ["2026-03-02T00:00:00Z"]);
+    assert_eq!(rows(&scratch, COVERED), ["2"]);
+    scratch.done("wardflow -C w -q analyze");
+    assert_eq!((rows(&scratch, lost), rows(&scratch, COVERED)), (Vec::new(), vec![(FLOWS + 2).to_string()]));
+}
+
 /// What a run of `--memory 1GiB` may have: a tenth more, and the idle process.
 const BOUND: u64 = 1_024 * 11 / 10 + 200;
 

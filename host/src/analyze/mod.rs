@@ -380,7 +380,7 @@ impl<'a> AnalysisRun<'a> {
                 Some(plugin) => summary.add(&plugin),
                 None if too_large.is_some() => {
                     *summary.slices.entry(Status::NotRun).or_default() += 1;
-                    summary.reason = summary.reason.take().or_else(|| too_large.clone());
+                    summary.reason.clone_from(&too_large);
                 }
                 None => *summary.slices.entry(Status::Blind).or_default() += 1,
             }

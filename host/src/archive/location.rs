@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{Read, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use futures::TryStreamExt;
@@ -42,6 +42,7 @@ pub struct Archive {
     /// Which files count, if the location names them by a pattern.
     pattern: Option<Pattern>,
     mapping: Option<Arc<Mapping>>,
+    flows_read: Arc<AtomicBool>,
 }
 
 /// What to do where a local archive cannot be listed.
@@ -84,7 +85,16 @@ impl Archive {
             .context(|| format!("the archive's path {} cannot be used", directory.display()))?;
         let store_url = Url::parse("file:///").context(|| "naming the local file system".into())?;
         let store = Arc::new(LocalFileSystem::new());
-        Ok(Self { store, store_url, prefix, directory: Some(directory), root, pattern, mapping: None })
+        Ok(Self {
+            store,
+            store_url,
+            prefix,
+            directory: Some(directory),
+            root,
+            pattern,
+            mapping: None,
+            flows_read: Arc::default(),
+        })
     }
 
     /// The same archive, of which the files are another program's, and this is how their columns become those of flows.
@@ -106,7 +116,16 @@ impl Archive {
         let mut store_url = url;
         store_url.set_path("/");
         store_url.set_query(None);
-        Ok(Self { store, store_url, prefix, directory: None, root, pattern: None, mapping: None })
+        Ok(Self {
+            store,
+            store_url,
+            prefix,
+            directory: None,
+            root,
+            pattern: None,
+            mapping: None,
+            flows_read: Arc::default(),
+        })
     }
 
     /// The object store that holds the archive.
@@ -286,6 +305,11 @@ impl Archive {
             Some(directory) => directory.join(OWN_DIRECTORY),
             None => self.cache_directory(),
         }
+    }
+
+    /// Whether a query asked for flows of it since it was opened: a query that did has not seen those of broken files.
+    pub fn flows_read(&self) -> &Arc<AtomicBool> {
+        &self.flows_read
     }
 
     /// A directory of the workspace, for what is kept of an archive that is only read.

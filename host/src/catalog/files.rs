@@ -1,6 +1,9 @@
 //! Parquet files of the archive as a table.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -36,6 +39,7 @@ pub struct FlowFiles {
     store: ObjectStoreUrl,
     schema: SchemaRef,
     files: Vec<ObjectMeta>,
+    is_read: Arc<AtomicBool>,
 }
 
 impl FlowFiles {
@@ -44,14 +48,20 @@ impl FlowFiles {
     /// # Errors
     /// None that an open archive allows.
     pub fn new(archive: &Archive, files: Vec<ArchiveFile>) -> Result<Self> {
-        Self::of(archive, flow::schema(), files.into_iter().map(|file| file.object).collect())
+        let files = Self::of(archive, flow::schema(), files.into_iter().map(|file| file.object).collect())?;
+        Ok(files.noting_reads(archive))
+    }
+
+    /// The same, for files that hold flows: it is noted that they are read.
+    pub(super) fn noting_reads(self, archive: &Archive) -> Self {
+        Self { is_read: Arc::clone(archive.flows_read()), ..self }
     }
 
     /// Any files of the archive.
     pub(super) fn of(archive: &Archive, schema: SchemaRef, files: Vec<ObjectMeta>) -> Result<Self> {
         let store =
             ObjectStoreUrl::parse(archive.store_url()).context(|| format!("the store of {}", archive.describe()))?;
-        Ok(Self { store, schema, files })
+        Ok(Self { store, schema, files, is_read: Arc::default() })
     }
 }
 
@@ -98,6 +108,7 @@ impl TableProvider for FlowFiles {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> QueryResult<Arc<dyn ExecutionPlan>> {
+        self.is_read.store(true, Ordering::Relaxed);
         if self.files.is_empty() {
             let schema = match projection {
                 Some(columns) => Arc::new(self.schema.project(columns)?),

@@ -41,7 +41,7 @@ pub fn flows(archive: &Archive, files: Vec<ArchiveFile>) -> Result<Arc<dyn Table
         }
     }
     let sources = groups.into_iter().map(|(fit, objects)| {
-        let files = FlowFiles::of(archive, Arc::clone(fit.source()), objects)?;
+        let files = FlowFiles::of(archive, Arc::clone(fit.source()), objects)?.noting_reads(archive);
         Ok((fit, Arc::new(files)))
     });
     Ok(Arc::new(MappedFlows { sources: sources.collect::<Result<_>>()? }))

@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
     num::NonZeroU32,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
 };
 
 use datafusion::{
@@ -106,12 +106,25 @@ pub(super) fn session_config(threads: Option<usize>) -> SessionConfig {
     }
 }
 
-/// What SQL sees of a workspace, and whether that is all of the archive. What it cannot see is said.
+/// What tells whether queries saw all that they asked for.
+pub(super) struct Seen {
+    archive: Archive,
+    is_broken: bool,
+}
+
+impl Seen {
+    /// Whether no query asked for flows, or none of the archive's files is broken.
+    pub(super) fn is_all(&self) -> bool {
+        !self.is_broken || !self.archive.flows_read().load(Ordering::Relaxed)
+    }
+}
+
+/// What SQL sees of a workspace. What it cannot see is said.
 pub(super) async fn context(
     config: &Config,
     memory: Option<Size>,
     printer: &Printer,
-) -> Result<(SessionContext, bool)> {
+) -> Result<(SessionContext, Seen)> {
     let workspace = Arc::new(open(config).await?);
     let broken = &workspace.listing.broken;
     for broken in broken.iter().take(NAMED) {
@@ -123,7 +136,8 @@ pub(super) async fn context(
     }
     let (compiler, runtime) = (compiler(printer, &Stop::default())?, runtime(memory)?);
     let context = catalog::context_in(&workspace, compiler, session_config(None), runtime).await?;
-    Ok((context, broken.is_empty()))
+    let seen = Seen { archive: workspace.archive.clone(), is_broken: !workspace.listing.broken.is_empty() };
+    Ok((context, seen))
 }
 
 /// What an ingest goes by.

@@ -33,7 +33,7 @@ pub(super) async fn run(config: &Config, args: Sql, printer: &Printer) -> Result
     let by_name = || args.output.as_deref().and_then(Format::of_file);
     let format = args.format.or_else(by_name).unwrap_or(if printer.json { Format::Json } else { Format::Table });
     let output = Output { printer: printer.clone(), format, file: args.output };
-    let (context, is_whole) = super::connect::context(config, args.memory, printer).await?;
+    let (context, seen) = super::connect::context(config, args.memory, printer).await?;
     let text = match args.query {
         Some(query) => query,
         None if io::stdin().is_terminal() && output.file.is_none() => {
@@ -52,7 +52,7 @@ pub(super) async fn run(config: &Config, args: Sql, printer: &Printer) -> Result
         run_all(&context, statements, &output).await
     };
     match abandon_when_interrupted(work).await? {
-        Some(done) => done.map(|_| if is_whole { Outcome::Done } else { Outcome::Incomplete }),
+        Some(done) => done.map(|_| if seen.is_all() { Outcome::Done } else { Outcome::Incomplete }),
         None => Ok(Outcome::Interrupted),
     }
 }

@@ -117,7 +117,7 @@ fn learning_that_begins_anew_is_said() {
     let changed = format!("{config}\n[plugin.\"wardflow/scan\".parameters]\npatience_hours = 23\n");
     demo.scratch.write("hospital/wardflow.toml", changed);
     let said = demo.wardflow("analyze");
-    let expected = "(its settings changed: learning began anew). `wardflow analyze --rerun`";
+    let expected = "(its settings or the pseudonym key changed: learning began anew). `wardflow analyze --rerun`";
     assert!(said.contains("wardflow/scan knows nothing any more of ") && said.contains(expected), "{said}");
     let query = "SELECT plugin, device_id FROM coverage WHERE device_id IS NULL AND fault LIKE '%began anew'";
     assert_eq!(demo.wardflow(&format!("sql --format csv \"{query}\"")), "plugin,device_id\nwardflow/scan,\n");

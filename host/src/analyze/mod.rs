@@ -544,10 +544,15 @@ fn check_slices(workspace: &Workspace, coverage: &[Row]) -> Result<()> {
     let hours = workspace.config.slice_hours;
     let length = i64::from(hours) * HOUR;
     let is_across = |row: &&Row| row.slice_start.rem_euclid(length) != 0 || row.slice_end - row.slice_start < length;
-    let Some(row) = coverage.iter().find(is_across) else { return Ok(()) };
-    let (lake, of) = (&workspace.config.lake, (row.slice_end - row.slice_start) / HOUR);
-    Err(Error::usage(format!("slice_hours is {hours}, and the lake {lake} holds slices of {of} hours"))
-        .remedy("set it back; or name another `lake` in wardflow.toml, into which all is analysed anew"))
+    if !coverage.iter().any(|row| is_across(&row)) {
+        return Ok(());
+    }
+    // The length that was last: it can only have become shorter.
+    let lengths = coverage.iter().map(|row| (row.slice_end - row.slice_start) / HOUR);
+    let (lake, of) = (&workspace.config.lake, lengths.min().unwrap_or_default());
+    Err(Error::usage(format!("slice_hours is {hours}, and the lake {lake} holds slices of {of} hours")).remedy(
+        format!("set slice_hours = {of}, or name another `lake` in wardflow.toml, into which all is analysed anew"),
+    ))
 }
 
 /// That a slice's files hold another number of flows than they say together, and none does by itself.

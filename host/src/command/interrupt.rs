@@ -23,7 +23,7 @@ use crate::print::Printer;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// What is said of an analysis that was interrupted.
-pub(super) const STOPPING: &str = "stopping at the end of this slice";
+pub(super) const STOPPING: &str = "stopping; the slice at hand is dropped";
 
 /// How long work may take to let go of its temporary files.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::{
     check::Check,
-    read_back::{Fault, batches},
+    read_back::{Fault, batches, compare},
     records::Records,
 };
 use crate::{
@@ -67,11 +67,14 @@ impl Tables {
             for object in files {
                 let file = archive.file(&object.location).to_owned();
                 let mut rows = 0;
-                let count = batches::<Fault>(archive.store().as_ref(), &object, |batch| {
-                    rows += batch.num_rows() as u64;
-                    Ok(())
-                });
-                let counted = count.await;
+                let mut counted = compare(archive.store().as_ref(), &object).await;
+                if counted.is_ok() {
+                    let count = batches::<Fault>(archive.store().as_ref(), &object, |batch| {
+                        rows += batch.num_rows() as u64;
+                        Ok(())
+                    });
+                    counted = count.await;
+                }
                 let of: BTreeMap<String, u64> = match replaces.get(&file) {
                     Some(replaces) => replaces.of_sources().map(|(path, rows)| (path.to_owned(), rows)).collect(),
                     None => BTreeMap::from([(file.clone(), rows)]),

@@ -40,6 +40,21 @@ fn findings_that_are_gone_are_not_none() {
     assert_eq!(demo.results(), Demo::analysed().results());
 }
 
+/// What is not asked for would not be missed until it is.
+#[test]
+fn a_file_of_findings_that_is_gone_is_missed_by_the_next_run() {
+    let demo = is_told(
+        "rm $(ls hospital/lake/findings/*.parquet | head -1)",
+        "analyze",
+        "lake/findings cannot be read: its file",
+    );
+    let status = demo.wardflow("status");
+    assert!(status.contains("lake/findings cannot be read: its file part-"), "{status}");
+    demo.scratch.done("mv hospital/lake/findings .");
+    demo.wardflow("analyze --rerun");
+    assert_eq!(demo.results(), Demo::analysed().results());
+}
+
 #[test]
 fn a_damaged_log_is_named() {
     let log = "hospital/lake/findings/_delta_log";

@@ -161,6 +161,11 @@ pub async fn analyze(
     {
         return Err(lost);
     }
+    for table in [Table::Findings, Table::Observations] {
+        if let Some(lacking) = workspace.lake.lacks_file(table).await? {
+            return Err(lacking);
+        }
+    }
     session.register_object_store(workspace.archive.store_url(), Arc::clone(workspace.archive.store()));
     let mut run = AnalysisRun::prepare(workspace, plugins, session, options, run).await?;
     if run.is_idle() && run.missed.is_empty() {

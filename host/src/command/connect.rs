@@ -466,7 +466,8 @@ pub(super) async fn status(config: &Config, printer: &Printer) -> Result<status:
     };
     let mut lost_tables = Vec::new();
     for table in Table::ALL {
-        lost_tables.extend(workspace.lake.lost(table).await?.map(|lost| workspace::describe(&lost)));
+        let lost = workspace.lake.lost(table).await?.or(workspace.lake.lacks_file(table).await?);
+        lost_tables.extend(lost.map(|lost| workspace::describe(&lost)));
     }
     let inventory = config.inventory.as_ref().map(|path| status::Inventory {
         place: path.display().to_string(),

@@ -25,6 +25,14 @@ impl Lake {
         Ok((rows > 0).then(|| self.result_table(table).is_gone()))
     }
 
+    /// That a file of a table is not there any more: nothing of the table can be read then.
+    ///
+    /// # Errors
+    /// The table's files cannot be listed.
+    pub async fn lacks_file(&self, table: Table) -> Result<Option<Error>> {
+        self.result_table(table).lacks_file().await
+    }
+
     /// Every run, as it stood when it began and when it ended.
     pub(super) async fn all_runs(&self) -> Result<Vec<Run>> {
         let doing = || "cannot read the table runs".to_owned();

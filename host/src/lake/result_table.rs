@@ -6,7 +6,7 @@
 //! Appending goes to the log directly, with deltalake's own encoding of files and actions: its writers load every file
 //! of the table before and after each commit, which an append has no use for.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::{
     array::{RecordBatch, new_null_array},
@@ -26,7 +26,7 @@ use deltalake_core::{
     protocol::SaveMode,
     writer::{DeltaWriter, RecordBatchWriter},
 };
-use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, prefix::PrefixStore};
 use tokio::sync::Mutex;
 
 use super::{location::Location, log, merge, tables::Table};
@@ -80,6 +80,27 @@ impl ResultTable {
         }
         let builder = TableProviderBuilder::default().with_log_store(Arc::clone(&self.log)).with_snapshot(snapshot);
         builder.await.context(|| self.cannot("read"))
+    }
+
+    /// That one of its files, as the log has them now, is not there.
+    ///
+    /// # Errors
+    /// Its files cannot be listed.
+    pub(super) async fn lacks_file(&self) -> Result<Option<Error>> {
+        if !self.exists().await? {
+            return Ok(None);
+        }
+        let mut table = DeltaTable::new(Arc::clone(&self.log));
+        if let Err(error) = table.load().await {
+            return Ok(Some(self.unreadable_log(error).await));
+        }
+        let Location { store, path, .. } = &self.location;
+        let listed = store.list_with_delimiter(Some(path)).await.context(|| self.cannot("list"))?;
+        let there: BTreeSet<_> = listed.objects.iter().filter_map(|object| object.location.filename()).collect();
+        let files = table.get_file_uris().context(|| self.cannot("read"))?;
+        let names = files.filter_map(|file| file.rsplit('/').next().map(str::to_owned));
+        let missing = names.into_iter().find(|name| !there.contains(name.as_str()));
+        Ok(missing.map(|name| self.unreadable(&format!("its file {name} is missing"))))
     }
 
     /// Its columns as they are read.

@@ -163,19 +163,28 @@ async fn goes_on(
         route.first = asked.from.map_or(0, stage_of);
         return Ok(route);
     }
+    let is_usable = |file: &StateFile| {
+        covered.rows.values().any(|row| {
+            row.slice_end == file.slice_end
+                && row.state_digest == file.digest
+                && is_same_config(&row.config_digest, &plugin.config_digest)
+        })
+    };
     let wanted = match asked.from {
         Some(from) => vec![stage_of(from)],
         None => todo,
     };
+    // A run that was killed may have committed slices and not kept what was learned of them: they are done again.
+    if let Some(last) = stages.last().filter(|_| wanted.is_empty())
+        && states.list(plugin.id()).await?.iter().all(|file| file.slice_end < last.slice.end)
+        && let Some(file) = states.newest_before(plugin.id(), last.slice.end, is_usable).await?
+    {
+        route.first = stage_of(file.slice_end);
+        route.states = Some(file);
+        return Ok(route);
+    }
     for first in wanted {
         let Some(stage) = stages.get(first) else { break };
-        let is_usable = |file: &StateFile| {
-            covered.rows.values().any(|row| {
-                row.slice_end == file.slice_end
-                    && row.state_digest == file.digest
-                    && is_same_config(&row.config_digest, &plugin.config_digest)
-            })
-        };
         if let Some(file) = states.newest_before(plugin.id(), stage.slice.start, is_usable).await? {
             route.first = stage_of(file.slice_end);
             route.states = Some(file);

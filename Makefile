@@ -38,8 +38,8 @@ bench: host ## Measure Wardflow beside DuckDB, Polars and DataFusion SQL: an hou
 	$(target)/release/wardflow-bench --python $(python)
 
 torture: host ## Try to break it: much data, mutated plugins and files, spins, bombs, kills; hours, and a table for the README
-	cargo test $(all) --test all -- --ignored damaged::many
 	$(target)/release/wardflow-torture
+	cargo test $(all) --test all -- --ignored damaged::many
 
 plugins: setup ## Build the bundled plugins into plugins/dist
 	plugins/build

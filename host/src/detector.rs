@@ -216,12 +216,14 @@ pub enum FaultKind {
     Stopped,
     /// The machine gave no memory for an instance: no breach, and nothing that may stand in coverage.
     Machine,
+    /// The run's memory has no room for what the plugin is to be shown: no breach.
+    Room,
 }
 
 impl FaultKind {
     /// Whether the guest is not to blame.
     pub const fn is_no_breach(self) -> bool {
-        matches!(self, Self::Stopped | Self::Machine)
+        matches!(self, Self::Stopped | Self::Machine | Self::Room)
     }
 }
 

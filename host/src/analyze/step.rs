@@ -179,7 +179,8 @@ impl Looked {
 struct Gathered {
     findings: Vec<RecordBatch>,
     observations: Vec<RecordBatch>,
-    states: BTreeMap<String, Vec<StateRow>>,
+    /// As they came: a million devices' in one vector would be moved when it grows.
+    states: BTreeMap<Arc<str>, Vec<Vec<StateRow>>>,
     contacts: BTreeMap<String, Vec<Contact>>,
     coverage: BTreeMap<Option<String>, Vec<ShardCoverage>>,
 }
@@ -190,8 +191,8 @@ impl Gathered {
             Output::Findings(batch) => self.findings.push(batch),
             Output::Observations(batch) => self.observations.push(batch),
             Output::States(rows) => {
-                for row in rows {
-                    self.states.entry(row.plugin.clone()).or_default().push(row);
+                if let Some(first) = rows.first() {
+                    self.states.entry(Arc::clone(&first.plugin)).or_default().push(rows);
                 }
             }
             Output::Contacts(rows) => {
@@ -226,7 +227,7 @@ impl Gathered {
             if !is_whole {
                 discarded.insert(id.clone());
             }
-            let states = self.states.remove(&id).unwrap_or_default();
+            let states = self.states.remove(id.as_str()).unwrap_or_default();
             let contacts = self.contacts.remove(&id).unwrap_or_default();
             traveller.take_over(slice, states, contacts, is_whole)?;
             outcome.plugins.insert(id, plugin);

@@ -1,6 +1,6 @@
 //! A plugin between slices: its states, and what goes with them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     detect::{Budget, Contact, PluginRun, Prevalence, Slice, StateRow},
@@ -79,7 +79,7 @@ impl Traveller {
     pub(super) fn take_over(
         &mut self,
         slice: Slice,
-        rows: Vec<StateRow>,
+        rows: Vec<Vec<StateRow>>,
         contacts: Vec<Contact>,
         is_whole: bool,
     ) -> Result<()> {
@@ -87,12 +87,12 @@ impl Traveller {
         states.slice_end = slice.end;
         self.has_moved = true;
         if is_whole {
-            let kept: BTreeSet<_> = rows.iter().map(|row| row.key.clone()).collect();
-            let gone: Vec<_> = states.iter().map(|(key, _)| key).filter(|key| !kept.contains(*key)).cloned().collect();
+            let kept: HashSet<_> = rows.iter().flatten().map(|row| &row.key).collect();
+            let gone: Vec<_> = states.iter().map(|(key, _)| key).filter(|key| !kept.contains(key)).cloned().collect();
             for key in gone {
                 states.remove(&key);
             }
-            for row in rows {
+            for row in rows.into_iter().flatten() {
                 states.insert(row.key, row.state);
             }
         }

@@ -2,31 +2,29 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arrow::{
-    array::{AsArray, RecordBatch},
-    datatypes::{SchemaRef, UInt8Type},
-};
-use datafusion::{
-    common::{DataFusionError, Result},
-    execution::{SpillFile, TaskContext, memory_pool::MemoryReservation},
-    physical_plan::{
-        SpillManager,
-        metrics::{ExecutionPlanMetricsSet, SpillMetrics},
-    },
-};
-use futures::StreamExt;
-
 use super::{
     chunks::Chunks,
     layout::{Carried, Layout},
     recycled::Recycled,
 };
 use crate::error::Error;
+use arrow::{
+    array::{AsArray, RecordBatch},
+    datatypes::{SchemaRef, UInt8Type},
+};
+use datafusion::{
+    common::{DataFusionError, Result},
+    execution::{SendableRecordBatchStream, SpillFile, TaskContext, memory_pool::MemoryReservation},
+    physical_plan::{
+        SpillManager,
+        metrics::{ExecutionPlanMetricsSet, SpillMetrics},
+    },
+};
 
 /// The rows of one partition's shards.
 pub(super) struct ShardBuffers {
     schema: SchemaRef,
-    /// The position of that column.
+    /// The position of the shard in what is read; it is not kept.
     shard: usize,
     recycled: Arc<Recycled>,
     shards: BTreeMap<u8, Chunks>,
@@ -35,6 +33,12 @@ pub(super) struct ShardBuffers {
     spilled: BTreeMap<u8, Vec<Arc<dyn SpillFile>>>,
     reservation: MemoryReservation,
     spill: SpillManager,
+}
+
+/// The rows of a shard.
+pub(super) struct Taken {
+    pub(super) here: Chunks,
+    pub(super) spilled: Vec<Arc<dyn SpillFile>>,
 }
 
 impl ShardBuffers {
@@ -47,7 +51,7 @@ impl ShardBuffers {
         metrics: &ExecutionPlanMetricsSet,
         partition: usize,
     ) -> Self {
-        let schema = layout.schema();
+        let schema = layout.schema_in_shard();
         let shard = layout.position(Carried::Shard).unwrap_or(0);
         let spill_metrics = SpillMetrics::new(metrics, partition);
         let spill = SpillManager::new(context.runtime_env(), spill_metrics, Arc::clone(&schema));
@@ -85,57 +89,37 @@ impl ShardBuffers {
         Ok(())
     }
 
-    /// Takes the memory that an instance may grow to, spilling to get it.
-    pub(super) fn reserve(&mut self, bytes: usize) -> Result<MemoryReservation> {
-        let reservation = self.reservation.new_empty();
-        self.grow(&reservation, bytes)?;
-        Ok(reservation)
-    }
-
     /// Number of a shard's rows.
     pub(super) fn rows(&self, shard: u8) -> usize {
         self.rows.get(&shard).copied().unwrap_or(0)
     }
 
-    /// Takes a shard's rows, reading back what was spilled. Their memory is reserved until the reservation is dropped.
-    pub(super) async fn take(&mut self, shard: u8) -> Result<(Chunks, MemoryReservation)> {
+    /// Takes a shard's rows, those in memory with their memory.
+    pub(super) fn take(&mut self, shard: u8, memory: &MemoryReservation) -> Taken {
         let none = || Chunks::new(Arc::clone(&self.schema), Arc::clone(&self.recycled));
-        let mut chunks = self.shards.remove(&shard).unwrap_or_else(none);
-        let reservation = self.reservation.split(chunks.bytes());
-        for file in self.spilled.remove(&shard).unwrap_or_default() {
-            let mut stream = self.spill.read_spill_as_stream(file, None).map_err(lost)?;
-            while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(lost)?;
-                let before = chunks.bytes();
-                chunks.append(&batch, 0..batch.num_rows())?;
-                self.grow(&reservation, chunks.bytes() - before)?;
-            }
-        }
-        Ok((chunks, reservation))
+        let here = self.shards.remove(&shard).unwrap_or_else(none);
+        self.reservation.shrink(here.bytes());
+        memory.grow(here.bytes());
+        Taken { here, spilled: self.spilled.remove(&shard).unwrap_or_default() }
     }
 
-    fn grow(&mut self, reservation: &MemoryReservation, bytes: usize) -> Result<()> {
-        while let Err(short) = reservation.try_grow(bytes) {
-            if !self.spill_all()? {
-                return Err(too_little_memory(&short));
-            }
-        }
-        Ok(())
+    /// The rows of a file.
+    pub(super) fn read_back(&self, file: Arc<dyn SpillFile>) -> Result<SendableRecordBatchStream> {
+        self.spill.read_spill_as_stream(file, None).map_err(lost)
     }
 
-    /// Writes all rows to disk, a file a shard; false if there are none in memory.
-    fn spill_all(&mut self) -> Result<bool> {
-        if self.shards.is_empty() {
-            return Ok(false);
-        }
+    /// Writes all rows to disk, a file a shard.
+    pub(super) fn spill_all(&mut self) -> Result<()> {
         for (shard, chunks) in std::mem::take(&mut self.shards) {
-            let batches = chunks.batches()?;
-            let file = self.spill.spill_record_batch_and_finish(&batches, "flows of a shard").map_err(not_put_aside)?;
+            let mut file = self.spill.create_in_progress_file("flows of a shard").map_err(not_put_aside)?;
+            for batch in chunks.batches() {
+                file.append_batch(&batch?).map_err(not_put_aside)?;
+            }
             chunks.release();
-            self.spilled.entry(shard).or_default().extend(file);
+            self.spilled.entry(shard).or_default().extend(file.finish().map_err(not_put_aside)?);
         }
         self.reservation.free();
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -143,16 +127,12 @@ fn not_put_aside(error: DataFusionError) -> DataFusionError {
     on_disk("flows that memory has no room for cannot be put aside on disk", error)
 }
 
-fn lost(error: DataFusionError) -> DataFusionError {
+/// That flows on disk are gone.
+pub(super) fn lost(error: DataFusionError) -> DataFusionError {
     on_disk("flows that were put aside on disk cannot be read back", error)
 }
 
 fn on_disk(what: &str, error: DataFusionError) -> DataFusionError {
     let remedy = "set TMPDIR to a directory that can be written and has room, or give more with --memory";
     DataFusionError::External(Box::new(Error::failed(what).because(error).remedy(remedy)))
-}
-
-fn too_little_memory(short: &DataFusionError) -> DataFusionError {
-    let all = "the flows of a shard, some devices of each slice, must fit into memory at once";
-    DataFusionError::ResourcesExhausted(format!("{all}; give more with --memory or fewer --threads ({short})"))
 }

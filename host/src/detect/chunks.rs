@@ -48,7 +48,7 @@ impl Chunks {
         self.columns.iter().map(|column| column.bytes(self.rows)).sum()
     }
 
-    /// Copies rows of a batch with the same columns.
+    /// Copies rows of a batch whose first columns are the same.
     pub(super) fn append(&mut self, batch: &RecordBatch, mut rows: Range<usize>) -> Result<()> {
         while !rows.is_empty() {
             if self.room == 0 {
@@ -89,16 +89,35 @@ impl Chunks {
         self.room = 0;
     }
 
-    /// A batch a chunk.
-    pub(super) fn batches(&self) -> Result<Vec<RecordBatch>, ArrowError> {
+    /// A batch a chunk, each made when it is asked for: all of them would take as much again.
+    pub(super) fn batches(&self) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
         let lengths: Vec<_> = self.columns.first().map(Column::lengths).unwrap_or_default();
-        let batch = |(chunk, length): (usize, usize)| {
+        lengths.into_iter().enumerate().map(|(chunk, length)| {
             let first = (chunk * CHUNK_ROWS) as u32;
             let rows: Vec<_> = (first..first + length as u32).collect();
             let columns = self.columns.iter().map(|column| column.gather(&rows).into_array()).collect();
             RecordBatch::try_new(Arc::clone(&self.schema), columns)
-        };
-        lengths.into_iter().enumerate().map(batch).collect()
+        })
+    }
+
+    /// Number of rows.
+    pub(super) const fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Gives the memory of a column that nobody asks for any more back to the system.
+    pub(super) fn forget(&mut self, position: usize) {
+        if let (Some(column), Some(field)) = (self.columns.get_mut(position), self.schema.fields().get(position)) {
+            *column = Column::new(field.data_type());
+        }
+    }
+
+    /// The time in a row of a column of times.
+    pub(super) fn time(&self, position: usize, row: u32) -> i64 {
+        match self.columns.get(position) {
+            Some(Column::I64(times)) => times.at(row).cast_signed(),
+            _ => 0,
+        }
     }
 
     /// One column's values at these rows, in their order.
@@ -287,8 +306,11 @@ impl Wide {
     }
 
     fn gather<T>(&self, rows: &[u32], of: impl Fn(u64) -> T) -> Vec<T> {
-        let at = |row: u32| self.chunks[row as usize / CHUNK_ROWS].get(row as usize % CHUNK_ROWS);
-        rows.iter().map(|row| of(at(*row))).collect()
+        rows.iter().map(|row| of(self.at(*row))).collect()
+    }
+
+    fn at(&self, row: u32) -> u64 {
+        self.chunks[row as usize / CHUNK_ROWS].get(row as usize % CHUNK_ROWS)
     }
 }
 
@@ -390,7 +412,7 @@ mod tests {
         assert_eq!(chunks.gather(0, &backwards), Values::U32(backwards.clone()));
         assert_eq!(chunks.gather(1, &backwards), Values::I64(times[..rows].iter().rev().copied().collect()));
         assert_eq!(chunks.gather(2, &backwards), Values::U64(volumes[..rows].iter().rev().copied().collect()));
-        let batches = chunks.batches().unwrap();
+        let batches: Vec<_> = chunks.batches().map(Result::unwrap).collect();
         assert!(batches.iter().all(|batch| batch.num_rows() <= CHUNK_ROWS));
         assert_eq!(arrow::compute::concat_batches(&batch.schema(), &batches).unwrap(), batch);
     }

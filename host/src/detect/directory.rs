@@ -70,7 +70,7 @@ pub(super) struct Tables {
     /// What a device can meet: an endpoint, and the number of the device behind it at the time, `NONE` for none.
     pub(super) peers: Vec<(u32, u32)>,
     pub(super) names: Vec<String>,
-    device_numbers: HashMap<String, u32>,
+    device_numbers: HashMap<Arc<str>, u32>,
     endpoint_numbers: HashMap<IpAddr, u32>,
     peer_numbers: HashMap<(u32, u32), u32>,
     name_numbers: HashMap<String, u32>,
@@ -80,7 +80,7 @@ pub(super) struct Tables {
 #[derive(Clone, Debug)]
 pub(super) struct Device {
     /// Its id in the inventory, else its address.
-    pub(super) id: String,
+    pub(super) id: Arc<str>,
     pub(super) pseudonym: u64,
     pub(super) shard: u8,
     /// Whether the inventory has it.
@@ -216,7 +216,7 @@ impl Directory {
     /// The device that a MAC address belongs to at a time.
     pub(super) fn device_of_mac(&self, mac: [u8; 6], at: i64) -> Option<u32> {
         let entry = self.world.inventory.bindings_of_mac(mac).find(|entry| entry.is_valid(at))?;
-        self.read().device_numbers.get(&entry.device_id).copied()
+        self.read().device_numbers.get(entry.device_id.as_str()).copied()
     }
 
     /// The number of a DNS or SNI name; zero for an empty one.
@@ -272,7 +272,7 @@ impl Directory {
         let entries = world.inventory.bindings_of_ip(ip);
         let bindings = entries
             .filter_map(|entry| {
-                let device = *tables.device_numbers.get(&entry.device_id)?;
+                let device = *tables.device_numbers.get(entry.device_id.as_str())?;
                 Some(Binding { from: entry.valid_from, to: entry.valid_to, device })
             })
             .collect();
@@ -299,8 +299,10 @@ impl Tables {
             return *number;
         }
         let number = next(self.devices.len());
-        self.devices.push(Device { id: id.to_owned(), pseudonym, shard: shard_of(id), is_known });
-        self.device_numbers.insert(id.to_owned(), number);
+        let shard = shard_of(id);
+        let id: Arc<str> = id.into();
+        self.devices.push(Device { id: Arc::clone(&id), pseudonym, shard, is_known });
+        self.device_numbers.insert(id, number);
         number
     }
 }

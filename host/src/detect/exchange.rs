@@ -19,7 +19,12 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 
-use super::{SHARDS, buffer::ShardBuffers, chunks::Chunks};
+use super::{
+    SHARDS,
+    buffer::{ShardBuffers, Taken, lost},
+    chunks::Chunks,
+    group::BYTES_OF_A_ROW,
+};
 
 /// A partition's flows, where they are kept, and how many came.
 pub(super) struct Reader {
@@ -53,11 +58,18 @@ impl Exchange {
     }
 
     /// One partition's share of the reading, which begins with the first.
-    pub(super) fn gather(&self, schema: SchemaRef, readers: impl FnOnce() -> Result<Vec<Reader>>) -> Result<Gathering> {
+    ///
+    /// What is read may be spilled. What is run cannot, so it has memory of its own, and what is not yet run gives way.
+    pub(super) fn gather(
+        &self,
+        schema: SchemaRef,
+        memory: MemoryReservation,
+        readers: impl FnOnce() -> Result<Vec<Reader>>,
+    ) -> Result<Gathering> {
         let mut place = lock(&self.begun);
         let mut begun = match place.take() {
             Some(begun) => begun,
-            None => Begun { gathering: gather(schema, readers()?), left: self.partitions },
+            None => Begun { gathering: gather(schema, memory, readers()?), left: self.partitions },
         };
         begun.left -= 1;
         let gathering = begun.gathering.clone();
@@ -68,7 +80,7 @@ impl Exchange {
     }
 }
 
-fn gather(schema: SchemaRef, readers: Vec<Reader>) -> Gathering {
+fn gather(schema: SchemaRef, memory: MemoryReservation, readers: Vec<Reader>) -> Gathering {
     let mut tasks = JoinSet::new();
     readers.into_iter().for_each(|reader| _ = tasks.spawn(reader.read()));
     let gathering = async move {
@@ -76,7 +88,7 @@ fn gather(schema: SchemaRef, readers: Vec<Reader>) -> Gathering {
         while let Some(read) = tasks.join_next().await {
             buffers.push(read.map_err(|error| DataFusionError::External(Box::new(error)))??);
         }
-        Ok(Arc::new(Gathered::new(schema, buffers)))
+        Ok(Arc::new(Gathered::new(schema, memory, buffers)))
     };
     gathering.map(|gathered: Result<_>| gathered.map_err(Arc::new)).boxed().shared()
 }
@@ -101,6 +113,7 @@ impl Reader {
 /// All rows of a slice, by shard.
 pub(super) struct Gathered {
     schema: SchemaRef,
+    memory: MemoryReservation,
     /// One a partition that was read.
     buffers: tokio::sync::Mutex<Vec<ShardBuffers>>,
     /// Shards that nobody has taken, those with most rows last.
@@ -108,10 +121,10 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    fn new(schema: SchemaRef, buffers: Vec<ShardBuffers>) -> Self {
+    fn new(schema: SchemaRef, memory: MemoryReservation, buffers: Vec<ShardBuffers>) -> Self {
         let mut waiting: Vec<u8> = (0..SHARDS).rev().collect();
         waiting.sort_by_key(|shard| buffers.iter().map(|buffers| buffers.rows(*shard)).sum::<usize>());
-        Self { schema, buffers: buffers.into(), waiting: waiting.into() }
+        Self { schema, memory, buffers: buffers.into(), waiting: waiting.into() }
     }
 
     /// The next shard to run, with or without rows; nothing once all are taken.
@@ -119,28 +132,54 @@ impl Gathered {
         lock(&self.waiting).pop()
     }
 
-    /// A shard's rows, from memory and disk. Their memory is reserved until the reservations are dropped.
-    pub(super) async fn take(&self, shard: u8) -> Result<(Chunks, Vec<MemoryReservation>)> {
+    /// A shard's rows, from memory and disk. Their memory, and that of their order, is reserved until the reservation is
+    /// dropped.
+    pub(super) async fn take(&self, shard: u8) -> Result<(Chunks, MemoryReservation)> {
+        let mut buffers = self.buffers.lock().await;
+        let memory = self.memory.new_empty();
         let mut rows: Option<Chunks> = None;
-        let mut reservations = Vec::new();
-        for buffers in self.buffers.lock().await.iter_mut() {
-            let (part, reservation) = buffers.take(shard).await?;
+        for place in 0..buffers.len() {
+            let Taken { here, spilled } = buffers[place].take(shard, &memory);
             match &mut rows {
-                Some(rows) => rows.join(part),
-                None => rows = Some(part),
+                Some(rows) => rows.join(here),
+                None => rows = Some(here),
             }
-            reservations.push(reservation);
+            for file in spilled {
+                let mut batches = buffers[place].read_back(file)?;
+                let rows = rows.get_or_insert_with(|| Chunks::new(Arc::clone(&self.schema), Arc::default()));
+                while let Some(batch) = batches.next().await {
+                    let batch = batch.map_err(lost)?;
+                    let before = rows.bytes();
+                    rows.append(&batch, 0..batch.num_rows())?;
+                    grow(&memory, rows.bytes() - before, &mut buffers)?;
+                }
+            }
         }
         let rows = rows.unwrap_or_else(|| Chunks::new(Arc::clone(&self.schema), Arc::default()));
-        Ok((rows, reservations))
+        grow(&memory, rows.len() * BYTES_OF_A_ROW, &mut buffers)?;
+        Ok((rows, memory))
     }
 
     /// Takes the memory that an instance may grow to, spilling to get it.
-    pub(super) async fn reserve(&self, worker: usize, bytes: usize) -> Result<Option<MemoryReservation>> {
-        let mut buffers = self.buffers.lock().await;
-        let count = buffers.len().max(1);
-        buffers.get_mut(worker % count).map(|buffers| buffers.reserve(bytes)).transpose()
+    pub(super) async fn reserve(&self, bytes: usize) -> Result<MemoryReservation> {
+        let memory = self.memory.new_empty();
+        grow(&memory, bytes, &mut self.buffers.lock().await)?;
+        Ok(memory)
     }
+}
+
+/// Takes memory; rows of other shards give way, those of one partition after the other.
+fn grow(memory: &MemoryReservation, bytes: usize, buffers: &mut [ShardBuffers]) -> Result<()> {
+    let mut buffers = buffers.iter_mut();
+    while let Err(short) = memory.try_grow(bytes) {
+        let Some(others) = buffers.next() else {
+            let rule = "the flows of a shard, some devices of each slice, must fit into memory at once";
+            let message = format!("{rule}; give more with --memory or fewer --threads ({short})");
+            return Err(DataFusionError::ResourcesExhausted(message));
+        };
+        others.spill_all()?;
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -27,7 +27,6 @@ use wardflow_manifest::Column;
 use super::{
     Output, PluginRun, ShardCoverage, Slice,
     buffer::ShardBuffers,
-    chunks::Chunks,
     exchange::{Exchange, Gathering, Reader},
     node::one_input,
     output,
@@ -109,7 +108,8 @@ impl ExecutionPlan for DetectExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let gathering = self.exchange.gather(self.input.schema(), || {
+        let memory = MemoryConsumer::new("DetectExec").register(context.memory_pool());
+        let gathering = self.exchange.gather(self.run.shared.layout.schema_in_shard(), memory, || {
             let partitions = 0..self.input.output_partitioning().partition_count();
             partitions.map(|partition| self.reader(partition, &context)).collect()
         })?;
@@ -117,7 +117,7 @@ impl ExecutionPlan for DetectExec {
         let run = Arc::clone(&self.run);
         let mut builder = RecordBatchReceiverStream::builder(output::schema(), 2);
         let sender = builder.tx();
-        builder.spawn(async move { run.run_shards(partition, gathering, counters, sender).await });
+        builder.spawn(async move { run.run_shards(gathering, counters, sender).await });
         Ok(builder.build())
     }
 
@@ -128,7 +128,7 @@ impl ExecutionPlan for DetectExec {
 
 impl DetectExec {
     fn reader(&self, partition: usize, context: &Arc<TaskContext>) -> Result<Reader> {
-        let consumer = MemoryConsumer::new(format!("DetectExec[{partition}]")).with_can_spill(true);
+        let consumer = MemoryConsumer::new(format!("DetectExec[{partition}], reading")).with_can_spill(true);
         let reservation = consumer.register(context.memory_pool());
         let layout = &self.run.shared.layout;
         let recycled = Arc::clone(self.run.shared.directory.recycled());
@@ -185,7 +185,6 @@ impl Drop for StopOnDrop {
 impl SliceRun {
     async fn run_shards(
         self: Arc<Self>,
-        partition: usize,
         gathering: Gathering,
         counters: Counters,
         sender: Sender<Result<RecordBatch>>,
@@ -194,14 +193,15 @@ impl SliceRun {
         let Shared { directory, slice, plugins, .. } = &*self.shared;
         let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(directory, *slice, plugins))).clone();
         let memory = self.shared.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
-        let _guest_memory = gathered.reserve(partition, memory).await.map_err(|_| self.too_little_memory(memory))?;
+        let _guest_memory = gathered.reserve(memory).await.map_err(|_| self.too_little_memory(memory))?;
         let mut guard = StopOnDrop(Some(self.stop.clone()));
         // Guests run for long, so they run where blocking is allowed; one task for all shards, whose rows never move.
         let handle = tokio::runtime::Handle::current();
         let shards = tokio::task::spawn_blocking(move || {
             while let Some(shard) = gathered.next() {
-                let (rows, _held) = handle.block_on(gathered.take(shard))?;
-                for output in self.run_shard(shard, rows, &facts, &counters)? {
+                let (rows, memory) = handle.block_on(gathered.take(shard))?;
+                let rows = ShardRows::new(rows, &self.shared.layout, &facts, memory);
+                for output in self.run_shard(shard, &Arc::new(rows), &facts, &counters)? {
                     if sender.blocking_send(Ok(output.into_batch()?)).is_err() {
                         return Ok(());
                     }
@@ -214,13 +214,18 @@ impl SliceRun {
         done
     }
 
-    fn run_shard(&self, shard: u8, rows: Chunks, facts: &Arc<SliceFacts>, counters: &Counters) -> Result<Vec<Output>> {
-        let rows = Arc::new(ShardRows::new(rows, &self.shared.layout, facts, self.shared.plugins.len() > 1));
+    fn run_shard(
+        &self,
+        shard: u8,
+        rows: &Arc<ShardRows>,
+        facts: &SliceFacts,
+        counters: &Counters,
+    ) -> Result<Vec<Output>> {
         let gaps = self.shared.observed.gaps();
-        let mut whole = ShardOutcome::default();
+        let mut outputs = Vec::new();
         for (index, plugin) in self.shared.plugins.iter().enumerate() {
             if let Some(coverage) = self.unsuited(plugin, shard) {
-                whole.coverage.extend(coverage);
+                outputs.push(Output::Coverage(coverage));
                 continue;
             }
             let run = ShardRun {
@@ -228,7 +233,7 @@ impl SliceRun {
                 index,
                 shard,
                 slice: self.shared.slice,
-                rows: &rows,
+                rows,
                 context: facts,
                 gaps: &gaps,
                 only: self.shared.only.as_deref(),
@@ -237,18 +242,18 @@ impl SliceRun {
             match run.run() {
                 Ok(outcome) => {
                     counters.add(&outcome);
-                    whole.found.extend(outcome.found);
-                    whole.states.extend(outcome.states);
-                    whole.contacts.extend(outcome.contacts);
-                    whole.coverage.extend(outcome.coverage);
+                    outputs.extend(outcome.into_outputs(self.shared.slice)?);
                 }
                 Err(Fault { kind: FaultKind::Stopped, .. }) => return exec_err!("the run was stopped"),
                 Err(fault) if fault.kind == FaultKind::Machine => return Err(no_memory(plugin.id(), &fault)),
+                Err(Fault { kind: FaultKind::Room, message, .. }) => {
+                    return Err(DataFusionError::ResourcesExhausted(message));
+                }
                 Err(fault) => return exec_err!("plugin {}: {fault}", plugin.id()),
             }
         }
-        whole.coverage.extend(self.outside_every_scope(shard));
-        whole.into_outputs(self.shared.slice)
+        outputs.extend(self.outside_every_scope(shard).map(|coverage| Output::Coverage(vec![coverage])));
+        Ok(outputs)
     }
 
     /// The coverage of a plugin whose requirements the slice's records do not meet. Its devices keep their states, and

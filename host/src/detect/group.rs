@@ -1,4 +1,4 @@
-//! The rows of a shard in order: by device, and of one device as the contract orders its flows.
+//! The rows of a shard in order: by device, and of one device by the ends of its flows.
 
 use std::ops::Range;
 
@@ -7,15 +7,12 @@ use super::{
     layout::{Carried, Layout},
     slice_facts::SliceFacts,
 };
-use crate::detector::Values;
 
 /// The rows of one device.
 #[derive(Clone, Debug)]
 pub(super) struct DeviceRows {
     pub(super) device: u32,
     pub(super) rows: Range<usize>,
-    /// Runs of rows that end together. How they are ordered depends on what a plugin sees of them.
-    pub(super) ties: Vec<Range<usize>>,
 }
 
 /// A shard's rows in order.
@@ -24,16 +21,18 @@ pub(super) struct Grouped {
     pub(super) devices: Vec<DeviceRows>,
     /// Numbers of the rows, in order.
     pub(super) order: Vec<u32>,
-    /// When each flow ended, in that order.
-    pub(super) ends: Vec<i64>,
 }
 
+/// Bytes a row that [`group`] takes, besides what it gives back of the rows.
+pub(super) const BYTES_OF_A_ROW: usize = size_of::<u32>();
+
 /// Orders a shard's rows by device id and end time: a counting sort by device; the rows of one device are sorted by time
-/// only if they are out of order.
-pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Grouped {
+/// only if they are out of order. Whose they are is then known by their places, so that sorting takes the room of it.
+pub(super) fn group(chunks: &mut Chunks, layout: &Layout, facts: &SliceFacts) -> Grouped {
     let position = |carried| layout.position(carried).unwrap_or(usize::MAX);
+    let of_device = position(Carried::Device);
     // Rows come in runs of one device: short ones, or, as `ingest` lays them out, long ones.
-    let of_chunks = || (0_u32..).step_by(CHUNK_ROWS).zip(chunks.numbers(position(Carried::Device)));
+    let of_chunks = || (0_u32..).step_by(CHUNK_ROWS).zip(chunks.numbers(of_device));
     let mut counts = vec![0_u32; facts.device_count()];
     let mut present = Vec::new();
     for run in of_chunks().flat_map(|(_, devices)| devices.chunk_by(|a, b| a == b)) {
@@ -50,7 +49,7 @@ pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Gro
     let mut total = 0;
     for device in present {
         let count = std::mem::replace(&mut next[device as usize], total);
-        devices.push(DeviceRows { device, rows: total as usize..(total + count) as usize, ties: Vec::new() });
+        devices.push(DeviceRows { device, rows: total as usize..(total + count) as usize });
         total += count;
     }
     let mut order = vec![0_u32; total as usize];
@@ -65,59 +64,59 @@ pub(super) fn group(chunks: &Chunks, layout: &Layout, facts: &SliceFacts) -> Gro
             *place += run.len() as u32;
         }
     }
-    let Values::I64(mut ends) = chunks.gather(position(Carried::End), &order) else {
-        return Grouped { devices: Vec::new(), order: Vec::new(), ends: Vec::new() };
-    };
-    for device in &mut devices {
-        let rows = device.rows.clone();
-        sort(&mut order[rows.clone()], &mut ends[rows.clone()]);
-        device.ties = ties(&ends[rows.clone()], rows.start);
+    chunks.forget(of_device);
+    let of_end = position(Carried::End);
+    for device in &devices {
+        sort(&mut order[device.rows.clone()], |row| chunks.time(of_end, row));
     }
-    Grouped { devices, order, ends }
+    Grouped { devices, order }
 }
 
 /// Sorts a device's rows by their ends, if they are not in order; rows that end together stay as they stood.
 ///
 /// Row groups follow each other in time, so rows come in runs that are in order and overlap with few rows before them:
 /// each run is merged into those alone. Rows in no such order are sorted as usual.
-fn sort(rows: &mut [u32], ends: &mut [i64]) {
+fn sort(rows: &mut [u32], end: impl Fn(u32) -> i64) {
     let mut kept = Vec::new();
     let mut moved = 0;
     let mut from = 0;
-    for run in ends.chunk_by(|a, b| a <= b).map(<[i64]>::len).collect::<Vec<_>>() {
-        let until = from + run;
-        let overlap = ends[..from].partition_point(|end| *end <= ends[from]);
+    while from < rows.len() {
+        let until = from + run(&rows[from..], &end);
+        let first = end(rows[from]);
+        let overlap = match from.checked_sub(1) {
+            Some(last) if end(rows[last]) > first => rows[..from].partition_point(|row| end(*row) <= first),
+            _ => from,
+        };
         if overlap < from {
             moved += until - overlap;
-            if moved > MOST_MOVES * ends.len() {
-                return sort_all(rows, ends);
+            if moved > MOST_MOVES * rows.len() {
+                return rows.sort_by_key(|row| end(*row));
             }
-            merge(&mut rows[overlap..until], &mut ends[overlap..until], from - overlap, &mut kept);
+            merge(&mut rows[overlap..until], from - overlap, &end, &mut kept);
         }
         from = until;
     }
 }
 
-fn sort_all(rows: &mut [u32], ends: &mut [i64]) {
-    let mut pairs: Vec<_> = ends.iter().copied().zip(rows.iter().copied()).collect();
-    pairs.sort_by_key(|(end, _)| *end);
-    for ((end, row), pair) in ends.iter_mut().zip(rows).zip(pairs) {
-        (*end, *row) = pair;
-    }
+/// How many rows from the first on are in order.
+fn run(rows: &[u32], end: impl Fn(u32) -> i64) -> usize {
+    let mut last = i64::MIN;
+    let mut ends = rows.iter().map(|row| end(*row));
+    ends.position(|end| end < std::mem::replace(&mut last, end)).unwrap_or(rows.len())
 }
 
 /// Merges two runs that are in order, of which the second begins at `middle`. `kept` is overwritten.
-fn merge(rows: &mut [u32], ends: &mut [i64], middle: usize, kept: &mut Vec<(i64, u32)>) {
+fn merge(rows: &mut [u32], middle: usize, end: impl Fn(u32) -> i64, kept: &mut Vec<u32>) {
     kept.clear();
-    kept.extend(ends[..middle].iter().copied().zip(rows[..middle].iter().copied()));
+    kept.extend_from_slice(&rows[..middle]);
     let (mut left, mut right) = (0, middle);
-    for place in 0..ends.len() {
+    for place in 0..rows.len() {
         // What is left of the second run stands where it belongs.
         let Some(&first) = kept.get(left) else { return };
-        let second = if right < ends.len() { (ends[right], rows[right]) } else { (i64::MAX, 0) };
+        let second = rows.get(right).copied().unwrap_or(first);
         // No branch: which of them comes next cannot be foretold.
-        let is_second = right < ends.len() && second.0 < first.0;
-        (ends[place], rows[place]) = if is_second { second } else { first };
+        let is_second = end(second) < end(first);
+        rows[place] = if is_second { second } else { first };
         left += usize::from(!is_second);
         right += usize::from(is_second);
     }
@@ -126,34 +125,16 @@ fn merge(rows: &mut [u32], ends: &mut [i64], middle: usize, kept: &mut Vec<(i64,
 /// Times that a row is merged, on average, before all are sorted at once.
 const MOST_MOVES: usize = 4;
 
-/// Runs of equal ends, counted from `first`.
-fn ties(ends: &[i64], first: usize) -> Vec<Range<usize>> {
-    let mut ties = Vec::new();
-    let mut from = 0;
-    while from + 1 < ends.len() {
-        let mut until = from + 1;
-        while until < ends.len() && ends[until] == ends[from] {
-            until += 1;
-        }
-        if until - from > 1 {
-            ties.push(first + from..first + until);
-        }
-        from = until;
-    }
-    ties
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{sort, ties};
+    use super::sort;
 
-    fn check(given: &[i64]) {
-        let mut ends = given.to_vec();
-        let mut rows: Vec<_> = (0..given.len() as u32).collect();
-        sort(&mut rows, &mut ends);
-        let mut expected: Vec<_> = given.iter().copied().zip(0..).collect();
-        expected.sort();
-        assert_eq!(ends.into_iter().zip(rows).collect::<Vec<_>>(), expected);
+    fn check(ends: &[i64]) {
+        let mut rows: Vec<_> = (0..ends.len() as u32).collect();
+        sort(&mut rows, |row| ends[row as usize]);
+        let mut expected: Vec<_> = (0..ends.len() as u32).collect();
+        expected.sort_by_key(|row| ends[*row as usize]);
+        assert_eq!(rows, expected);
     }
 
     #[test]
@@ -162,15 +143,10 @@ mod tests {
         check(&[3]);
         check(&[1, 2, 2, 3]);
         check(&[5, 4, 3, 3, 2, 1, 5]);
+        check(&[i64::MIN, i64::MAX, i64::MIN]);
         check(&[1, 5, 9, 2, 5, 8, 10, 12, 11, 12, 13, 0]);
         check(&(0..1_000).map(|row| row * 7_919 % 1_009).collect::<Vec<_>>());
         check(&(0..1_000).map(|row| row / 100 * 50 + row % 100).collect::<Vec<_>>());
         check(&(0..1_000).rev().collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn ties_are_runs_of_equal_ends() {
-        assert_eq!(ties(&[1, 1, 2, 3, 3, 3, 4], 10), [10..12, 13..16]);
-        assert!(ties(&[], 0).is_empty());
     }
 }

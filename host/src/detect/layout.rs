@@ -8,8 +8,6 @@ use wardflow_manifest::Column;
 /// A column between `ResolveExec` and `DetectExec`. One row is one flow as one device sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Carried {
-    /// The device's shard.
-    Shard,
     /// The device's number in the directory.
     Device,
     /// The peer's number in the directory.
@@ -28,6 +26,8 @@ pub(super) enum Carried {
     PacketsSent,
     PacketsReceived,
     ConnState,
+    /// The device's shard. It is last, since rows that are kept by shard do without.
+    Shard,
 }
 
 use Carried::{
@@ -37,7 +37,7 @@ use Carried::{
 
 impl Carried {
     /// What every row carries: whose it is, with whom, and when.
-    const ALWAYS: [Self; 4] = [Shard, Device, Peer, End];
+    const ALWAYS: [Self; 4] = [Device, Peer, End, Shard];
 
     const fn name(self) -> &'static str {
         match self {
@@ -141,9 +141,18 @@ impl Layout {
 
     /// The schema of the resolved rows.
     pub(super) fn schema(&self) -> SchemaRef {
-        let field = |carried: &Carried| Field::new(carried.name(), carried.data_type(), false);
-        Arc::new(Schema::new(self.carried.iter().map(field).collect::<Vec<_>>()))
+        schema(&self.carried)
     }
+
+    /// The schema of the rows of one shard: the same columns but for the last.
+    pub(super) fn schema_in_shard(&self) -> SchemaRef {
+        schema(self.carried.split_last().map_or(&[], |(_, kept)| kept))
+    }
+}
+
+fn schema(carried: &[Carried]) -> SchemaRef {
+    let field = |carried: &Carried| Field::new(carried.name(), carried.data_type(), false);
+    Arc::new(Schema::new(carried.iter().map(field).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

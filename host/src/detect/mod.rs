@@ -22,7 +22,6 @@ mod incoming;
 mod layout;
 mod node;
 mod observe;
-mod order;
 mod output;
 mod places;
 mod plugin;

@@ -31,6 +31,7 @@ pub enum Output {
     /// Rows of `finding::observations_schema()`; `commit` is null.
     Observations(RecordBatch),
     /// A session's state after the slice.
+    /// Of one plugin.
     States(Vec<StateRow>),
     /// Contacts that prevalence did not yet count, by plugin.
     Contacts(Vec<(String, Contact)>),
@@ -42,7 +43,7 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the types say it")]
 pub struct StateRow {
-    pub plugin: String,
+    pub plugin: Arc<str>,
     pub key: StateKey,
     pub state: State,
 }
@@ -254,7 +255,9 @@ fn states(rows: &RecordBatch) -> Vec<StateRow> {
     };
     let key =
         |row: usize| StateKey { device_id: texts(1).value(row).to_owned(), firmware: texts(2).value(row).to_owned() };
-    let row = |row| StateRow { plugin: texts(0).value(row).to_owned(), key: key(row), state: state(row) };
+    // All are of one plugin.
+    let plugin: Arc<str> = if rows.num_rows() > 0 { texts(0).value(0).into() } else { "".into() };
+    let row = |row| StateRow { plugin: Arc::clone(&plugin), key: key(row), state: state(row) };
     (0..rows.num_rows()).map(row).collect()
 }
 

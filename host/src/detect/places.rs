@@ -13,6 +13,8 @@ pub(super) struct Places {
     shards: Vec<Option<u8>>,
     /// By device that is watched.
     places: Vec<u16>,
+    /// How many are watched.
+    watched: usize,
     /// By place.
     shard_of: Vec<u8>,
 }
@@ -40,16 +42,22 @@ impl Places {
         if self.shards.len() == tables.devices.len() {
             return;
         }
-        let new = tables.devices[self.shards.len()..].iter();
+        let first = self.shards.len();
+        let new = tables.devices[first..].iter();
         self.shards.extend(new.map(|device| shared.watches(&device.id).then_some(device.shard)));
-        let watched = (0..).zip(&self.shards).filter_map(|(device, shard)| Some(((*shard)?, device)));
-        let mut watched: Vec<(u8, u32)> = watched.collect();
-        self.places.resize(self.shards.len(), 0);
-        if watched.len() > MOST_ORDERED {
+        let was_ordered = self.watched <= MOST_ORDERED;
+        self.watched += self.shards[first..].iter().flatten().count();
+        if self.watched > MOST_ORDERED {
             self.shard_of = (0..SHARDS).collect();
-            watched.iter().for_each(|(shard, device)| self.places[*device as usize] = u16::from(*shard));
+            // The others have theirs, but for the first time.
+            let first = if was_ordered { 0 } else { first };
+            self.places.truncate(first);
+            self.places.extend(self.shards[first..].iter().map(|shard| u16::from(shard.unwrap_or(0))));
             return;
         }
+        self.places.resize(self.shards.len(), 0);
+        let watched = (0..).zip(&self.shards).filter_map(|(device, shard)| Some(((*shard)?, device)));
+        let mut watched: Vec<(u8, u32)> = watched.collect();
         watched.sort_unstable();
         self.shard_of = watched.iter().map(|(shard, _)| *shard).collect();
         for (place, (_, device)) in (0..).zip(&watched) {

@@ -16,14 +16,14 @@ pub struct Contact {
 }
 
 /// Most contacts that one device adds: a device that scans must not fill the memory of the whole class.
-const CONTACTS_OF_A_DEVICE: u32 = 4_096;
+pub(super) const CONTACTS_OF_A_DEVICE: usize = 4_096;
 
 /// The contacts of all devices that one plugin watches, up to the end of a slice.
 #[derive(Clone, Debug, Default)]
 pub struct Prevalence {
     contacts: HashSet<Contact, FixedState>,
     users: HashMap<(u32, u64, u16), u32, FixedState>,
-    of_device: HashMap<u64, u32, FixedState>,
+    of_device: HashMap<u64, usize, FixedState>,
 }
 
 impl Prevalence {
@@ -82,6 +82,6 @@ mod tests {
     fn one_device_cannot_fill_it() {
         let mut prevalence = Prevalence::default();
         prevalence.add((0..100_000).map(|peer| contact(1, peer)).collect());
-        assert_eq!(prevalence.contacts().len(), CONTACTS_OF_A_DEVICE as usize);
+        assert_eq!(prevalence.contacts().len(), CONTACTS_OF_A_DEVICE);
     }
 }

@@ -2,30 +2,24 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use wardflow_manifest::Column;
-
-use super::{
-    rows::PluginRows,
-    session::{ShardRun, Subject},
-};
+use super::{rows::Flows, session::ShardRun};
 use crate::{
-    detector::{Fault, FaultKind, Report, Values},
+    detector::{Fault, FaultKind, Report},
     finding::{Admission, Finding, admit},
 };
 
 /// The findings of one session.
 pub(super) struct Reports<'a> {
     run: &'a ShardRun<'a>,
-    subject: &'a Subject<'a>,
-    rows: &'a PluginRows,
+    flows: &'a Flows,
     pub(super) findings: Vec<Finding>,
     /// Flows of the slice that the session was shown.
-    pub(super) flows: u64,
+    pub(super) shown: u64,
 }
 
 impl<'a> Reports<'a> {
-    pub(super) const fn new(run: &'a ShardRun<'a>, subject: &'a Subject<'a>, rows: &'a PluginRows) -> Self {
-        Self { run, subject, rows, findings: Vec::new(), flows: 0 }
+    pub(super) const fn new(run: &'a ShardRun<'a>, flows: &'a Flows) -> Self {
+        Self { run, flows, findings: Vec::new(), shown: 0 }
     }
 
     /// Admits what a call reported.
@@ -45,7 +39,7 @@ impl<'a> Reports<'a> {
                 manifest: self.run.plugin.detector.manifest(),
                 call,
                 slice_end: self.run.slice.end,
-                flows: self.flows,
+                flows: self.shown,
                 peer: &|pseudonym| self.address(pseudonym),
             };
             let finding = admit(report, &admission)?;
@@ -57,22 +51,25 @@ impl<'a> Reports<'a> {
     /// The address behind a pseudonym among this session's flows: the last one, if a known device moved, and of several at
     /// once the highest. Two addresses whose own pseudonyms are equal cannot be told apart, and neither is named.
     fn address(&self, pseudonym: u64) -> Option<IpAddr> {
-        let peers = self.rows.rows.column(Column::Peer).and_then(Values::as_u64)?;
-        let ends = self.rows.rows.column(Column::EndTime).and_then(Values::as_i64)?;
-        let rows = self.subject.rows?.rows.clone();
-        let tables = self.run.context.directory.read();
-        let met = |row: usize| tables.endpoint_of_peer(self.run.rows.peers()[row]);
-        let mut of_peer = rows.clone().filter(|row| peers[*row] == pseudonym);
-        if self.run.context.is_shared(pseudonym) {
-            let own: BTreeSet<_> =
-                of_peer.clone().map(met).filter(|met| met.pseudonym == pseudonym).map(|met| met.ip).collect();
-            if own.len() > 1 {
-                return None;
+        let context = self.run.context;
+        let tables = context.directory.read();
+        let mut met = self.flows.met().filter(|(_, peer)| context.peer(*peer).pseudonym == pseudonym);
+        let (last, peer) = met.next()?;
+        let ip = |peer| tables.endpoint_of_peer(peer).ip;
+        let (mut highest, mut own) = (ip(peer), BTreeSet::new());
+        let is_shared = context.is_shared(pseudonym);
+        for (end, peer) in [(last, peer)].into_iter().chain(met) {
+            // Rows that end together stand as threads brought them.
+            if end == last {
+                highest = highest.max(ip(peer));
+            } else if !is_shared {
+                break;
+            }
+            let endpoint = tables.endpoint_of_peer(peer);
+            if endpoint.pseudonym == pseudonym {
+                own.insert(endpoint.ip);
             }
         }
-        // Rows that end together stand as threads brought them.
-        let last = of_peer.next_back()?;
-        let at_once = (rows.start..=last).rev().take_while(|row| ends[*row] == ends[last]);
-        at_once.filter(|row| peers[*row] == pseudonym).map(|row| met(row).ip).max()
+        (!is_shared || own.len() <= 1).then_some(highest)
     }
 }

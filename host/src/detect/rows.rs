@@ -1,141 +1,104 @@
 //! A shard's rows as the contract has them: grouped by device, in order, column by column.
+//!
+//! Columns are made from the rows as they came, some rows at a time, when they are asked for: whole ones would take more
+//! than the rows themselves, and leave the processor's cache before a guest had them.
 
 use std::{
     collections::HashMap,
     ops::Range,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, PoisonError},
 };
 
+use datafusion::execution::memory_pool::MemoryReservation;
 use foldhash::fast::FixedState;
 use wardflow_manifest::{Column, PeerScope};
 
 use super::{
-    Groups, PluginRun,
+    PluginRun,
     chunks::Chunks,
     group::{DeviceRows, Grouped, group},
     layout::{Carried, Layout},
-    order::Order,
-    prevalence::Contact,
     slice_facts::{PeerFacts, SliceFacts},
 };
 use crate::{
-    detector::{FlowBatch, Values},
+    detector::{BATCH_ROWS, Fault, FaultKind, FlowBatch, Values},
     zone::IpScope,
 };
 
-/// The flows of a shard's devices in a slice. Columns are put in order when they are first asked for.
+/// The flows of a shard's devices in a slice.
 #[derive(Debug)]
 pub(super) struct ShardRows {
     /// Devices that have rows, by id, and where those are.
     pub(super) devices: Vec<DeviceRows>,
-    /// Positions in `carried`, in order.
+    /// Numbers of rows in `carried`, in order.
     order: Vec<u32>,
     /// The rows as they came, with the layout's columns.
     carried: Chunks,
     layout: Layout,
     facts: Arc<SliceFacts>,
-    peers: OnceLock<Vec<u32>>,
-    /// Whether several plugins see them.
-    is_shared: bool,
-    /// Values by column of the contract.
-    columns: [OnceLock<Option<Values>>; Column::ALL.len()],
+    /// What they take of the memory, and where more is asked for.
+    memory: MemoryReservation,
 }
 
 impl ShardRows {
-    /// From the shard's rows in any order, with the layout's columns.
-    pub(super) fn new(mut carried: Chunks, layout: &Layout, facts: &Arc<SliceFacts>, is_shared: bool) -> Self {
+    /// From the shard's rows in any order, with the layout's columns. The memory is that of the rows and of their order.
+    pub(super) fn new(
+        mut carried: Chunks,
+        layout: &Layout,
+        facts: &Arc<SliceFacts>,
+        memory: MemoryReservation,
+    ) -> Self {
         // Rows that nearly are in order are soon sorted.
         layout.position(Carried::End).into_iter().for_each(|position| carried.order_by_time(position));
-        let Grouped { devices, order, ends } = group(&carried, layout, facts);
-        let columns = [const { OnceLock::new() }; Column::ALL.len()];
-        _ = columns[Column::EndTime as usize].set(Some(Values::I64(ends)));
-        Self {
-            devices,
-            order,
-            carried,
-            layout: layout.clone(),
-            facts: Arc::clone(facts),
-            peers: OnceLock::new(),
-            is_shared,
-            columns,
-        }
+        let Grouped { devices, order } = group(&mut carried, layout, facts);
+        Self { devices, order, carried, layout: layout.clone(), facts: Arc::clone(facts), memory }
     }
 
-    /// Values of a column at places that follow each other; nothing of a column that was not read.
-    ///
-    /// They are gathered from the rows as they came: a whole column would leave the cache before a guest had it. A column
-    /// that is there, or that more than one plugin asks for, is copied.
-    fn part(&self, column: Column, places: Range<usize>) -> Option<Values> {
-        match carried(column).and_then(|carried| self.layout.position(carried)) {
-            Some(position) if !self.is_shared && self.columns[column as usize].get().is_none() => {
-                Some(self.carried.gather(position, &self.order[places]))
-            }
-            _ => Some(self.column(column)?.slice(places)),
-        }
-    }
-
-    /// A column's values; nothing of a column that was not read.
-    pub(super) fn column(&self, column: Column) -> Option<&Values> {
-        self.columns[column as usize].get_or_init(|| self.make(column)).as_ref()
-    }
-
-    /// The number of each row's peer in the directory.
-    pub(super) fn peers(&self) -> &[u32] {
-        self.peers.get_or_init(|| {
-            match self.layout.position(Carried::Peer).map(|position| self.carried.gather(position, &self.order)) {
-                Some(Values::U32(peers)) => peers,
-                _ => Vec::new(),
-            }
+    /// A column's values in rows of a device; nothing of a column that was not read.
+    fn values(&self, column: Column, device: u32, rows: &[u32]) -> Option<Values> {
+        Some(match column {
+            Column::Peer => Values::U64(self.of_peers(rows, |peer| peer.pseudonym)),
+            Column::PeerClass => Values::U32(self.of_peers(rows, |peer| peer.class)),
+            Column::PeerZone => Values::U32(self.of_peers(rows, |peer| peer.zone)),
+            Column::PeerScope => Values::U8(self.scopes(device, rows)),
+            Column::PeerRole => Values::U8(self.roles(rows)),
+            Column::MinuteOfWeek => Values::U16(self.minutes(rows)),
+            _ => self.carried.gather(self.layout.position(carried(column)?)?, rows),
         })
     }
 
-    /// The contact of a row, as prevalence counts it.
-    pub(super) fn contact(&self, row: usize, class: u32, device: u64) -> Contact {
-        let number = |column| self.column(column).map_or(0, |values| values.get(row));
-        let port = u16::try_from(number(Column::PeerPort)).unwrap_or(0);
-        Contact { class, peer: number(Column::Peer), port, device }
-    }
-
-    fn make(&self, column: Column) -> Option<Values> {
-        match column {
-            Column::Peer => Some(Values::U64(self.of_peers(|peer| peer.pseudonym))),
-            Column::PeerClass => Some(Values::U32(self.of_peers(|peer| peer.class))),
-            Column::PeerZone => Some(Values::U32(self.of_peers(|peer| peer.zone))),
-            Column::PeerScope => Some(Values::U8(self.scopes())),
-            Column::PeerRole => Some(Values::U8(self.roles())),
-            Column::MinuteOfWeek => Some(Values::U16(self.minutes())),
-            _ => Some(self.carried.gather(self.layout.position(carried(column)?)?, &self.order)),
+    /// The number of each row's peer in the directory.
+    fn peers(&self, rows: &[u32]) -> Vec<u32> {
+        match self.layout.position(Carried::Peer).map(|position| self.carried.gather(position, rows)) {
+            Some(Values::U32(peers)) => peers,
+            _ => Vec::new(),
         }
     }
 
-    fn of_peers<T>(&self, of: impl Fn(PeerFacts) -> T) -> Vec<T> {
-        self.peers().iter().map(|peer| of(self.facts.peer(*peer))).collect()
+    fn of_peers<T>(&self, rows: &[u32], of: impl Fn(PeerFacts) -> T) -> Vec<T> {
+        self.peers(rows).into_iter().map(|peer| of(self.facts.peer(peer))).collect()
     }
 
-    fn scopes(&self) -> Vec<u8> {
+    fn scopes(&self, device: u32, rows: &[u32]) -> Vec<u8> {
         let tables = self.facts.directory.read();
-        let (peers, zones) = (self.peers(), self.of_peers(|peer| peer.zone));
-        let mut scopes = vec![0; zones.len()];
-        for device in &self.devices {
-            let own = self.facts.device(device.device).zone;
-            for row in device.rows.clone() {
-                let scope = tables.endpoint_of_peer(peers[row]).scope;
-                scopes[row] = peer_scope(scope, own, zones[row]) as u8;
-            }
-        }
-        scopes
+        let own = self.facts.device(device).zone;
+        let scope = |peer| peer_scope(tables.endpoint_of_peer(peer).scope, own, self.facts.peer(peer).zone) as u8;
+        self.peers(rows).into_iter().map(scope).collect()
     }
 
-    fn roles(&self) -> Vec<u8> {
+    fn roles(&self, rows: &[u32]) -> Vec<u8> {
         let tables = self.facts.directory.read();
-        let Some(minutes) = self.column(Column::MinuteOfWeek).and_then(Values::as_u16) else { return Vec::new() };
-        let role = |(peer, minute): (&u32, &u16)| tables.endpoint_of_peer(*peer).role(*minute) as u8;
-        self.peers().iter().zip(minutes).map(role).collect()
+        let role = |(peer, minute): (u32, u16)| tables.endpoint_of_peer(peer).role(minute) as u8;
+        self.peers(rows).into_iter().zip(self.minutes(rows)).map(role).collect()
     }
 
-    fn minutes(&self) -> Vec<u16> {
-        let starts = self.column(Column::StartTime).and_then(Values::as_i64);
-        self.facts.minutes(starts.unwrap_or_default())
+    fn minutes(&self, rows: &[u32]) -> Vec<u16> {
+        let starts = self.layout.position(Carried::Start).map(|position| self.carried.gather(position, rows));
+        self.facts.minutes(starts.as_ref().and_then(Values::as_i64).unwrap_or_default())
+    }
+
+    fn end(&self, row: u32) -> i64 {
+        self.layout.position(Carried::End).map_or(0, |position| self.carried.time(position, row))
     }
 }
 
@@ -175,105 +138,209 @@ const fn peer_scope(scope: IpScope, own: u32, zone: u32) -> PeerScope {
 /// A shard's rows as one plugin sees them.
 #[derive(Debug)]
 pub(super) struct PluginRows {
-    pub(super) rows: Arc<ShardRows>,
+    shard: Arc<ShardRows>,
     plugin: PluginRun,
-    groups: OnceLock<Values>,
-    prevalence: OnceLock<Values>,
+    groups: Mutex<GroupCodes>,
+}
+
+/// Codes of peer groups that were looked up, by the numbers of peers and of names; `u16::MAX` for none.
+#[derive(Debug, Default)]
+struct GroupCodes {
+    of_peers: HashMap<u32, u16, FixedState>,
+    of_names: HashMap<u32, u16, FixedState>,
 }
 
 impl PluginRows {
     /// With the columns that are the plugin's own.
-    pub(super) fn new(rows: &Arc<ShardRows>, plugin: &PluginRun) -> Self {
-        Self { rows: Arc::clone(rows), plugin: plugin.clone(), groups: OnceLock::new(), prevalence: OnceLock::new() }
+    pub(super) fn new(shard: &Arc<ShardRows>, plugin: &PluginRun) -> Self {
+        Self { shard: Arc::clone(shard), plugin: plugin.clone(), groups: Mutex::default() }
     }
 
-    /// The order of a device's rows for this plugin.
-    pub(super) fn order(&self, device: &DeviceRows) -> Order {
-        if device.ties.is_empty() {
-            return Order::default();
+    /// A device's flows in the order of the contract.
+    ///
+    /// Flows that end together are ordered by the columns that the plugin declares, and then by the peer's address, which
+    /// an example flow shows: what another plugin declares makes no difference.
+    ///
+    /// # Errors
+    /// So many end together that memory has no room to order them.
+    pub(super) fn of_device(self: &Arc<Self>, device: Option<&DeviceRows>) -> Result<Flows, Fault> {
+        let Some(DeviceRows { device, rows }) = device else {
+            return Ok(Flows { rows: Arc::clone(self), device: u32::MAX, order: Vec::new() });
+        };
+        let mut flows =
+            Flows { rows: Arc::clone(self), device: *device, order: self.shard.order[rows.clone()].to_vec() };
+        let mut from = 0;
+        while from < flows.order.len() {
+            let until = self.until_whole_ties(&flows.order, from);
+            self.order_ties(*device, &mut flows.order[from..until])?;
+            from = until;
         }
-        let declared = self.plugin.detector.manifest().columns.iter();
-        let columns: Vec<_> = declared.filter_map(|column| self.values(*column)).collect();
-        let tables = self.rows.facts.directory.read();
-        let address = |row: usize| tables.endpoint_of_peer(self.rows.peers()[row]).ip;
-        Order::new(&device.ties, |a, b| {
+        Ok(flows)
+    }
+
+    /// The end of some rows from here on of which no later one ends together with them.
+    fn until_whole_ties(&self, rows: &[u32], from: usize) -> usize {
+        let end = |place: usize| self.shard.end(rows[place]);
+        let mut until = (from + BATCH_ROWS).min(rows.len());
+        while until < rows.len() && end(until) == end(until - 1) {
+            until += 1;
+        }
+        until
+    }
+
+    fn order_ties(&self, device: u32, rows: &mut [u32]) -> Result<(), Fault> {
+        let ties = || rows.chunk_by(|a, b| self.shard.end(*a) == self.shard.end(*b));
+        let lengths: Vec<_> = ties().map(<[u32]>::len).collect();
+        if lengths.len() == rows.len() {
+            return Ok(());
+        }
+        let tied: Vec<u32> = ties().filter(|tie| tie.len() > 1).flatten().copied().collect();
+        let columns = &self.plugin.detector.manifest().columns;
+        let _held = self.room(tied.len() * columns.len() * size_of::<u64>())?;
+        let columns: Vec<_> = columns.iter().filter_map(|column| self.values(*column, device, &tied)).collect();
+        let peers = self.shard.peers(&tied);
+        let tables = self.shard.facts.directory.read();
+        let address = |place: usize| tables.endpoint_of_peer(peers[place]).ip;
+        let compare = |a: usize, b: usize| {
             let order = columns.iter().map(|column| column.compare(a, b)).find(|order| order.is_ne());
             order.unwrap_or_else(|| address(a).cmp(&address(b)))
-        })
+        };
+        let (mut from, mut first) = (0, 0);
+        let mut places = Vec::new();
+        for length in lengths {
+            if length > 1 {
+                places.clear();
+                places.extend(first..first + length);
+                places.sort_by(|a, b| compare(*a, *b));
+                let rows = rows[from..].iter_mut().zip(&places);
+                rows.for_each(|(row, place)| *row = tied[*place]);
+                first += length;
+            }
+            from += length;
+        }
+        Ok(())
     }
 
-    /// Values of a column at places that follow each other in this order.
-    fn part(&self, column: Column, places: Range<usize>, order: &Order) -> Option<Values> {
-        match column {
-            Column::PeerGroup | Column::PeerPrevalence => Some(order.slice(self.values(column)?, places)),
-            _ if order.is_the_shards() => self.rows.part(column, places),
-            _ => Some(order.slice(self.values(column)?, places)),
+    /// Memory beyond what a batch takes.
+    fn room(&self, bytes: usize) -> Result<Option<MemoryReservation>, Fault> {
+        if bytes <= BATCH_ROWS * Column::ALL.len() * size_of::<u64>() {
+            return Ok(None);
+        }
+        let held = self.shard.memory.new_empty();
+        match held.try_grow(bytes) {
+            Ok(()) => Ok(Some(held)),
+            Err(error) => {
+                let rule = "the flows of a device that end at one moment must fit into memory at once";
+                let message = format!("{rule}; give more with --memory or fewer --threads ({error})");
+                Err(Fault::new("observe", FaultKind::Room, message))
+            }
         }
     }
 
-    fn values(&self, column: Column) -> Option<&Values> {
+    fn values(&self, column: Column, device: u32, rows: &[u32]) -> Option<Values> {
         match column {
-            Column::PeerGroup => Some(self.groups.get_or_init(|| Values::U16(self.groups(&self.plugin.groups)))),
-            Column::PeerPrevalence => Some(self.prevalence.get_or_init(|| Values::U32(self.prevalence()))),
-            _ => self.rows.column(column),
+            Column::PeerGroup => Some(Values::U16(self.groups(rows))),
+            Column::PeerPrevalence => Some(Values::U32(self.prevalence(device, rows))),
+            _ => self.shard.values(column, device, rows),
         }
     }
 
     /// The code of each row's peer group.
-    fn groups(&self, groups: &Groups) -> Vec<u16> {
-        let rows = &self.rows;
-        let tables = rows.facts.directory.read();
-        let names = rows.layout.position(Carried::Name).map(|position| rows.carried.gather(position, &rows.order));
-        let mut by_peer = HashMap::<u32, u16, FixedState>::default();
-        let mut by_name = by_peer.clone();
-        let code = |(row, peer): (usize, &u32)| {
-            let of_ip = *by_peer.entry(*peer).or_insert_with(|| groups.of_ip(tables.endpoint_of_peer(*peer).ip));
+    fn groups(&self, rows: &[u32]) -> Vec<u16> {
+        let ShardRows { carried, layout, facts, .. } = &*self.shard;
+        let groups = &self.plugin.groups;
+        let tables = facts.directory.read();
+        let names = layout.position(Carried::Name).map(|position| carried.gather(position, rows));
+        let mut codes = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        let GroupCodes { of_peers, of_names } = &mut *codes;
+        let code = |(place, peer): (usize, u32)| {
+            let of_ip = *of_peers.entry(peer).or_insert_with(|| groups.of_ip(tables.endpoint_of_peer(peer).ip));
             let of_name = names.as_ref().map_or(u16::MAX, |names| {
-                let name = names.get(row) as u32;
-                *by_name.entry(name).or_insert_with(|| groups.of_name(&tables.names[name as usize]))
+                let name = names.get(place) as u32;
+                *of_names.entry(name).or_insert_with(|| groups.of_name(&tables.names[name as usize]))
             });
             match of_ip.min(of_name) {
                 u16::MAX => 0,
                 code => code,
             }
         };
-        rows.peers().iter().enumerate().map(code).collect()
+        self.shard.peers(rows).into_iter().enumerate().map(code).collect()
     }
 
     /// How many devices of the class have used each row's peer and port.
-    fn prevalence(&self) -> Vec<u32> {
-        let users = |row: usize, class: u32| {
-            let contact = self.rows.contact(row, class, 0);
-            self.plugin.prevalence.users(class, contact.peer, contact.port)
-        };
-        let of_device = |device: &DeviceRows| {
-            let class = self.rows.facts.device(device.device).class;
-            device.rows.clone().map(move |row| (row, class))
-        };
-        self.rows.devices.iter().flat_map(of_device).map(|(row, class)| users(row, class)).collect()
+    fn prevalence(&self, device: u32, rows: &[u32]) -> Vec<u32> {
+        let class = self.shard.facts.device(device).class;
+        let users = |(peer, port)| self.plugin.prevalence.users(class, peer, port);
+        self.contacted(device, rows).map(users).collect()
+    }
+
+    /// Each row's peer and port.
+    fn contacted(&self, device: u32, rows: &[u32]) -> impl Iterator<Item = (u64, u16)> {
+        let peers = self.shard.of_peers(rows, |peer| peer.pseudonym);
+        let ports = self.shard.values(Column::PeerPort, device, rows);
+        let port = move |place| ports.as_ref().map_or(0, |ports| u16::try_from(ports.get(place)).unwrap_or(0));
+        peers.into_iter().enumerate().map(move |(place, peer)| (peer, port(place)))
     }
 }
 
-/// Some of a device's rows, as a guest pulls them.
+/// A device's flows as one plugin sees them, in the order of the contract.
+#[derive(Debug)]
+pub(super) struct Flows {
+    rows: Arc<PluginRows>,
+    device: u32,
+    /// Numbers of the rows.
+    order: Vec<u32>,
+}
+
+impl Flows {
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// A column's values of some of them, by their places; nothing of a column that was not read.
+    pub(super) fn values(&self, column: Column, places: &[u32]) -> Option<Values> {
+        let rows: Vec<_> = places.iter().map(|place| self.order[*place as usize]).collect();
+        self.rows.values(column, self.device, &rows)
+    }
+
+    /// The numbers in the directory of the peers of some of them, by their places.
+    pub(super) fn peers(&self, places: &[u32]) -> Vec<u32> {
+        let rows: Vec<_> = places.iter().map(|place| self.order[*place as usize]).collect();
+        self.rows.shard.peers(&rows)
+    }
+
+    /// The end of each and the number of its peer, from the last flow back.
+    pub(super) fn met(&self) -> impl Iterator<Item = (i64, u32)> {
+        self.order.rchunks(BATCH_ROWS).flat_map(|rows| {
+            let peers = self.rows.shard.peers(rows);
+            rows.iter().map(|row| self.rows.shard.end(*row)).zip(peers).rev().collect::<Vec<_>>()
+        })
+    }
+
+    /// Peers and ports, of some flows at a time.
+    pub(super) fn contacted(&self) -> impl Iterator<Item = impl Iterator<Item = (u64, u16)>> {
+        self.order.chunks(BATCH_ROWS).map(|rows| self.rows.contacted(self.device, rows))
+    }
+}
+
+/// Some of a device's flows, as a guest pulls them.
 pub(super) struct Batch {
-    pub(super) rows: Arc<PluginRows>,
-    pub(super) device: Range<usize>,
-    /// Rows of the batch, counted from the device's first.
-    pub(super) range: Range<usize>,
-    pub(super) order: Arc<Order>,
+    pub(super) flows: Arc<Flows>,
+    pub(super) places: Range<usize>,
 }
 
 impl FlowBatch for Batch {
     fn len(&self) -> usize {
-        self.range.len()
+        self.places.len()
     }
 
     fn first_row(&self) -> u32 {
-        u32::try_from(self.range.start).unwrap_or(u32::MAX)
+        u32::try_from(self.places.start).unwrap_or(u32::MAX)
     }
 
     fn column(&self, column: Column) -> Values {
-        let places = self.device.start + self.range.start..self.device.start + self.range.end;
-        self.rows.part(column, places, &self.order).unwrap_or(Values::U8(Vec::new()))
+        let Flows { rows, device, order } = &*self.flows;
+        rows.values(column, *device, &order[self.places.clone()]).unwrap_or(Values::U8(Vec::new()))
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! A device is lost only if it breaks an instance of its own, so that no device answers for another; the others go on.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use foldhash::fast::FixedState;
 use wardflow_manifest::{Column, PeerRole, Requirement};
@@ -10,16 +14,15 @@ use wardflow_manifest::{Column, PeerRole, Requirement};
 use super::{
     PluginRun, ShardCoverage, Slice, StateRow,
     group::DeviceRows,
-    order::Order,
     output::{Example, Found},
-    prevalence::Contact,
+    prevalence::{CONTACTS_OF_A_DEVICE, Contact},
     reports::Reports,
-    rows::{Batch, PluginRows, ShardRows},
+    rows::{Batch, Flows, PluginRows, ShardRows},
     slice_facts::SliceFacts,
 };
 use crate::{
     coverage::Status,
-    detector::{BATCH_ROWS, Cost, DeviceFacts, Fault, FaultKind, Gap, Instance, Opened, SessionId, Stop},
+    detector::{BATCH_ROWS, Cost, DeviceFacts, Fault, FaultKind, Gap, Instance, Opened, SessionId, Stop, Values},
     device::Facts,
     finding::Finding,
     lake::{State, StateKey},
@@ -74,8 +77,8 @@ struct Failure {
 /// What a session came to.
 struct SessionOutcome {
     findings: Vec<Finding>,
-    /// Of the device's flows, which findings name by their places.
-    order: Arc<Order>,
+    /// The device's flows, which findings name by their places.
+    flows: Arc<Flows>,
     kept: State,
     note: Option<String>,
 }
@@ -192,18 +195,13 @@ impl ShardRun<'_> {
         rows: &Arc<PluginRows>,
     ) -> Result<SessionOutcome, Fault> {
         let (session, note) = self.open(instance, subject)?;
-        let mut reports = Reports::new(self, subject, rows);
-        let order = Arc::new(subject.rows.map(|device| rows.order(device)).unwrap_or_default());
-        if let Some(device) = subject.rows {
-            let count = device.rows.len();
-            for from in (0..count).step_by(BATCH_ROWS) {
-                let range = from..(from + BATCH_ROWS).min(count);
-                reports.flows = range.end as u64;
-                let batch =
-                    Batch { rows: Arc::clone(rows), device: device.rows.clone(), range, order: Arc::clone(&order) };
-                let reported = instance.observe(session, Box::new(batch))?;
-                reports.admit("observe", reported)?;
-            }
+        let flows = Arc::new(rows.of_device(subject.rows)?);
+        let mut reports = Reports::new(self, &flows);
+        for from in (0..flows.len()).step_by(BATCH_ROWS) {
+            let places = from..(from + BATCH_ROWS).min(flows.len());
+            reports.shown = places.end as u64;
+            let reported = instance.observe(session, Box::new(Batch { flows: Arc::clone(&flows), places }))?;
+            reports.admit("observe", reported)?;
         }
         let reported = instance.end_slice(session, self.slice.start, self.slice.end, self.gaps)?;
         reports.admit("end-slice", reported)?;
@@ -218,14 +216,14 @@ impl ShardRun<'_> {
             learned: saved.learned,
             ready: saved.ready,
             since: before.map_or(self.slice.start, |kept| kept.since),
-            last_flow: match reports.flows {
+            last_flow: match reports.shown {
                 0 => before.map_or(self.slice.start, |kept| kept.last_flow),
                 _ => self.slice.end,
             },
-            flows: before.map_or(0, |kept| kept.flows) + reports.flows,
+            flows: before.map_or(0, |kept| kept.flows) + reports.shown,
             lost: None,
         };
-        Ok(SessionOutcome { findings: reports.findings, order, kept, note })
+        Ok(SessionOutcome { findings: reports.findings, flows, kept, note })
     }
 
     /// Opens a session with the state that fits, else anew; then there is a note that says why.
@@ -321,7 +319,7 @@ impl ShardRun<'_> {
             _ => self.context.addresses(subject.id, self.slice.start).first().map(ToString::to_string),
         };
         for finding in done.findings {
-            let examples = subject.rows.map_or_else(Vec::new, |device| self.examples(&finding, device, &done.order));
+            let examples = self.examples(&finding, &done.flows);
             outcome.found.push(Found {
                 plugin: self.plugin.id().to_owned(),
                 plugin_version: manifest.version.to_string(),
@@ -334,7 +332,7 @@ impl ShardRun<'_> {
             });
         }
         if self.plugin.sees(Column::PeerPrevalence) {
-            outcome.contacts.extend(self.contacts(subject));
+            outcome.contacts.extend(self.contacts(subject, &done.flows));
         }
         if let Some(note) = done.note {
             outcome.coverage.push(self.device_coverage(subject.id, Status::Complete, note));
@@ -342,31 +340,45 @@ impl ShardRun<'_> {
         outcome.states.push(self.state(subject, done.kept));
     }
 
-    fn contacts(&self, subject: &Subject<'_>) -> Vec<(String, Contact)> {
+    /// What the device contacted that is not counted yet: the first ones in order, of which as many are counted.
+    fn contacts(&self, subject: &Subject<'_>, flows: &Flows) -> Vec<(String, Contact)> {
         let known = self.context.device(subject.device);
-        let rows = subject.rows.map_or(0..0, |device| device.rows.clone());
-        let contacts: HashSet<_, FixedState> =
-            rows.map(|row| self.rows.contact(row, known.class, known.pseudonym)).collect();
-        let new = contacts.into_iter().filter(|contact| self.plugin.prevalence.is_new(contact));
-        new.map(|contact| (self.plugin.id().to_owned(), contact)).collect()
+        let mut new = BTreeSet::new();
+        for contacted in flows.contacted() {
+            let distinct: HashSet<_, FixedState> = contacted.collect();
+            let contacts = distinct.into_iter().map(|(peer, port)| Contact {
+                class: known.class,
+                peer,
+                port,
+                device: known.pseudonym,
+            });
+            new.extend(contacts.filter(|contact| self.plugin.prevalence.is_new(contact)));
+            while new.len() > CONTACTS_OF_A_DEVICE {
+                new.pop_last();
+            }
+        }
+        new.into_iter().map(|contact| (self.plugin.id().to_owned(), contact)).collect()
     }
 
-    fn examples(&self, finding: &Finding, device: &DeviceRows, order: &Order) -> Vec<Example> {
+    fn examples(&self, finding: &Finding, flows: &Flows) -> Vec<Example> {
         let tables = self.context.directory.read();
-        let example = |index: &u32| {
-            let row = order.row(device.rows.start + *index as usize);
-            // What another plugin declares is not shown, so that it makes no difference.
-            let number = |column| self.rows.column(column).filter(|_| self.plugin.sees(column)).map(|v| v.get(row));
+        // What another plugin declares is not shown, so that it makes no difference.
+        let shown = |column| flows.values(column, &finding.examples).filter(|_| self.plugin.sees(column));
+        let [start, peer_port, local_port, protocol] =
+            [Column::StartTime, Column::PeerPort, Column::LocalPort, Column::Protocol].map(shown);
+        let ends = flows.values(Column::EndTime, &finding.examples);
+        let example = |(place, peer)| {
+            let number = |values: &Option<Values>| values.as_ref().map(|values| values.get(place));
             Example {
-                start: number(Column::StartTime).map(u64::cast_signed),
-                end: self.rows.column(Column::EndTime).map_or(0, |ends| ends.get(row)).cast_signed(),
-                peer_ip: tables.endpoint_of_peer(self.rows.peers()[row]).ip.to_string(),
-                peer_port: number(Column::PeerPort).and_then(|port| u16::try_from(port).ok()),
-                local_port: number(Column::LocalPort).and_then(|port| u16::try_from(port).ok()),
-                protocol: number(Column::Protocol).and_then(|protocol| u8::try_from(protocol).ok()),
+                start: number(&start).map(u64::cast_signed),
+                end: number(&ends).map_or(0, u64::cast_signed),
+                peer_ip: tables.endpoint_of_peer(peer).ip.to_string(),
+                peer_port: number(&peer_port).and_then(|port| u16::try_from(port).ok()),
+                local_port: number(&local_port).and_then(|port| u16::try_from(port).ok()),
+                protocol: number(&protocol).and_then(|protocol| u8::try_from(protocol).ok()),
             }
         };
-        finding.examples.iter().map(example).collect()
+        flows.peers(&finding.examples).into_iter().enumerate().map(example).collect()
     }
 
     /// Sets a device aside: this slice says so, and the state keeps it so until the plugin or its settings change.
@@ -389,7 +401,7 @@ impl ShardRun<'_> {
 
     fn state(&self, subject: &Subject<'_>, state: State) -> StateRow {
         let key = StateKey { device_id: subject.id.to_owned(), firmware: subject.facts.firmware.clone() };
-        StateRow { plugin: self.plugin.id().to_owned(), key, state }
+        StateRow { plugin: self.plugin.id().into(), key, state }
     }
 
     fn coverage(&self, status: Status) -> ShardCoverage {

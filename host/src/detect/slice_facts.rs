@@ -7,7 +7,7 @@ use wardflow_manifest::name_id;
 
 use super::{Directory, PluginRun, SHARDS, Slice, directory::Device};
 use crate::{
-    device::Facts,
+    device::{Facts, UNKNOWN_CLASS},
     time::{DAY, MINUTE},
 };
 
@@ -23,7 +23,7 @@ pub(super) struct PeerFacts {
 #[derive(Debug)]
 pub(super) struct SliceFacts {
     pub(super) directory: Arc<Directory>,
-    ids: Vec<String>,
+    ids: Vec<Arc<str>>,
     /// Places of the devices in the order of their ids.
     ranks: Vec<u32>,
     facts: Vec<Arc<Facts>>,
@@ -45,8 +45,14 @@ impl SliceFacts {
         let world = directory.world();
         let remembered = plugins.iter().map(|plugin| remembered(plugin, directory, slice)).collect();
         let tables = directory.read();
-        let ids: Vec<_> = tables.devices.iter().map(|device| device.id.clone()).collect();
-        let facts: Vec<_> = ids.iter().map(|id| Arc::new(directory.facts(id, slice.start).into_owned())).collect();
+        let ids: Vec<_> = tables.devices.iter().map(|device| Arc::clone(&device.id)).collect();
+        // Most devices of a large site may be in no inventory: what is true of one is true of all.
+        let unlisted = Arc::new(Facts { class: UNKNOWN_CLASS.to_owned(), ..Facts::default() });
+        let facts = |id| match directory.facts(id, slice.start) {
+            facts if *facts == *unlisted => Arc::clone(&unlisted),
+            facts => Arc::new(facts.into_owned()),
+        };
+        let facts: Vec<_> = ids.iter().map(|id| facts(id)).collect();
         let shown = |(device, facts): (&Device, &Arc<Facts>)| {
             let zone = if facts.zone.is_empty() { 0 } else { directory.key().zone(&facts.zone) };
             PeerFacts { pseudonym: device.pseudonym, class: name_id(&facts.class), zone }
@@ -159,7 +165,7 @@ fn remembered(plugin: &PluginRun, directory: &Directory, slice: Slice) -> Vec<Ve
 }
 
 /// The place of each id in their order.
-fn ranks(ids: &[String]) -> Vec<u32> {
+fn ranks(ids: &[Arc<str>]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..ids.len() as u32).collect();
     order.sort_by(|a, b| ids[*a as usize].cmp(&ids[*b as usize]));
     let mut ranks = vec![0; ids.len()];

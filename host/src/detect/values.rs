@@ -1,6 +1,6 @@
 //! Typed columns, as the contract has them.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, PrimitiveArray},
@@ -26,16 +26,6 @@ impl Values {
     /// The values, if they are of this type.
     pub(super) fn as_i64(&self) -> Option<&[i64]> {
         if let Self::I64(values) = self { Some(values) } else { None }
-    }
-
-    /// The values, if they are of this type.
-    pub(super) fn as_u64(&self) -> Option<&[u64]> {
-        if let Self::U64(values) = self { Some(values) } else { None }
-    }
-
-    /// The values, if they are of this type.
-    pub(super) fn as_u16(&self) -> Option<&[u16]> {
-        if let Self::U16(values) = self { Some(values) } else { None }
     }
 
     /// Number of values.
@@ -67,30 +57,6 @@ impl Values {
             Self::U32(vector) => array::<UInt32Type>(vector),
             Self::U16(vector) => array::<UInt16Type>(vector),
             Self::U8(vector) => array::<UInt8Type>(vector),
-        }
-    }
-
-    /// The values of a range of rows.
-    pub(super) fn slice(&self, rows: Range<usize>) -> Self {
-        match self {
-            Self::I64(vector) => Self::I64(vector[rows].to_vec()),
-            Self::U64(vector) => Self::U64(vector[rows].to_vec()),
-            Self::U32(vector) => Self::U32(vector[rows].to_vec()),
-            Self::U16(vector) => Self::U16(vector[rows].to_vec()),
-            Self::U8(vector) => Self::U8(vector[rows].to_vec()),
-        }
-    }
-
-    /// Copies a row of a column of the same type over one of its own.
-    pub(super) fn copy(&mut self, place: usize, from: &Self, row: usize) {
-        match (self, from) {
-            (Self::I64(own), Self::I64(from)) => own[place] = from[row],
-            (Self::U64(own), Self::U64(from)) => own[place] = from[row],
-            (Self::U32(own), Self::U32(from)) => own[place] = from[row],
-            (Self::U16(own), Self::U16(from)) => own[place] = from[row],
-            (Self::U8(own), Self::U8(from)) => own[place] = from[row],
-            // Both are of one column.
-            _ => {}
         }
     }
 

@@ -163,8 +163,13 @@ impl StateSet {
             extra: self.extra.clone(),
             states: self.iter().collect(),
         };
-        postcard::to_extend(&contents, MAGIC.to_vec())
-            .context(|| format!("cannot encode the states of {}", self.plugin))
+        // Room for all: growing would take as much again where there are a million.
+        let fixed = size_of::<State>() + size_of::<StateKey>();
+        let sizes =
+            self.iter().map(|(key, state)| fixed + key.device_id.len() + key.firmware.len() + state.bytes.len());
+        let mut encoded = Vec::with_capacity(MAGIC.len() + self.extra.len() + sizes.sum::<usize>());
+        encoded.extend_from_slice(MAGIC);
+        postcard::to_extend(&contents, encoded).context(|| format!("cannot encode the states of {}", self.plugin))
     }
 
     /// The set from the contents of a file.

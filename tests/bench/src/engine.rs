@@ -130,7 +130,7 @@ impl Ran {
             Output::Observations(batch) => self.observations(&batch),
             Output::States(rows) => {
                 for row in rows {
-                    if let Some(plugin) = plugins.iter_mut().find(|plugin| plugin.id() == row.plugin) {
+                    if let Some(plugin) = plugins.iter_mut().find(|plugin| plugin.id() == &*row.plugin) {
                         Arc::make_mut(&mut plugin.states).insert(row.key, row.state);
                     }
                 }

@@ -7,7 +7,7 @@ use super::{
     holdings::Holdings,
     is_compacted, leftovers,
     orphans::{Orphans, source_of},
-    read_back::{Fault, hours, is_same},
+    read_back::{Fault, Texts, hours, is_same},
     records::{Records, replace},
     repair::{self, Repaired},
     report::{CheckReport, Problem},
@@ -202,7 +202,7 @@ impl Check<'_> {
 async fn verify(archive: &Archive, file: &ArchiveFile, replaces: Option<&Replaces>) -> Result<(), Fault> {
     let store = archive.store().as_ref();
     if file.foreign {
-        return super::read_back::batches(store, &file.object, |_| Ok(())).await;
+        return super::read_back::batches(store, &file.object, Texts::AsViews, |_| Ok(())).await;
     }
     if replaces.is_some_and(|replaces| replaces.total() != file.rows) {
         return Err(Fault::Damaged(format!("its {} rows are not those of the files that it replaces", file.rows)));

@@ -170,7 +170,7 @@ async fn compact_date(
     let mut writer = ArchiveWriter::replacing(lock, space.clone(), replaces.footer()?)?;
     let mut rows = FlowRows::default();
     for file in &files {
-        let read = read_back::batches(archive.store().as_ref(), &file.object, |batch| {
+        let read = read_back::batches(archive.store().as_ref(), &file.object, read_back::Texts::AsViews, |batch| {
             rows.each(batch, |flow| writer.push(flow).map_err(Failure::Archive))
         });
         read.await.map_err(|failure| in_file(&file.path, failure))?;

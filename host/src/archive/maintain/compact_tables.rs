@@ -93,7 +93,7 @@ async fn compact_month(
     for object in files {
         let path = archive.file(&object.location);
         let before = writer.rows.count;
-        read_back::batches(archive.store().as_ref(), object, |batch| writer.write(batch))
+        read_back::batches(archive.store().as_ref(), object, read_back::Texts::AsWritten, |batch| writer.write(batch))
             .await
             .map_err(|failure| in_file(path, failure))?;
         replaces.add(path, writer.rows.count - before, beside.replaces.get(path));
@@ -101,7 +101,7 @@ async fn compact_month(
     let written = writer.finish(&staged, &replaces)?;
     let mut read = Rows::of(&table.schema)?;
     let (store, object) = read_back::staged(&staged).await?;
-    read_back::batches(&store, &object, |batch| read.add(batch)).await?;
+    read_back::batches(&store, &object, read_back::Texts::AsWritten, |batch| read.add(batch)).await?;
     if read.digest() != written.digest() || read.count != replaces.total() {
         return Err(Failure::Source(Error::failed("what was written is not what was read: this is a bug")));
     }

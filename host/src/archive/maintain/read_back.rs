@@ -6,9 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use arrow::array::RecordBatch;
+use arrow::{
+    array::RecordBatch,
+    datatypes::{DataType, Fields, Schema},
+};
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, local::LocalFileSystem, path::Path as StorePath};
-use parquet::{DecodeResult, arrow::push_decoder::ParquetPushDecoderBuilder, errors::ParquetError};
+use parquet::{
+    DecodeResult,
+    arrow::{
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions},
+        push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder},
+    },
+    errors::ParquetError,
+    file::metadata::{ParquetMetaData, RowGroupMetaData},
+};
 
 use super::flow_rows::FlowRows;
 use crate::{
@@ -61,18 +72,27 @@ impl From<Fault> for Failure {
     }
 }
 
+/// How texts are held in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Texts {
+    /// As the file says: each by itself.
+    AsWritten,
+    /// As views, so that one that many rows have is held once.
+    AsViews,
+}
+
 /// Gives every row of a file to `each`, batch by batch.
 pub(super) async fn batches<E: From<Fault>>(
     store: &dyn ObjectStore,
     object: &ObjectMeta,
+    texts: Texts,
     mut each: impl FnMut(&RecordBatch) -> Result<(), E>,
 ) -> Result<(), E> {
     let footer = metadata(store, object).await.map_err(Fault::from)?;
     if footer.file_metadata().num_rows() == 0 {
         return Ok(());
     }
-    let mut decoder =
-        guarded(|| ParquetPushDecoderBuilder::try_new_decoder(Arc::new(footer))?.with_batch_size(PAGE_ROWS).build())?;
+    let mut decoder = guarded(|| decoder(Arc::new(footer), texts))?;
     loop {
         match guarded(|| decoder.try_decode())? {
             DecodeResult::NeedsData(ranges) => {
@@ -84,6 +104,28 @@ pub(super) async fn batches<E: From<Fault>>(
             DecodeResult::Finished => return Ok(()),
         }
     }
+}
+
+fn decoder(footer: Arc<ParquetMetaData>, texts: Texts) -> Result<ParquetPushDecoder, ParquetError> {
+    let batch_size = batch_rows(&footer);
+    let mut read = ArrowReaderMetadata::try_new(footer, ArrowReaderOptions::new())?;
+    if texts == Texts::AsViews {
+        let fields = read.schema().fields().iter().map(|field| match field.data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+            _ => Arc::clone(field),
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Fields>()));
+        read =
+            ArrowReaderMetadata::try_new(Arc::clone(read.metadata()), ArrowReaderOptions::new().with_schema(schema))?;
+    }
+    ParquetPushDecoderBuilder::new_with_metadata(read).with_batch_size(batch_size).build()
+}
+
+/// Rows of a batch: those of a page, fewer where they are large.
+fn batch_rows(footer: &ParquetMetaData) -> usize {
+    let of_group = |group: &RowGroupMetaData| group.total_byte_size() / group.num_rows().max(1);
+    let largest = footer.row_groups().iter().map(of_group).max().and_then(|bytes| usize::try_from(bytes).ok());
+    (AT_ONCE / largest.unwrap_or(0).max(1)).clamp(1, PAGE_ROWS)
 }
 
 /// Compares all of a file with its checksums, if it has them.
@@ -103,7 +145,7 @@ pub(super) async fn compare(store: &dyn ObjectStore, object: &ObjectMeta) -> Res
 /// What the flows of a file give for each hour, whatever its footer says.
 pub(super) async fn hours(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<Vec<Hour>, Fault> {
     let (mut rows, mut hours, mut scratch) = (FlowRows::default(), Hours::default(), Vec::new());
-    batches::<Fault>(store, object, |batch| {
+    batches::<Fault>(store, object, Texts::AsViews, |batch| {
         rows.each(batch, |flow| {
             hours.add(flow, flow.digest(&mut scratch));
             Ok(())

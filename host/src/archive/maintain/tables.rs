@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::{
     check::Check,
-    read_back::{Fault, batches, compare},
+    read_back::{Fault, Texts, batches, compare},
     records::Records,
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Tables {
                 let mut rows = 0;
                 let mut counted = compare(archive.store().as_ref(), &object).await;
                 if counted.is_ok() {
-                    let count = batches::<Fault>(archive.store().as_ref(), &object, |batch| {
+                    let count = batches::<Fault>(archive.store().as_ref(), &object, Texts::AsViews, |batch| {
                         rows += batch.num_rows() as u64;
                         Ok(())
                     });

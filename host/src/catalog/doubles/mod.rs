@@ -37,8 +37,9 @@ use crate::{
 /// How far outside of a slice flows are looked at: more than clocks may differ and exporters be late.
 const MARGIN: i64 = 10 * MINUTE;
 
-/// Flows that are compared at a time, 64 bytes each.
-const MOST_AT_ONCE: u64 = 3_000_000;
+/// Flows that are compared at a time, 64 bytes each, besides those just outside of the slice. Of a slice with more it is read
+/// several times.
+const MOST_AT_ONCE: u64 = 1_500_000;
 
 /// The doubles of an archive.
 #[derive(Debug)]
@@ -137,7 +138,9 @@ impl Doubles {
         let (records, halves, counts) = (HashSet::default(), HashMap::default(), vec![0; sensors.len()]);
         let mut found = Found { records, halves, counts, counted: start..end };
         for part in 0..parts {
-            let mut seen = self.read(start - MARGIN, end + MARGIN, sensors, |key| key % parts == part).await?;
+            // As much as there will be, and a little for the margin: growing would take twice that.
+            let mut seen = Vec::with_capacity((rows / parts * 17 / 16) as usize);
+            self.read(start - MARGIN, end + MARGIN, sensors, |key| key % parts == part, &mut seen).await?;
             let clocks = told.get_or_insert_with(|| clocks(&mut seen, sensors.len()));
             find::find(&mut seen, clocks, &mut found);
         }
@@ -151,11 +154,17 @@ impl Doubles {
         Ok(Arc::new(SliceDoubles { records: found.records, halves: found.halves, sensors }))
     }
 
-    /// Flows that end in a time, of the keys that are wanted.
-    async fn read(&self, from: i64, to: i64, sensors: &[String], wanted: impl Fn(u64) -> bool) -> Result<Vec<Seen>> {
+    /// Reads flows that end in a time, of the keys that are wanted.
+    async fn read(
+        &self,
+        from: i64,
+        to: i64,
+        sensors: &[String],
+        wanted: impl Fn(u64) -> bool,
+        seen: &mut Vec<Seen>,
+    ) -> Result<()> {
         let columns = [COLUMNS.as_slice(), &BYTES].concat();
         let mut batches = self.flows.ending_in(from..to, &columns).await?;
-        let mut seen = Vec::new();
         while let Some(batch) = batches.try_next().await? {
             let records = Records::of(&batch)?;
             for row in 0..records.len() {
@@ -178,6 +187,6 @@ impl Doubles {
                 }
             }
         }
-        Ok(seen)
+        Ok(())
     }
 }

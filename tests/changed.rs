@@ -32,3 +32,25 @@ fn under_another_key_learning_begins_anew() {
         "sql \"SELECT count(*) = 3 FROM coverage WHERE fault LIKE '%key changed%' AND device_id IS NULL\" --format csv";
     assert!(demo.wardflow(anew).ends_with("true\n"), "{said}");
 }
+
+/// What it would have looked at, nobody did.
+#[test]
+fn a_plugin_that_is_taken_away_is_missed_until_it_is_disabled() {
+    let demo = Demo::new();
+    demo.wardflow(Demo::TWO_DAYS);
+    demo.scratch.done("rm hospital/plugins/scan.wasm");
+    let later = "wardflow -C hospital analyze --to 2026-03-05T00:00:00Z";
+    let ran = demo.scratch.run(later);
+    let told = "wardflow/scan did not run in";
+    assert!(ran.code == Some(1) && ran.stdout.contains(told) && ran.stdout.contains("no file in"), "{ran:#?}");
+    let missed = "sql \"SELECT count(*) > 0 FROM coverage WHERE plugin = 'wardflow/scan' AND status = 'not_run' AND \
+                  fault LIKE 'it ran before%'\" --format csv";
+    assert!(demo.wardflow(missed).ends_with("true\n"), "{ran:#?}");
+    let listed =
+        "sql \"SELECT file IS NULL FROM plugins WHERE plugin = 'wardflow/scan' AND status = 'missing'\" --format csv";
+    assert!(demo.wardflow(listed).ends_with("true\n"));
+    assert!(demo.wardflow("status").contains("missing"));
+    demo.scratch.done("printf '[plugin.\"wardflow/scan\"]\\ndisabled = true\\n' >> hospital/wardflow.toml");
+    let ran = demo.scratch.run(later);
+    assert!(ran.code == Some(0) && !demo.wardflow("status").contains("missing"), "{ran:#?}");
+}

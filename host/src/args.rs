@@ -130,8 +130,9 @@ Units:
   SIZE  a number and B, KiB, MiB, GiB, TiB (powers of 1024) or kB, MB, GB, TB (powers of 1000)
 
 Exit codes:
-  0  everything was covered
-  1  failed, or a plugin or a device was not covered: the last line says which
+  0    done; what no plugin is for, or no sensor saw, is told and is no failure
+  1    failed, or a plugin was kept out or lost devices, or a file could not be read: the last line says which
+  2    wrong usage, configuration or input
   130  interrupted; the slices that were done are kept
 
 Examples:
@@ -232,8 +233,9 @@ Or, with a synthetic hospital:
 
 Exit codes:
   0    done
-  1    failed, or not everything was covered
+  1    failed, or less was done than should have been: the last line says what
   2    wrong usage, configuration or input
+  3    `archive check --repair` put all right, and says what is to be ingested again
   130  interrupted
 
 Units: times are UTC; sizes take KiB, MiB, GiB (powers of 1024) or kB, MB, GB (powers of 1000).";

@@ -44,7 +44,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{read, write};
+    use super::{TEXT_BYTES, read, read_text, write};
 
     #[test]
     fn a_file_is_read_up_to_one_byte_more_than_allowed() {
@@ -55,5 +55,19 @@ mod tests {
         assert_eq!(read(&path, 9).unwrap().len(), 10);
         assert_eq!(read(directory.path(), 9).unwrap_err().to_string(), "it is no regular file");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "a temporary file was left");
+    }
+
+    #[test]
+    fn a_text_is_no_longer_than_any_of_its_kind() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let text = |bytes: u64| {
+            std::fs::File::create(&path).unwrap().set_len(bytes).unwrap();
+            read_text(&path)
+        };
+        assert_eq!(text(TEXT_BYTES).unwrap().len() as u64, TEXT_BYTES);
+        assert_eq!(text(TEXT_BYTES + 1).unwrap_err().to_string(), "it has more than 16 MiB; this kind of file has not");
+        write(&path, &[0xff], 0o600).unwrap();
+        assert!(read_text(&path).unwrap_err().to_string().contains("invalid utf-8"));
     }
 }

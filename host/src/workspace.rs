@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use semver::Version;
 use wardflow_manifest::{Manifest, PluginId, Scope};
 
 use crate::{
@@ -43,17 +44,21 @@ pub struct Workspace {
 /// What lies in the plugin directory.
 #[derive(Debug)]
 pub struct Plugins {
-    /// One entry a file, in order of file name.
+    /// One entry a file, in order of file name, and then one for each plugin that ran before and is missing.
     pub offered: Vec<Offered>,
     pins: Pins,
     approval_required: bool,
 }
 
-/// A file in the plugin directory.
+/// A file in the plugin directory, or a plugin that should be there.
 #[derive(Debug)]
 pub struct Offered {
-    /// The file.
+    /// The file; the directory, of one that is missing.
     pub file: PathBuf,
+    /// The plugin's id, if it is known.
+    pub id: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
     /// What the component says of itself, if it is one.
     pub manifest: Option<Manifest>,
     /// BLAKE3 of the file, if it is a component.
@@ -86,6 +91,8 @@ pub enum PinStatus {
     Disabled,
     /// It is no plugin, or none that can run here.
     Refused,
+    /// It ran before, and no file is it any more.
+    Missing,
 }
 
 impl PinStatus {
@@ -97,6 +104,7 @@ impl PinStatus {
             Self::Changed => "changed",
             Self::Disabled => "disabled",
             Self::Refused => "refused",
+            Self::Missing => "missing",
         }
     }
 }
@@ -182,10 +190,10 @@ impl Workspace {
         let mut refused = Vec::new();
         for offered in &self.plugins.offered {
             let id = offered.manifest.as_ref().map(|manifest| &manifest.id);
-            if !id.is_none_or(|id| wanted(id.as_str())) {
+            if !offered.id.as_deref().is_none_or(&wanted) {
                 continue;
             }
-            if matches!(offered.status, PinStatus::Changed | PinStatus::Refused) {
+            if matches!(offered.status, PinStatus::Changed | PinStatus::Refused | PinStatus::Missing) {
                 refused.push(Refusal { offered, reason: offered.reason.clone().unwrap_or_default() });
             }
             let Some(id) = id.filter(|_| matches!(offered.status, PinStatus::Pinned | PinStatus::New)) else {
@@ -290,12 +298,25 @@ impl Plugins {
             plugins.offered.push(offered);
         }
         plugins.refuse_namesakes();
+        plugins.miss(config);
         Ok(plugins)
+    }
+
+    /// Adds the plugins that ran before and that no file is any more: what they would look at is looked at by nobody.
+    fn miss(&mut self, config: &Config) {
+        let is_there = |id: &str| self.offered.iter().any(|offered| offered.id.as_deref() == Some(id));
+        let is_disabled = |id: &str| config.plugin.get(id).is_some_and(|settings| settings.disabled);
+        let missing = self.pins.newest().into_iter().filter(|(id, ..)| !is_there(id) && !is_disabled(id));
+        let missing: Vec<_> =
+            missing.map(|(id, version, digest)| Offered::missing(id, &version, digest, config)).collect();
+        self.offered.extend(missing);
     }
 
     fn offer(&self, file: PathBuf, config: &Config) -> Offered {
         let refused = |file: PathBuf, error: &Error| Offered {
             file,
+            id: None,
+            version: None,
             manifest: None,
             digest: None,
             status: PinStatus::Refused,
@@ -322,6 +343,8 @@ impl Plugins {
         };
         Offered {
             file,
+            id: Some(id.to_string()),
+            version: Some(inspection.manifest.version.to_string()),
             manifest: Some(inspection.manifest),
             digest: Some(inspection.digest),
             status,
@@ -363,6 +386,26 @@ impl Plugins {
                 offered.status = PinStatus::Refused;
                 offered.reason = Some(format!("its id is that of {}: keep one of them", same.join(", ")));
             }
+        }
+    }
+}
+
+impl Offered {
+    fn missing(id: &str, version: &Version, digest: &str, config: &Config) -> Self {
+        let directory = config.plugins.display();
+        let reason = format!(
+            "it ran before, and no file in {directory} is it any more; put it back, or write [plugin.\"{id}\"] \
+             disabled = true in wardflow.toml"
+        );
+        Self {
+            file: config.plugins.clone(),
+            id: Some(id.to_owned()),
+            version: Some(version.to_string()),
+            manifest: None,
+            digest: Some(digest.to_owned()),
+            status: PinStatus::Missing,
+            reason: Some(reason),
+            bytes: Arc::from([]),
         }
     }
 }

@@ -34,6 +34,21 @@ fn what_is_no_file_is_passed_over() {
     is_done(&scratch);
 }
 
+/// Nobody writes into it, and so it would be waited for without end.
+#[test]
+fn a_pipe_is_no_setting() {
+    for file in ["wardflow.toml", "plugins.lock", "inventory.csv"] {
+        let scratch = with_good_file();
+        if file == "inventory.csv" {
+            scratch.done("sed -i '1i inventory = \"inventory.csv\"' w/wardflow.toml");
+        }
+        scratch.done(&format!("rm -f w/{file} && mkfifo w/{file}"));
+        let ran = scratch.run("timeout 60 wardflow -C w status");
+        assert!(ran.code.is_some_and(|code| [1, 2].contains(&code)), "{file}: {ran:#?}");
+        assert!(ran.stderr.contains(file) && ran.stderr.contains("it is no regular file"), "{file}: {ran:#?}");
+    }
+}
+
 #[test]
 fn a_link_to_a_directory_above_is_passed_over() {
     let scratch = with_good_file();

@@ -487,7 +487,9 @@ pub struct Standing {
     pub plugin: String,
     /// New or changed.
     pub pending: BTreeSet<i64>,
-    /// Of those the ones that only `--rerun` reaches.
+    /// Those after them that the next run does again, since learning goes from slice to slice.
+    pub again: BTreeSet<i64>,
+    /// Of those that are pending the ones that only `--rerun` reaches.
     pub stale: BTreeSet<i64>,
     /// Analysed with other bytes of the plugin, under another configuration, or with another device list.
     pub outdated: BTreeSet<i64>,
@@ -519,10 +521,12 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
         let is_analysed = |row: &&Row| row.device_id.is_none() && !matches!(row.status, Status::NotRun | Status::Blind);
         let analysed = own.filter(is_analysed);
         let starts = |indices: &[usize]| indices.iter().map(|index| stages[*index].slice.start).collect();
+        let again: Vec<_> = (route.first..stages.len()).filter(|index| !route.pending.contains(index)).collect();
         standings.push(Standing {
             plugin: plugin.id().to_string(),
             pending: starts(&route.pending),
             stale: starts(&route.stale),
+            again: starts(&again),
             outdated: analysed.filter(is_outdated).map(|row| row.slice_start).collect(),
             lacking: route.lacking.into_values().flatten().collect(),
         });

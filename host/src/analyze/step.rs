@@ -195,11 +195,7 @@ impl Gathered {
                     self.states.entry(Arc::clone(&first.plugin)).or_default().push(rows);
                 }
             }
-            Output::Contacts(rows) => {
-                for (plugin, contact) in rows {
-                    self.contacts.entry(plugin).or_default().push(contact);
-                }
-            }
+            Output::Contacts(plugin, rows) => self.contacts.entry(plugin).or_default().extend(rows),
             Output::Coverage(rows) => {
                 for row in rows {
                     self.coverage.entry(row.plugin.clone()).or_default().push(row);

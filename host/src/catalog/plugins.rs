@@ -11,15 +11,18 @@ use datafusion::datasource::MemTable;
 use super::inventory;
 use crate::{
     error::Result,
-    workspace::{Offered, Workspace},
+    workspace::{Offered, PinStatus, Workspace},
 };
 
 type Column = (&'static str, fn(&Offered) -> Option<String>);
 
 const COLUMNS: [Column; 12] = [
-    ("file", |p| p.file.file_name().map(|name| name.to_string_lossy().into_owned())),
-    ("plugin", |p| p.manifest.as_ref().map(|m| m.id.to_string())),
-    ("version", |p| p.manifest.as_ref().map(|m| m.version.to_string())),
+    ("file", |p| {
+        let file = p.file.file_name().filter(|_| p.status != PinStatus::Missing)?;
+        Some(file.to_string_lossy().into_owned())
+    }),
+    ("plugin", |p| p.id.clone()),
+    ("version", |p| p.version.clone()),
     ("publisher", |p| p.manifest.as_ref().map(|m| m.publisher.clone())),
     ("intended_use", |p| p.manifest.as_ref().map(|m| m.intended_use.clone())),
     ("security_contact", |p| p.manifest.as_ref().map(|m| m.security_contact.clone()).filter(|text| !text.is_empty())),
@@ -31,7 +34,7 @@ const COLUMNS: [Column; 12] = [
     ("reason", |p| p.reason.clone()),
 ];
 
-/// One row a file of the workspace's plugin directory.
+/// One row a file of the workspace's plugin directory, and one a plugin that is missing.
 pub(super) fn table(workspace: &Workspace) -> Result<Arc<MemTable>> {
     let offered = &workspace.plugins.offered;
     let fields = COLUMNS.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, true)).collect();

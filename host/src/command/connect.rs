@@ -225,18 +225,22 @@ fn union<'a>(sets: impl Iterator<Item = &'a BTreeSet<i64>>) -> u64 {
     sets.flatten().collect::<BTreeSet<_>>().len() as u64
 }
 
+/// What flows need at least for each thread, beside the plugins.
+const LEAST_FOR_FLOWS: u64 = 8 << 20;
+
 /// Refuses memory in which no slice could be analysed: a thread takes what an instance may grow to before it makes one.
 fn check_memory(memory: u64, session: &SessionContext, plugins: &[ReadyPlugin]) -> Result<()> {
     let largest = plugins.iter().map(|plugin| plugin.detector.memory() as u64).max().unwrap_or(0);
-    let least = largest.saturating_mul(session.copied_config().target_partitions() as u64);
+    let least = (largest + LEAST_FOR_FLOWS).saturating_mul(session.copied_config().target_partitions() as u64);
     if memory >= least {
         return Ok(());
     }
     Err(Error::usage(format!(
-        "--memory is {}; it must be at least {}: a plugin may grow to {}, which must be free for each thread",
+        "--memory is {}; it must be at least {}: a plugin may grow to {}, which must be free for each thread, and {} for flows",
         size(memory),
         size(least),
-        size(largest)
+        size(largest),
+        size(LEAST_FOR_FLOWS)
     ))
     .remedy("give more, or use fewer --threads"))
 }
@@ -255,7 +259,7 @@ fn kept_out(Refusal { offered, reason }: &Refusal<'_>, missed: &BTreeMap<String,
     analyze::PluginCoverage {
         not_run: missed.get(&plugin).copied().unwrap_or(0),
         plugin,
-        version: offered.manifest.as_ref().map(|manifest| manifest.version.to_string()).unwrap_or_default(),
+        version: offered.version.clone().unwrap_or_default(),
         is_kept_out: true,
         reason: Some(reason.clone()),
         ..analyze::PluginCoverage::default()
@@ -264,16 +268,14 @@ fn kept_out(Refusal { offered, reason }: &Refusal<'_>, missed: &BTreeMap<String,
 
 /// A plugin's id, or its file where it does not say one.
 fn name(offered: &Offered) -> String {
-    let file = || offered.file.display().to_string();
-    offered.manifest.as_ref().map_or_else(file, |manifest| manifest.id.to_string())
+    offered.id.clone().unwrap_or_else(|| offered.file.display().to_string())
 }
 
 /// A plugin that is kept out, for coverage; absent if the file does not even say which plugin it is.
 fn not_run(Refusal { offered, reason }: &Refusal<'_>) -> Option<analysis::KeptOut> {
-    let manifest = offered.manifest.as_ref()?;
     Some(analysis::KeptOut {
-        id: manifest.id.to_string(),
-        version: manifest.version.to_string(),
+        id: offered.id.clone()?,
+        version: offered.version.clone()?,
         digest: offered.digest.clone().unwrap_or_default(),
         reason: reason.clone(),
     })
@@ -350,8 +352,8 @@ async fn report(workspace: &Workspace, summary: analysis::Summary) -> Result<ana
 pub(super) fn plugins(config: &Config) -> Result<Vec<plugin::Listed>> {
     let plugins = workspace::Plugins::read(config)?;
     let listed = |offered: Offered| plugin::Listed {
-        id: offered.manifest.as_ref().map(|manifest| manifest.id.to_string()),
-        version: offered.manifest.as_ref().map(|manifest| manifest.version.to_string()),
+        id: offered.id,
+        version: offered.version,
         publisher: offered.manifest.map(|manifest| manifest.publisher),
         file: offered.file,
         status: offered.status.name(),
@@ -433,9 +435,11 @@ pub(super) async fn status(config: &Config, printer: &Printer) -> Result<status:
         let analysed = || whole().filter(|row| row.plugin.as_deref() == Some(&id) && row.status != Status::NotRun);
         let standing = standings.iter().find(|standing| standing.plugin == id).cloned().unwrap_or_default();
         status::Plugin {
-            version: offered.manifest.as_ref().map(|m| m.version.to_string()).unwrap_or_default(),
+            version: offered.version.clone().unwrap_or_default(),
             status: match refusal.is_some() {
-                true if offered.status != PinStatus::Changed => PinStatus::Refused.name().to_owned(),
+                true if !matches!(offered.status, PinStatus::Changed | PinStatus::Missing) => {
+                    PinStatus::Refused.name().to_owned()
+                }
                 _ => offered.status.name().to_owned(),
             },
             kept_out: refusal.map(|refusal| refusal.reason.clone()),
@@ -458,6 +462,7 @@ pub(super) async fn status(config: &Config, printer: &Printer) -> Result<status:
         pending: union(reachable.iter()),
         stale: union(can_run().map(|standing| &standing.stale)),
         outdated: union(can_run().map(|standing| &standing.outdated)),
+        again: union(can_run().map(|standing| &standing.again)),
         lacking: union(can_run().map(|standing| &standing.lacking)),
         faulted: of_status(Status::Faulted),
         not_run: of_status(Status::NotRun),

@@ -89,6 +89,8 @@ pub(super) struct Plugin {
 pub(super) struct SlicesOpen {
     /// New or changed.
     pub(super) pending: u64,
+    /// After those, and done again with them.
+    pub(super) again: u64,
     /// Changed, and only `--rerun` reaches them.
     pub(super) stale: u64,
     /// Analysed with other bytes of a plugin, under another configuration or with another device list.
@@ -217,6 +219,7 @@ impl Report {
         };
         let (bad, plain) = (Look::Bad, Look::Plain);
         say(bad, slices.pending, "slice", "pending: `wardflow analyze` does them");
+        say(plain, slices.again, "slice", "that it does again after them: learning goes from slice to slice");
         let changed = "changed after they were analysed: `wardflow analyze --rerun` does them again";
         say(bad, slices.stale, "slice", changed);
         let see = "SELECT plugin, slice_start, device_id, fault FROM coverage WHERE status = ";

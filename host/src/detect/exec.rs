@@ -193,7 +193,10 @@ impl SliceRun {
         let Shared { directory, slice, plugins, .. } = &*self.shared;
         let facts = self.facts.get_or_init(|| Arc::new(SliceFacts::new(directory, *slice, plugins))).clone();
         let memory = self.shared.plugins.iter().map(|plugin| plugin.detector.memory()).max().unwrap_or(0);
-        let _guest_memory = gathered.reserve(memory).await.map_err(|_| self.too_little_memory(memory))?;
+        let _guest_memory = gathered.reserve(memory).await.map_err(|error| match error {
+            DataFusionError::ResourcesExhausted(_) => self.too_little_memory(memory),
+            error => error,
+        })?;
         let mut guard = StopOnDrop(Some(self.stop.clone()));
         // Guests run for long, so they run where blocking is allowed; one task for all shards, whose rows never move.
         let handle = tokio::runtime::Handle::current();
@@ -242,7 +245,7 @@ impl SliceRun {
             match run.run() {
                 Ok(outcome) => {
                     counters.add(&outcome);
-                    outputs.extend(outcome.into_outputs(self.shared.slice)?);
+                    outputs.extend(outcome.into_outputs(plugin.id(), self.shared.slice)?);
                 }
                 Err(Fault { kind: FaultKind::Stopped, .. }) => return exec_err!("the run was stopped"),
                 Err(fault) if fault.kind == FaultKind::Machine => return Err(no_memory(plugin.id(), &fault)),
@@ -291,8 +294,7 @@ impl SliceRun {
     fn too_little_memory(&self, memory: usize) -> DataFusionError {
         let mib = memory.div_ceil(1024 * 1024);
         let rule = format!("a plugin may grow to {mib} MiB, which must be free for each thread");
-        let error = Error::failed(format!("{rule}; give more with --memory or fewer --threads"));
-        DataFusionError::External(Box::new(error.remedy("give more with --memory or fewer --threads")))
+        DataFusionError::External(Box::new(Error::failed(rule).remedy("give more with --memory or fewer --threads")))
     }
 }
 
@@ -304,19 +306,26 @@ fn no_memory(plugin: &str, fault: &Fault) -> DataFusionError {
     DataFusionError::External(Box::new(error.remedy(remedy)))
 }
 
+/// Most rows of an output: those of all kinds stand beside each other, so that much of one kind takes room for each.
+const OUTPUT_ROWS: usize = 8_192;
+
 impl ShardOutcome {
-    fn into_outputs(self, slice: Slice) -> Result<Vec<Output>> {
+    fn into_outputs(mut self, plugin: &str, slice: Slice) -> Result<Vec<Output>> {
         let mut outputs = Vec::new();
         if !self.found.is_empty() {
             outputs.extend(output::findings(slice, &self.found)?);
         }
-        outputs.push(Output::States(self.states));
-        outputs.push(Output::Contacts(self.contacts));
+        while !self.states.is_empty() {
+            let rest = self.states.split_off(self.states.len().min(OUTPUT_ROWS));
+            outputs.push(Output::States(std::mem::replace(&mut self.states, rest)));
+        }
+        let contacts = self.contacts.chunks(OUTPUT_ROWS);
+        outputs.extend(contacts.map(|contacts| Output::Contacts(plugin.to_owned(), contacts.to_vec())));
         outputs.push(Output::Coverage(self.coverage));
         outputs.retain(|output| match output {
             Output::Findings(batch) | Output::Observations(batch) => batch.num_rows() > 0,
             Output::States(rows) => !rows.is_empty(),
-            Output::Contacts(rows) => !rows.is_empty(),
+            Output::Contacts(_, rows) => !rows.is_empty(),
             Output::Coverage(rows) => !rows.is_empty(),
         });
         Ok(outputs)

@@ -30,11 +30,10 @@ pub enum Output {
     Findings(RecordBatch),
     /// Rows of `finding::observations_schema()`; `commit` is null.
     Observations(RecordBatch),
-    /// A session's state after the slice.
-    /// Of one plugin.
+    /// Sessions' states after the slice, all of one plugin.
     States(Vec<StateRow>),
-    /// Contacts that prevalence did not yet count, by plugin.
-    Contacts(Vec<(String, Contact)>),
+    /// A plugin, and contacts that its prevalence did not yet count.
+    Contacts(String, Vec<Contact>),
     /// What became of a plugin's devices in one shard.
     Coverage(Vec<ShardCoverage>),
 }
@@ -109,7 +108,7 @@ impl Output {
             Self::Findings(batch) => (0, batch),
             Self::Observations(batch) => (1, batch),
             Self::States(rows) => (2, states_batch(rows)?),
-            Self::Contacts(rows) => (3, contacts_batch(&rows)?),
+            Self::Contacts(plugin, rows) => (3, contacts_batch(&plugin, &rows)?),
             Self::Coverage(rows) => (4, coverage_batch(&rows)?),
         };
         let count = rows.num_rows();
@@ -132,7 +131,10 @@ impl Output {
             (Some(0), Some(rows)) => Ok(Self::Findings(rows)),
             (Some(1), Some(rows)) => Ok(Self::Observations(rows)),
             (Some(2), Some(rows)) => Ok(Self::States(states(&rows))),
-            (Some(3), Some(rows)) => Ok(Self::Contacts(contacts(&rows))),
+            (Some(3), Some(rows)) => {
+                let (plugin, contacts) = contacts(&rows);
+                Ok(Self::Contacts(plugin, contacts))
+            }
             (Some(4), Some(rows)) => coverage(&rows).map(Self::Coverage),
             _ => exec_err!("rows of the detector operator without a tag"),
         }
@@ -271,25 +273,27 @@ fn contact_schema() -> Schema {
     ])
 }
 
-fn contacts_batch(rows: &[(String, Contact)]) -> Result<RecordBatch> {
+fn contacts_batch(plugin: &str, rows: &[Contact]) -> Result<RecordBatch> {
     let columns: Vec<ArrayRef> = vec![
-        text(rows.iter().map(|(plugin, _)| Some(plugin))),
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|(_, c)| c.class))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|(_, c)| c.peer))),
-        Arc::new(UInt16Array::from_iter_values(rows.iter().map(|(_, c)| c.port))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|(_, c)| c.device))),
+        text(rows.iter().map(|_| Some(plugin))),
+        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|c| c.class))),
+        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|c| c.peer))),
+        Arc::new(UInt16Array::from_iter_values(rows.iter().map(|c| c.port))),
+        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|c| c.device))),
     ];
     Ok(RecordBatch::try_new(Arc::new(contact_schema()), columns)?)
 }
 
-fn contacts(rows: &RecordBatch) -> Vec<(String, Contact)> {
+fn contacts(rows: &RecordBatch) -> (String, Vec<Contact>) {
     let contact = |row| Contact {
         class: rows.column(1).as_primitive::<UInt32Type>().value(row),
         peer: rows.column(2).as_primitive::<UInt64Type>().value(row),
         port: rows.column(3).as_primitive::<UInt16Type>().value(row),
         device: rows.column(4).as_primitive::<UInt64Type>().value(row),
     };
-    (0..rows.num_rows()).map(|row| (rows.column(0).as_string::<i32>().value(row).to_owned(), contact(row))).collect()
+    // All are of one plugin.
+    let plugin = rows.column(0).as_string::<i32>().iter().next().flatten().unwrap_or_default();
+    (plugin.to_owned(), (0..rows.num_rows()).map(contact).collect())
 }
 
 fn coverage_schema() -> Schema {
@@ -371,9 +375,9 @@ mod tests {
             Output::States(back) => assert_eq!(back, states),
             other => panic!("{other:?}"),
         }
-        let contacts = vec![("a/b".to_owned(), Contact { class: 1, peer: u64::MAX, port: 443, device: 3 })];
-        match Output::from_batch(&Output::Contacts(contacts.clone()).into_batch().unwrap()).unwrap() {
-            Output::Contacts(back) => assert_eq!(back, contacts),
+        let contacts = vec![Contact { class: 1, peer: u64::MAX, port: 443, device: 3 }];
+        match Output::from_batch(&Output::Contacts("a/b".into(), contacts.clone()).into_batch().unwrap()).unwrap() {
+            Output::Contacts(plugin, back) => assert_eq!((plugin.as_str(), back), ("a/b", contacts)),
             other => panic!("{other:?}"),
         }
         let coverage = vec![ShardCoverage {

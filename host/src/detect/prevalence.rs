@@ -16,7 +16,7 @@ pub struct Contact {
 }
 
 /// Most contacts that one device adds: a device that scans must not fill the memory of the whole class.
-pub(super) const CONTACTS_OF_A_DEVICE: usize = 4_096;
+const CONTACTS_OF_A_DEVICE: usize = 4_096;
 
 /// The contacts of all devices that one plugin watches, up to the end of a slice.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +35,11 @@ impl Prevalence {
     /// Whether a contact is not yet counted.
     pub(super) fn is_new(&self, contact: &Contact) -> bool {
         !self.contacts.contains(contact)
+    }
+
+    /// How many more contacts of a device will be counted.
+    pub(super) fn room(&self, device: u64) -> usize {
+        CONTACTS_OF_A_DEVICE - self.of_device.get(&device).copied().unwrap_or(0)
     }
 
     /// Counts contacts of a slice. The order in which they are given does not matter.
@@ -83,5 +88,6 @@ mod tests {
         let mut prevalence = Prevalence::default();
         prevalence.add((0..100_000).map(|peer| contact(1, peer)).collect());
         assert_eq!(prevalence.contacts().len(), CONTACTS_OF_A_DEVICE);
+        assert_eq!([1, 2].map(|device| prevalence.room(device)), [0, CONTACTS_OF_A_DEVICE]);
     }
 }

@@ -15,7 +15,7 @@ use super::{
     PluginRun, ShardCoverage, Slice, StateRow,
     group::DeviceRows,
     output::{Example, Found},
-    prevalence::{CONTACTS_OF_A_DEVICE, Contact},
+    prevalence::Contact,
     reports::Reports,
     rows::{Batch, Flows, PluginRows, ShardRows},
     slice_facts::SliceFacts,
@@ -39,7 +39,7 @@ const SHARED_FAULTS: u32 = 3;
 pub(super) struct ShardOutcome {
     pub(super) found: Vec<Found>,
     pub(super) states: Vec<StateRow>,
-    pub(super) contacts: Vec<(String, Contact)>,
+    pub(super) contacts: Vec<Contact>,
     pub(super) coverage: Vec<ShardCoverage>,
     pub(super) cost: Cost,
 }
@@ -340,11 +340,12 @@ impl ShardRun<'_> {
         outcome.states.push(self.state(subject, done.kept));
     }
 
-    /// What the device contacted that is not counted yet: the first ones in order, of which as many are counted.
-    fn contacts(&self, subject: &Subject<'_>, flows: &Flows) -> Vec<(String, Contact)> {
+    /// What the device contacted that is not counted yet: the first ones in order, as many as will be.
+    fn contacts(&self, subject: &Subject<'_>, flows: &Flows) -> BTreeSet<Contact> {
         let known = self.context.device(subject.device);
+        let most = self.plugin.prevalence.room(known.pseudonym);
         let mut new = BTreeSet::new();
-        for contacted in flows.contacted() {
+        for contacted in flows.contacted().take_while(|_| most > 0) {
             let distinct: HashSet<_, FixedState> = contacted.collect();
             let contacts = distinct.into_iter().map(|(peer, port)| Contact {
                 class: known.class,
@@ -353,11 +354,11 @@ impl ShardRun<'_> {
                 device: known.pseudonym,
             });
             new.extend(contacts.filter(|contact| self.plugin.prevalence.is_new(contact)));
-            while new.len() > CONTACTS_OF_A_DEVICE {
+            while new.len() > most {
                 new.pop_last();
             }
         }
-        new.into_iter().map(|contact| (self.plugin.id().to_owned(), contact)).collect()
+        new
     }
 
     fn examples(&self, finding: &Finding, flows: &Flows) -> Vec<Example> {

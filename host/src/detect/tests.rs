@@ -149,9 +149,14 @@ impl Instance for FakeInstance {
 /// A pump that talks to a gateway, more often than a batch holds, with ties in time; a workstation that talks outside;
 /// a device that is silent; and a flow to an address that nobody knows.
 fn flows(files: usize, reverse: bool) -> Arc<MemTable> {
+    flows_at_once(2, files, reverse)
+}
+
+/// The same, where so many of the pump's end together.
+fn flows_at_once(tied: i64, files: usize, reverse: bool) -> Arc<MemTable> {
     let mut rows: Vec<(i64, &str, &str, u16, u64)> = Vec::new();
     for i in 0..20_000_i64 {
-        rows.push((i / 2 * 1_000_000, "10.0.0.1", "10.0.0.2", u16::try_from(i % 3).unwrap(), i.cast_unsigned()));
+        rows.push((i / tied * 1_000_000, "10.0.0.1", "10.0.0.2", u16::try_from(i % 3).unwrap(), i.cast_unsigned()));
     }
     for i in 0..500_i64 {
         rows.push((i * 7_000_000, "10.0.1.9", "203.0.113.7", 1, 5));
@@ -380,6 +385,22 @@ async fn findings_do_not_depend_on_how_the_flows_come() {
         let ran = run(flows(files, reverse), vec![second(), first("")], partitions, batch_size, memory).await;
         assert_eq!(ran.findings, expected, "{case}, beside another plugin");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_flows_than_a_batch_holds_may_end_together() {
+    const AT_ONCE: i64 = 20_000;
+    let expected = run(flows_at_once(AT_ONCE, 1, false), vec![first("")], 1, 8_192, PLENTY).await.findings;
+    for (files, reverse, partitions, batch_size) in [(1, true, 1, 8_192), (7, true, 8, 1_000)] {
+        let flows = flows_at_once(AT_ONCE, files, reverse);
+        assert_eq!(run(flows, vec![first("")], partitions, batch_size, PLENTY).await.findings, expected);
+    }
+    // There is room for them, and none to order them.
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(2 << 20)));
+    let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime.build_arc().unwrap());
+    let failed = collect(Vec::new(), flows_at_once(AT_ONCE, 1, false), vec![first("")], &context).await;
+    let error = failed.unwrap_err().to_string();
+    assert!(error.contains("that end at one moment") && error.contains("--memory"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -113,6 +113,20 @@ impl Pins {
         }
     }
 
+    /// The newest version of each plugin, with its digest, in order of id.
+    pub fn newest(&self) -> Vec<(&str, Version, &str)> {
+        let mut newest: Vec<(&str, Version, &str)> = Vec::new();
+        for ((id, version), entry) in &self.0 {
+            let Ok(version) = version.parse::<Version>() else { continue };
+            match newest.last_mut().filter(|(other, ..)| other == id) {
+                Some(other) if other.1 < version => *other = (id, version, &entry.digest),
+                Some(_) => {}
+                None => newest.push((id, version, &entry.digest)),
+            }
+        }
+        newest
+    }
+
     /// The digest that a version is pinned to.
     pub fn digest(&self, id: &PluginId, version: &Version) -> Option<&str> {
         self.0.get(&(id.to_string(), version.to_string())).map(|entry| entry.digest.as_str())
@@ -173,6 +187,9 @@ mod tests {
         pins.approve(&id(), &version, "b");
         assert_eq!(pins.check(&id(), &version, "b"), Pin::Pinned { approved: true });
         assert_eq!(pins.check(&id(), &version, "a"), Pin::Changed { was: "b".to_owned() });
+        pins.pin(&id(), &Version::new(1, 10, 0), "d");
+        pins.pin(&id(), &Version::new(1, 9, 0), "c");
+        assert_eq!(pins.newest(), [("example/quiet", Version::new(1, 10, 0), "d")]);
     }
 
     #[test]

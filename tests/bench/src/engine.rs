@@ -140,7 +140,7 @@ impl Ran {
                     return Err(format!("not covered: {row:?}").into());
                 }
             }
-            Output::Contacts(_) => {}
+            Output::Contacts(..) => {}
         }
         Ok(())
     }

@@ -45,9 +45,7 @@ impl Aside {
 /// Why a record with such a time is refused.
 pub(super) fn relative(time: i64) -> String {
     let shown = jiff::Timestamp::from_microsecond(time).map_or_else(|_| time.to_string(), |time| time.to_string());
-    format!(
-        "its time is {shown}: the capture counts from its own beginning; say with --start when that was, before 9999"
-    )
+    format!("its time is {shown}: the capture counts from its own beginning; say with --start when that was")
 }
 
 #[cfg(test)]

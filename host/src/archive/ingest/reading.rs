@@ -218,7 +218,7 @@ impl Reading {
             let none = if rejects == records { "none" } else { "no flow" };
             return Err(Failure::Source(
                 Error::usage(format!("{none} of its {records} records can be read; the first: {reason}"))
-                    .remedy(format!("give what {} is, or say what else it is", self.format)),
+                    .remedy(format!("do what it says; what is no {} is to be given as what it is", self.format)),
             ));
         }
         tell(&self.on_progress, &mut self.progress, self.file.size(), counts.flows);

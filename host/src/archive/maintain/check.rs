@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    OnStep, Replaces, Steps,
+    OnStep, Replaces, Steps, foreign,
     holdings::Holdings,
     is_compacted, leftovers,
     orphans::{Orphans, source_of},
@@ -202,7 +202,7 @@ impl Check<'_> {
 async fn verify(archive: &Archive, file: &ArchiveFile, replaces: Option<&Replaces>) -> Result<(), Fault> {
     let store = archive.store().as_ref();
     if file.foreign {
-        return super::read_back::batches(store, &file.object, Texts::AsViews, |_| Ok(())).await;
+        return super::read_back::batches(store, &file.object, Texts::AsViews, foreign::check).await;
     }
     if replaces.is_some_and(|replaces| replaces.total() != file.rows) {
         return Err(Fault::Damaged(format!("its {} rows are not those of the files that it replaces", file.rows)));

@@ -19,6 +19,7 @@ mod compact_tables;
 mod expire;
 mod expired;
 mod flow_rows;
+mod foreign;
 mod holdings;
 mod lacking;
 mod leftovers;

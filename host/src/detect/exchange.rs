@@ -5,7 +5,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use arrow::datatypes::SchemaRef;
@@ -18,6 +21,7 @@ use futures::{
     FutureExt, StreamExt,
     future::{BoxFuture, Shared},
 };
+use tokio::sync::Notify;
 
 use super::{
     SHARDS,
@@ -118,13 +122,18 @@ pub(super) struct Gathered {
     buffers: tokio::sync::Mutex<Vec<ShardBuffers>>,
     /// Shards that nobody has taken, those with most rows last.
     waiting: Mutex<Vec<u8>>,
+    /// Shards that are being run, and hold memory.
+    running: AtomicUsize,
+    /// Told when one of them is done.
+    released: Notify,
 }
 
 impl Gathered {
     fn new(schema: SchemaRef, memory: MemoryReservation, buffers: Vec<ShardBuffers>) -> Self {
         let mut waiting: Vec<u8> = (0..SHARDS).rev().collect();
         waiting.sort_by_key(|shard| buffers.iter().map(|buffers| buffers.rows(*shard)).sum::<usize>());
-        Self { schema, memory, buffers: buffers.into(), waiting: waiting.into() }
+        let (running, released) = (AtomicUsize::new(0), Notify::new());
+        Self { schema, memory, buffers: buffers.into(), waiting: waiting.into(), running, released }
     }
 
     /// The next shard to run, with or without rows; nothing once all are taken.
@@ -132,9 +141,9 @@ impl Gathered {
         lock(&self.waiting).pop()
     }
 
-    /// A shard's rows, from memory and disk. Their memory, and that of their order, is reserved until the reservation is
-    /// dropped.
-    pub(super) async fn take(&self, shard: u8) -> Result<(Chunks, MemoryReservation)> {
+    /// A shard's rows, from memory and disk. Their memory, and that of their order, is held until it is dropped. Where there
+    /// is too little, it waits for the shards that are being run.
+    pub(super) async fn take(self: &Arc<Self>, shard: u8) -> Result<(Chunks, Held)> {
         let mut buffers = self.buffers.lock().await;
         let memory = self.memory.new_empty();
         let mut rows: Option<Chunks> = None;
@@ -151,35 +160,74 @@ impl Gathered {
                     let batch = batch.map_err(lost)?;
                     let before = rows.bytes();
                     rows.append(&batch, 0..batch.num_rows())?;
-                    grow(&memory, rows.bytes() - before, &mut buffers)?;
+                    self.grow(&memory, rows.bytes() - before, &mut buffers).await?;
                 }
             }
         }
         let rows = rows.unwrap_or_else(|| Chunks::new(Arc::clone(&self.schema), Arc::default()));
-        grow(&memory, rows.len() * BYTES_OF_A_ROW, &mut buffers)?;
-        Ok((rows, memory))
+        self.grow(&memory, rows.len() * BYTES_OF_A_ROW, &mut buffers).await?;
+        self.running.fetch_add(1, Ordering::SeqCst);
+        Ok((rows, Held { memory, gathered: Arc::clone(self) }))
     }
 
     /// Takes the memory that an instance may grow to, spilling to get it.
     pub(super) async fn reserve(&self, bytes: usize) -> Result<MemoryReservation> {
         let memory = self.memory.new_empty();
-        grow(&memory, bytes, &mut self.buffers.lock().await)?;
+        self.grow(&memory, bytes, &mut self.buffers.lock().await).await?;
         Ok(memory)
+    }
+
+    /// Takes memory. Rows of other shards give way, those of one partition after the other; then it waits until no shard is
+    /// run: who has the buffers is the only one that can begin with one.
+    async fn grow(&self, memory: &MemoryReservation, bytes: usize, buffers: &mut [ShardBuffers]) -> Result<()> {
+        let mut others = buffers.iter_mut();
+        loop {
+            let released = self.released.notified();
+            let is_last = self.running.load(Ordering::SeqCst) == 0;
+            let Err(short) = memory.try_grow(bytes) else { return Ok(()) };
+            match others.next() {
+                Some(others) => others.spill_all()?,
+                None if is_last => {
+                    let rule = "the flows of a shard, some devices of each slice, must fit into memory at once";
+                    let message = format!("{rule}; give more with --memory or fewer --threads ({short})");
+                    return Err(DataFusionError::ResourcesExhausted(message));
+                }
+                None => released.await,
+            }
+        }
     }
 }
 
-/// Takes memory; rows of other shards give way, those of one partition after the other.
-fn grow(memory: &MemoryReservation, bytes: usize, buffers: &mut [ShardBuffers]) -> Result<()> {
-    let mut buffers = buffers.iter_mut();
-    while let Err(short) = memory.try_grow(bytes) {
-        let Some(others) = buffers.next() else {
-            let rule = "the flows of a shard, some devices of each slice, must fit into memory at once";
-            let message = format!("{rule}; give more with --memory or fewer --threads ({short})");
-            return Err(DataFusionError::ResourcesExhausted(message));
-        };
-        others.spill_all()?;
+/// The memory of a shard that is run.
+pub(super) struct Held {
+    memory: MemoryReservation,
+    gathered: Arc<Gathered>,
+}
+
+impl Held {
+    /// Takes more of it, for a while.
+    ///
+    /// # Errors
+    /// There is no more.
+    pub(super) fn more(&self, bytes: usize) -> Result<MemoryReservation> {
+        let more = self.memory.new_empty();
+        more.try_grow(bytes)?;
+        Ok(more)
     }
-    Ok(())
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({})", self.memory.size())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.memory.free();
+        self.gathered.running.fetch_sub(1, Ordering::SeqCst);
+        self.gathered.released.notify_waiters();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

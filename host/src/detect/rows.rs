@@ -16,6 +16,7 @@ use wardflow_manifest::{Column, PeerScope};
 use super::{
     PluginRun,
     chunks::Chunks,
+    exchange::Held,
     group::{DeviceRows, Grouped, group},
     layout::{Carried, Layout},
     slice_facts::{PeerFacts, SliceFacts},
@@ -37,17 +38,12 @@ pub(super) struct ShardRows {
     layout: Layout,
     facts: Arc<SliceFacts>,
     /// What they take of the memory, and where more is asked for.
-    memory: MemoryReservation,
+    memory: Held,
 }
 
 impl ShardRows {
     /// From the shard's rows in any order, with the layout's columns. The memory is that of the rows and of their order.
-    pub(super) fn new(
-        mut carried: Chunks,
-        layout: &Layout,
-        facts: &Arc<SliceFacts>,
-        memory: MemoryReservation,
-    ) -> Self {
+    pub(super) fn new(mut carried: Chunks, layout: &Layout, facts: &Arc<SliceFacts>, memory: Held) -> Self {
         // Rows that nearly are in order are soon sorted.
         layout.position(Carried::End).into_iter().for_each(|position| carried.order_by_time(position));
         let Grouped { devices, order } = group(&mut carried, layout, facts);
@@ -226,15 +222,11 @@ impl PluginRows {
         if bytes <= BATCH_ROWS * Column::ALL.len() * size_of::<u64>() {
             return Ok(None);
         }
-        let held = self.shard.memory.new_empty();
-        match held.try_grow(bytes) {
-            Ok(()) => Ok(Some(held)),
-            Err(error) => {
-                let rule = "the flows of a device that end at one moment must fit into memory at once";
-                let message = format!("{rule}; give more with --memory or fewer --threads ({error})");
-                Err(Fault::new("observe", FaultKind::Room, message))
-            }
-        }
+        self.shard.memory.more(bytes).map(Some).map_err(|error| {
+            let rule = "the flows of a device that end at one moment must fit into memory at once";
+            let message = format!("{rule}; give more with --memory or fewer --threads ({error})");
+            Fault::new("observe", FaultKind::Room, message)
+        })
     }
 
     fn values(&self, column: Column, device: u32, rows: &[u32]) -> Option<Values> {

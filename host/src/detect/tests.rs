@@ -377,6 +377,8 @@ async fn findings_do_not_depend_on_how_the_flows_come() {
         (3, false, 8, 65_536, PLENTY),
         (3, true, 2, 100, PLENTY),
         (3, true, 2, 8_192, 5 << 20),
+        // Room for either busy device, and not for both at once.
+        (3, true, 2, 8_192, 1_200_000),
     ] {
         let case =
             format!("{files} files, reverse {reverse}, {partitions} partitions, {batch_size} rows, {memory} bytes");

@@ -41,7 +41,7 @@ fn a_plugin_that_is_taken_away_is_missed_until_it_is_disabled() {
     demo.scratch.done("rm hospital/plugins/scan.wasm");
     let later = "wardflow -C hospital analyze --to 2026-03-05T00:00:00Z";
     let ran = demo.scratch.run(later);
-    let told = "wardflow/scan did not run in";
+    let told = "wardflow/scan was kept out and did not run in";
     assert!(ran.code == Some(1) && ran.stdout.contains(told) && ran.stdout.contains("no file in"), "{ran:#?}");
     let missed = "sql \"SELECT count(*) > 0 FROM coverage WHERE plugin = 'wardflow/scan' AND status = 'not_run' AND \
                   fault LIKE 'it ran before%'\" --format csv";

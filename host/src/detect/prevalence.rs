@@ -1,6 +1,6 @@
 //! Peer prevalence: how many devices of a class have used a peer and port, counted from committed slices.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,8 @@ const CONTACTS_OF_A_DEVICE: usize = 4_096;
 /// The contacts of all devices that one plugin watches, up to the end of a slice.
 #[derive(Clone, Debug, Default)]
 pub struct Prevalence {
-    contacts: HashSet<Contact, FixedState>,
+    /// In order, each once: as a set of hashes they would take twice the memory, and be sorted for each slice.
+    contacts: Vec<Contact>,
     users: HashMap<(u32, u64, u16), u32, FixedState>,
     of_device: HashMap<u64, usize, FixedState>,
 }
@@ -34,7 +35,7 @@ impl Prevalence {
 
     /// Whether a contact is not yet counted.
     pub(super) fn is_new(&self, contact: &Contact) -> bool {
-        !self.contacts.contains(contact)
+        self.contacts.binary_search(contact).is_err()
     }
 
     /// How many more contacts of a device will be counted.
@@ -45,20 +46,24 @@ impl Prevalence {
     /// Counts contacts of a slice. The order in which they are given does not matter.
     pub fn add(&mut self, mut contacts: Vec<Contact>) {
         contacts.sort_unstable();
-        for contact in contacts {
-            let count = self.of_device.entry(contact.device).or_default();
-            if *count < CONTACTS_OF_A_DEVICE && self.contacts.insert(contact) {
-                *count += 1;
+        contacts.dedup();
+        contacts.retain(|contact| {
+            let is_counted = self.room(contact.device) > 0 && self.is_new(contact);
+            if is_counted {
+                *self.of_device.entry(contact.device).or_default() += 1;
                 *self.users.entry((contact.class, contact.peer, contact.port)).or_default() += 1;
             }
-        }
+            is_counted
+        });
+        self.contacts.reserve_exact(contacts.len());
+        self.contacts.append(&mut contacts);
+        // Two runs that are in order are merged.
+        self.contacts.sort();
     }
 
     /// Everything counted, in order.
-    pub fn contacts(&self) -> Vec<Contact> {
-        let mut contacts: Vec<_> = self.contacts.iter().copied().collect();
-        contacts.sort_unstable();
-        contacts
+    pub fn contacts(&self) -> &[Contact] {
+        &self.contacts
     }
 
     /// Bytes that it takes, roughly.

@@ -346,8 +346,10 @@ async fn where_flows_have_no_room_in_memory_nor_on_disk_the_setting_is_named() {
     // Where there is room for neither, it is memory that is asked for.
     let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(1 << 15)));
     let context = SessionContext::new_with_config_rt(SessionConfig::new(), runtime.build_arc().unwrap());
-    let error = collect(Vec::new(), flows(1, false), vec![first("")], &context).await.unwrap_err().to_string();
-    assert!(error.contains("--memory"), "{error}");
+    let failed = collect(Vec::new(), flows(1, false), vec![first("")], &context).await;
+    let error = failed.context(|| "the slice could not be analysed".to_owned()).unwrap_err();
+    assert!(error.reason().contains("a plugin may grow to"), "{error:?}");
+    assert!(error.remedy_text().is_some_and(|remedy| remedy.contains("--memory")), "{error:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -131,7 +131,7 @@ Units:
 
 Exit codes:
   0    done; what no plugin is for, or no sensor saw, is told and is no failure
-  1    failed, or a plugin was kept out or lost devices, or a file could not be read: the last line says which
+  1    failed, or a plugin, a device or a file was not covered: the last line says which
   2    wrong usage, configuration or input
   130  interrupted; the slices that were done are kept
 

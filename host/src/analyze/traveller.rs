@@ -99,7 +99,7 @@ impl Traveller {
         if is_whole && !contacts.is_empty() {
             let prevalence = Arc::make_mut(&mut self.prevalence);
             prevalence.add(contacts);
-            let room = Vec::with_capacity(prevalence.contacts().len() * size_of::<Contact>());
+            let room = Vec::with_capacity(size_of_val(prevalence.contacts()));
             states.extra = postcard::to_extend(prevalence.contacts(), room)
                 .context(|| format!("the peer prevalence of {} cannot be kept", states.plugin))?;
         }

@@ -219,7 +219,12 @@ impl Report {
         };
         let (bad, plain) = (Look::Bad, Look::Plain);
         say(bad, slices.pending, "slice", "pending: `wardflow analyze` does them");
-        say(plain, slices.again, "slice", "that it does again after them: learning goes from slice to slice");
+        say(
+            plain,
+            slices.again,
+            "slice",
+            "after those that `wardflow analyze` does again: learning goes from slice to slice",
+        );
         let changed = "changed after they were analysed: `wardflow analyze --rerun` does them again";
         say(bad, slices.stale, "slice", changed);
         let see = "SELECT plugin, slice_start, device_id, fault FROM coverage WHERE status = ";

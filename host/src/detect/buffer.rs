@@ -2,12 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{
-    chunks::Chunks,
-    layout::{Carried, Layout},
-    recycled::Recycled,
-};
-use crate::error::Error;
 use arrow::{
     array::{AsArray, RecordBatch},
     datatypes::{SchemaRef, UInt8Type},
@@ -20,6 +14,13 @@ use datafusion::{
         metrics::{ExecutionPlanMetricsSet, SpillMetrics},
     },
 };
+
+use super::{
+    chunks::Chunks,
+    layout::{Carried, Layout},
+    recycled::Recycled,
+};
+use crate::error::Error;
 
 /// The rows of one partition's shards.
 pub(super) struct ShardBuffers {

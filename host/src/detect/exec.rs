@@ -204,7 +204,9 @@ impl SliceRun {
             while let Some(shard) = gathered.next() {
                 let (rows, memory) = handle.block_on(gathered.take(shard))?;
                 let rows = ShardRows::new(rows, &self.shared.layout, &facts, memory);
-                for output in self.run_shard(shard, &Arc::new(rows), &facts, &counters)? {
+                // Rows are let go before anybody is waited for, since others may wait for their memory.
+                let outputs = self.run_shard(shard, &Arc::new(rows), &facts, &counters)?;
+                for output in outputs {
                     if sender.blocking_send(Ok(output.into_batch()?)).is_err() {
                         return Ok(());
                     }

@@ -177,4 +177,5 @@ columns! {
     packets_received: u64 = PacketsReceived in U64,
     conn_state: u8 = ConnState in U8,
     minute_of_week: u16 = MinuteOfWeek in U16,
+    local_role: u8 = LocalRole in U8,
 }

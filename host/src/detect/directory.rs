@@ -130,9 +130,14 @@ impl Endpoint {
 
     /// What the hospital declared the address to be at a minute of the local week.
     pub(super) fn role(&self, minute: u16) -> PeerRole {
-        let holds = |hours: &Option<Hours>| hours.is_none_or(|hours| hours.contain(minute));
-        self.roles.iter().find(|(_, hours)| holds(hours)).map_or(PeerRole::None, |(role, _)| *role)
+        role_at(&self.roles, minute)
     }
+}
+
+/// The first of some roles that holds at a minute of the local week.
+pub(super) fn role_at(roles: &[(PeerRole, Option<Hours>)], minute: u16) -> PeerRole {
+    let holds = |hours: &Option<Hours>| hours.is_none_or(|hours| hours.contain(minute));
+    roles.iter().find(|(_, hours)| holds(hours)).map_or(PeerRole::None, |(role, _)| *role)
 }
 
 impl Directory {
@@ -254,6 +259,15 @@ impl Directory {
         }
     }
 
+    /// The addresses of a device at a time, by the inventory; of a device outside of it, its id.
+    pub(super) fn addresses(&self, id: &str, at: i64) -> Vec<IpAddr> {
+        let inventory = &self.world.inventory;
+        match id.parse() {
+            Ok(ip) if !inventory.has(id) => vec![ip],
+            _ => inventory.addresses(id, at),
+        }
+    }
+
     /// What is true of a device at a time; a class alone for a device outside the inventory.
     pub(super) fn facts(&self, id: &str, at: i64) -> Cow<'_, Facts> {
         match self.world.inventory.facts(id, at) {
@@ -277,9 +291,14 @@ impl Directory {
             })
             .collect();
         let unbound = (scope == IpScope::Internal).then(|| tables.add_device(&ip.to_string(), pseudonym, false));
-        let declared = world.infrastructure.iter().filter(|item| item.cidr.contains(&ip));
-        let roles = declared.map(|item| (item.role, item.hours)).collect();
+        let roles = self.roles(&[ip]);
         Endpoint { ip, scope, pseudonym, roles, bindings, unbound }
+    }
+
+    /// What the hospital declared one of some addresses to be, and when.
+    pub(super) fn roles(&self, addresses: &[IpAddr]) -> Vec<(PeerRole, Option<Hours>)> {
+        let is_there = |item: &&Infrastructure| addresses.iter().any(|ip| item.cidr.contains(ip));
+        self.world.infrastructure.iter().filter(is_there).map(|item| (item.role, item.hours)).collect()
     }
 }
 

@@ -91,7 +91,7 @@ impl Carried {
     /// What a column of the contract is made of, beyond what every row carries.
     const fn of(column: Column) -> Option<Self> {
         match column {
-            Column::StartTime | Column::MinuteOfWeek | Column::PeerRole => Some(Start),
+            Column::StartTime | Column::MinuteOfWeek | Column::PeerRole | Column::LocalRole => Some(Start),
             Column::Direction => Some(Direction),
             Column::LocalPort => Some(LocalPort),
             Column::PeerPort | Column::PeerPrevalence => Some(PeerPort),

@@ -11,11 +11,12 @@ use std::{
 
 use datafusion::execution::memory_pool::MemoryReservation;
 use foldhash::fast::FixedState;
-use wardflow_manifest::{Column, PeerScope};
+use wardflow_manifest::{Column, PeerRole, PeerScope};
 
 use super::{
     PluginRun,
     chunks::Chunks,
+    directory::role_at,
     exchange::Held,
     group::{DeviceRows, Grouped, group},
     layout::{Carried, Layout},
@@ -58,6 +59,7 @@ impl ShardRows {
             Column::PeerZone => Values::U32(self.of_peers(rows, |peer| peer.zone)),
             Column::PeerScope => Values::U8(self.scopes(device, rows)),
             Column::PeerRole => Values::U8(self.roles(rows)),
+            Column::LocalRole => Values::U8(self.local_roles(device, rows)),
             Column::MinuteOfWeek => Values::U16(self.minutes(rows)),
             _ => self.carried.gather(self.layout.position(carried(column)?)?, rows),
         })
@@ -88,6 +90,14 @@ impl ShardRows {
         self.peers(rows).into_iter().zip(self.minutes(rows)).map(role).collect()
     }
 
+    /// What the device itself is declared to be; its flows need not be looked at where it is nothing.
+    fn local_roles(&self, device: u32, rows: &[u32]) -> Vec<u8> {
+        match self.facts.roles(device) {
+            [] => vec![PeerRole::None as u8; rows.len()],
+            roles => self.minutes(rows).into_iter().map(|minute| role_at(roles, minute) as u8).collect(),
+        }
+    }
+
     fn minutes(&self, rows: &[u32]) -> Vec<u16> {
         let starts = self.layout.position(Carried::Start).map(|position| self.carried.gather(position, rows));
         self.facts.minutes(starts.as_ref().and_then(Values::as_i64).unwrap_or_default())
@@ -115,7 +125,7 @@ const fn carried(column: Column) -> Option<Carried> {
         Column::ConnState => Some(Carried::ConnState),
         Column::Peer | Column::PeerClass | Column::PeerZone | Column::PeerScope | Column::PeerRole => None,
         // Groups and prevalence differ from plugin to plugin.
-        Column::MinuteOfWeek | Column::PeerGroup | Column::PeerPrevalence => None,
+        Column::MinuteOfWeek | Column::LocalRole | Column::PeerGroup | Column::PeerPrevalence => None,
     }
 }
 

@@ -1,14 +1,19 @@
 //! What is true in a slice of devices and their peers.
 
-use std::{collections::HashSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use jiff::{Timestamp, tz::TimeZone};
-use wardflow_manifest::name_id;
+use wardflow_manifest::{PeerRole, name_id};
 
 use super::{Directory, PluginRun, SHARDS, Slice, directory::Device};
 use crate::{
     device::{Facts, UNKNOWN_CLASS},
     time::{DAY, MINUTE},
+    zone::Hours,
 };
 
 /// A device as its peers' sessions see it in this slice.
@@ -19,6 +24,9 @@ pub(super) struct PeerFacts {
     pub(super) zone: u32,
 }
 
+/// What a device is declared to be, and when.
+type Roles = Vec<(PeerRole, Option<Hours>)>;
+
 /// What is true in a slice of every device in the directory.
 #[derive(Debug)]
 pub(super) struct SliceFacts {
@@ -28,6 +36,8 @@ pub(super) struct SliceFacts {
     ranks: Vec<u32>,
     facts: Vec<Arc<Facts>>,
     devices: Vec<PeerFacts>,
+    /// What devices are declared to be, and when; those that are nothing are not in it.
+    roles: HashMap<u32, Roles>,
     /// By the number of the peer.
     peers: Vec<PeerFacts>,
     /// Pseudonyms that two addresses have.
@@ -74,8 +84,9 @@ impl SliceFacts {
         }
         drop(tables);
         let offsets = offsets(&world.timezone, slice);
+        let roles = roles(directory, &ids, slice.start);
         let directory = Arc::clone(directory);
-        Self { ranks: ranks(&ids), ids, facts, devices, peers, shared, present, remembered, offsets, directory }
+        Self { ranks: ranks(&ids), ids, facts, devices, roles, peers, shared, present, remembered, offsets, directory }
     }
 
     /// A device as its peers see it.
@@ -108,6 +119,11 @@ impl SliceFacts {
         self.ranks[device as usize]
     }
 
+    /// What a device is declared to be, and when, by its addresses at the slice's start.
+    pub(super) fn roles(&self, device: u32) -> &[(PeerRole, Option<Hours>)] {
+        self.roles.get(&device).map_or(&[], Vec::as_slice)
+    }
+
     /// What is true of a device.
     pub(super) fn facts(&self, device: u32) -> &Arc<Facts> {
         &self.facts[device as usize]
@@ -125,11 +141,7 @@ impl SliceFacts {
 
     /// The addresses of a device at a time, by the inventory; of a device outside of it, its id.
     pub(super) fn addresses(&self, id: &str, at: i64) -> Vec<IpAddr> {
-        let inventory = &self.directory.world().inventory;
-        match id.parse() {
-            Ok(ip) if !inventory.has(id) => vec![ip],
-            _ => inventory.addresses(id, at),
-        }
+        self.directory.addresses(id, at)
     }
 
     /// Minutes of the local week, from Monday 00:00.
@@ -143,6 +155,16 @@ impl SliceFacts {
         };
         starts.iter().map(minute).collect()
     }
+}
+
+/// What devices are declared to be. Where nothing is declared, nobody's addresses are looked up.
+fn roles(directory: &Directory, ids: &[Arc<str>], at: i64) -> HashMap<u32, Roles> {
+    if directory.world().infrastructure.is_empty() {
+        return HashMap::new();
+    }
+    let roles = |id| directory.roles(&directory.addresses(id, at));
+    let all = (0..).zip(ids).map(|(device, id)| (device, roles(id)));
+    all.filter(|(_, roles)| !roles.is_empty()).collect()
 }
 
 /// How long a device that is not in the inventory keeps its state without a flow.

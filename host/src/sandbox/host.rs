@@ -125,6 +125,7 @@ columns! {
     packets_received PacketsReceived U64 u64;
     conn_state ConnState U8 u8;
     minute_of_week MinuteOfWeek U16 u16;
+    local_role LocalRole U8 u8;
 }
 
 impl flows::Host for State {}

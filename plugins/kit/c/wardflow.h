@@ -113,7 +113,8 @@ uint32_t wf_first_row(wf_batch batch);
     column(packets_sent, "packets-sent", wf_u64s) \
     column(packets_received, "packets-received", wf_u64s) \
     column(conn_state, "conn-state", wf_bytes) \
-    column(minute_of_week, "minute-of-week", wf_u16s)
+    column(minute_of_week, "minute-of-week", wf_u16s) \
+    column(local_role, "local-role", wf_bytes)
 #define WF_DECLARE(c_name, name, type) type wf_##c_name(wf_batch batch);
 WF_COLUMNS(WF_DECLARE) /* wf_s64s wf_end_time(wf_batch batch); and so on */
 

@@ -27,6 +27,7 @@ macro_rules! with_columns {
             packets_received: u64 = PacketsReceived,
             conn_state: u8 = ConnState,
             minute_of_week: u16 = MinuteOfWeek,
+            local_role: u8 = LocalRole,
         }
     };
 }

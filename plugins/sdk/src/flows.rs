@@ -115,5 +115,7 @@ impl<'a> Flows<'a> {
         peer_role as PeerRole,
         /// How the connection went.
         conn_state as ConnState,
+        /// What the hospital declared the device itself to be, in the declared hours.
+        local_role as PeerRole,
     }
 }

@@ -100,12 +100,15 @@ mod detector;
 mod export;
 mod finding;
 mod flows;
+mod learning;
+mod level;
 mod log;
 pub mod math;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod slice;
 mod state;
+pub mod surprise;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod wasm;
@@ -115,6 +118,8 @@ pub use columns::{Code, Codes, Columns};
 pub use detector::{Detector, Device, OpenError, Saved};
 pub use finding::{Draft, Finding, Findings, Observation};
 pub use flows::Flows;
+pub use learning::{Continuity, Learning};
+pub use level::Level;
 pub use log::log;
 pub use slice::{DAY, Gap, HOUR, MINUTE, SECOND, Slice};
 pub use wardflow_manifest as manifest;

@@ -26,11 +26,12 @@ pub enum Column {
     PacketsReceived,
     ConnState,
     MinuteOfWeek,
+    LocalRole,
 }
 
 impl Column {
     /// Every column, in the order of the contract.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::StartTime,
         Self::EndTime,
         Self::Direction,
@@ -51,6 +52,7 @@ impl Column {
         Self::PacketsReceived,
         Self::ConnState,
         Self::MinuteOfWeek,
+        Self::LocalRole,
     ];
 
     /// The name in the manifest and in the contract, such as `end-time`.
@@ -76,6 +78,7 @@ impl Column {
             Self::PacketsReceived => "packets-received",
             Self::ConnState => "conn-state",
             Self::MinuteOfWeek => "minute-of-week",
+            Self::LocalRole => "local-role",
         }
     }
 }

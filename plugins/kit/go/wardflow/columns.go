@@ -133,3 +133,9 @@ func batchMinuteOfWeek(batch uint32, column unsafe.Pointer)
 
 // MinuteOfWeek is column `minute-of-week`.
 func (b Batch) MinuteOfWeek() []uint16 { return read[uint16](b, batchMinuteOfWeek) }
+
+//go:wasmimport wardflow:detector/flows@0.1.0 [method]flow-batch.local-role
+func batchLocalRole(batch uint32, column unsafe.Pointer)
+
+// LocalRole is column `local-role`.
+func (b Batch) LocalRole() []uint8 { return read[uint8](b, batchLocalRole) }

@@ -66,6 +66,7 @@ impl Batch {
         self.packets_received.push(flow.packets_received);
         self.conn_state.push(flow.conn_state as u8);
         self.minute_of_week.push(minute_of_week(flow.start_time));
+        self.local_role.push(flow.local_role as u8);
     }
 }
 
@@ -92,6 +93,7 @@ pub struct Flow {
     pub packets_sent: u64,
     pub packets_received: u64,
     pub conn_state: ConnState,
+    pub local_role: PeerRole,
 }
 
 impl Flow {
@@ -118,6 +120,7 @@ impl Flow {
             packets_sent: 10,
             packets_received: 12,
             conn_state: ConnState::Sf,
+            local_role: PeerRole::None,
         }
     }
 }

@@ -103,9 +103,12 @@ impl FlowBatch for Rows {
             Column::PeerGroup | Column::LocalPort | Column::PeerPort | Column::MinuteOfWeek => {
                 Values::U16(vec![443; self.0])
             }
-            Column::Direction | Column::PeerScope | Column::PeerRole | Column::Protocol | Column::ConnState => {
-                Values::U8(vec![1; self.0])
-            }
+            Column::Direction
+            | Column::PeerScope
+            | Column::PeerRole
+            | Column::LocalRole
+            | Column::Protocol
+            | Column::ConnState => Values::U8(vec![1; self.0]),
         }
     }
 }

@@ -150,6 +150,18 @@ impl Finding {
     /// The finding's identity, 32 hex digits of BLAKE3: one cause keeps one id through time, versions and reruns, so
     /// no pseudonym, time, score or version is in it.
     pub fn id(&self, plugin: &str, device_id: &str) -> String {
+        self.digest(plugin, device_id)
+    }
+
+    /// What it has in common with findings of the same cause on other devices, 32 hex digits: its identity without the
+    /// device. One that names neither peer nor port nor cause is of its device alone, since nothing says that another's has
+    /// the same cause.
+    pub fn group_id(&self, plugin: &str, device_id: &str) -> String {
+        let has_cause = self.peer_ip.is_some() || self.peer_port.is_some() || !self.cause_key.is_empty();
+        self.digest(plugin, if has_cause { "" } else { device_id })
+    }
+
+    fn digest(&self, plugin: &str, device_id: &str) -> String {
         let mut hasher = blake3::Hasher::new();
         let peer = self.peer_ip.map(|ip| ip.to_string()).unwrap_or_default();
         let port = self.peer_port.map(|port| port.to_string()).unwrap_or_default();
@@ -194,6 +206,11 @@ pub fn schema() -> SchemaRef {
         text("techniques"),
         text("cause_key"),
         Field::new_list("examples", Field::new("element", DataType::Struct(example_fields()), true), true),
+        text("group_id"),
+        text("shows"),
+        Field::new_list("possible_causes", Field::new("element", DataType::Utf8, true), true),
+        text("first_action"),
+        text("not_while_connected"),
     ]))
 }
 

@@ -46,6 +46,7 @@ mod ingest_again;
 mod input;
 mod inventory;
 mod join;
+mod labels;
 mod layout;
 mod ledger;
 mod lines;
@@ -90,6 +91,7 @@ pub use ingest::{
 };
 pub use ingest_again::IngestAgain;
 pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, read_inventory_csv, write_inventory_csv};
+pub use labels::{Label, read_labels};
 pub use layout::ROW_GROUP_ROWS;
 pub use ledger::SourceEntry;
 pub use location::{Archive, OWN_DIRECTORY};

@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Float64Array, Int32Array, Int64Array, ListArray,
-        RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, UInt16Array, UInt32Array, UInt64Array,
-        new_null_array,
+        ListBuilder, RecordBatch, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray, UInt16Array,
+        UInt32Array, UInt64Array, new_null_array,
     },
     buffer::OffsetBuffer,
     datatypes::{DataType, Field, Float64Type, Int64Type, Schema, SchemaRef, UInt16Type, UInt32Type, UInt64Type},
@@ -172,6 +172,11 @@ pub(super) fn findings(slice: Slice, found: &[Found]) -> Result<[Output; 2]> {
         text(found.iter().map(|f| f.finding.kind.technique.as_ref())),
         text(found.iter().map(|f| Some(&f.finding.cause_key))),
         examples(found)?,
+        text(found.iter().map(|f| Some(f.finding.group_id(&f.plugin, &f.device_id)))),
+        text(found.iter().map(|f| Some(&f.finding.kind.shows))),
+        possible_causes(found),
+        text(found.iter().map(|f| Some(&f.finding.kind.first_action))),
+        text(found.iter().map(|f| Some(&f.finding.kind.not_while_connected).filter(|text| !text.is_empty()))),
     ];
     let rows = RecordBatch::try_new(finding::schema(), columns)?;
     let observed: Vec<_> = found
@@ -208,6 +213,12 @@ fn examples(found: &[Found]) -> Result<ArrayRef> {
     let element = Arc::new(Field::new("element", DataType::Struct(finding::example_fields()), true));
     let offsets = OffsetBuffer::from_lengths(found.iter().map(|f| f.examples.len()));
     Ok(Arc::new(ListArray::try_new(element, offsets, Arc::new(values), None)?))
+}
+
+fn possible_causes(found: &[Found]) -> ArrayRef {
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true));
+    found.iter().for_each(|f| lists.append_value(f.finding.kind.possible_causes.iter().map(Some)));
+    Arc::new(lists.finish())
 }
 
 fn state_schema() -> Schema {

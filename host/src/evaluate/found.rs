@@ -1,0 +1,126 @@
+//! What was found, slice by slice, as the evaluation reads it.
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray},
+    compute::cast,
+    datatypes::{DataType, Float64Type, Int32Type, TimestampMicrosecondType, UInt64Type},
+};
+use datafusion::prelude::SessionContext;
+
+use crate::{
+    coverage::Status,
+    error::{Context, Error, Result},
+    flow::time_type,
+};
+
+/// A finding of one slice: columns of `finding_slices`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) finding_id: String,
+    pub(super) group_id: String,
+    pub(super) plugin: String,
+    pub(super) kind: String,
+    pub(super) device_id: String,
+    pub(super) peer_ip: Option<String>,
+    pub(super) severity_id: i32,
+    pub(super) score: f64,
+    pub(super) slice_start: i64,
+    pub(super) first: i64,
+    pub(super) last: i64,
+}
+
+/// A slice that was looked at: columns of `coverage`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Looked {
+    pub(super) plugin: String,
+    pub(super) plugin_version: String,
+    pub(super) slice_start: i64,
+    pub(super) slice_end: i64,
+    pub(super) devices: u64,
+    pub(super) is_complete: bool,
+}
+
+const FINDINGS: &str = "
+SELECT finding_id, coalesce(group_id, finding_id) AS group_id, plugin, kind, device_id, peer_ip, severity_id, score,
+       slice_start, first_seen, last_seen
+FROM finding_slices ORDER BY slice_start, finding_id";
+
+const COVERAGE: &str = "
+SELECT plugin, plugin_version, slice_start, slice_end, devices, status
+FROM coverage WHERE device_id IS NULL AND plugin IS NOT NULL ORDER BY slice_start, plugin";
+
+/// The findings that count, in order of time.
+pub(super) async fn findings(context: &SessionContext) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for batch in query(context, FINDINGS).await? {
+        let [ids, groups, plugins, kinds] = [
+            texts(&batch, "finding_id")?,
+            texts(&batch, "group_id")?,
+            texts(&batch, "plugin")?,
+            texts(&batch, "kind")?,
+        ];
+        let (devices, peers) = (texts(&batch, "device_id")?, texts(&batch, "peer_ip")?);
+        let severities = column(&batch, "severity_id", &DataType::Int32)?;
+        let scores = column(&batch, "score", &DataType::Float64)?;
+        let [slices, firsts, lasts] =
+            [times(&batch, "slice_start")?, times(&batch, "first_seen")?, times(&batch, "last_seen")?];
+        found.extend((0..batch.num_rows()).map(|row| Found {
+            finding_id: text(&ids, row),
+            group_id: text(&groups, row),
+            plugin: text(&plugins, row),
+            kind: text(&kinds, row),
+            device_id: text(&devices, row),
+            peer_ip: peers.is_valid(row).then(|| text(&peers, row)),
+            severity_id: severities.as_primitive::<Int32Type>().value(row),
+            score: scores.as_primitive::<Float64Type>().value(row),
+            slice_start: slices.value(row),
+            first: firsts.value(row),
+            last: lasts.value(row),
+        }));
+    }
+    Ok(found)
+}
+
+/// The slices of plugins, in order of time.
+pub(super) async fn coverage(context: &SessionContext) -> Result<Vec<Looked>> {
+    let mut looked = Vec::new();
+    for batch in query(context, COVERAGE).await? {
+        let (plugins, versions) = (texts(&batch, "plugin")?, texts(&batch, "plugin_version")?);
+        let devices = column(&batch, "devices", &DataType::UInt64)?;
+        let statuses = texts(&batch, "status")?;
+        let (starts, ends) = (times(&batch, "slice_start")?, times(&batch, "slice_end")?);
+        looked.extend((0..batch.num_rows()).map(|row| Looked {
+            plugin: text(&plugins, row),
+            plugin_version: text(&versions, row),
+            slice_start: starts.value(row),
+            slice_end: ends.value(row),
+            devices: devices.as_primitive::<UInt64Type>().value(row),
+            is_complete: statuses.value(row) == Status::Complete.name(),
+        }));
+    }
+    Ok(looked)
+}
+
+async fn query(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
+    let doing = || "reading what was found".to_owned();
+    context.sql(sql).await.context(doing)?.collect().await.context(doing)
+}
+
+fn column(batch: &RecordBatch, name: &str, data_type: &DataType) -> Result<ArrayRef> {
+    let column = batch.column_by_name(name).ok_or_else(|| Error::failed(format!("there is no column {name}")))?;
+    cast(column, data_type).context(|| format!("column {name}"))
+}
+
+/// A column of text, of whatever type.
+pub(super) fn texts(batch: &RecordBatch, name: &str) -> Result<StringArray> {
+    Ok(column(batch, name, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+/// A column of times, in microseconds.
+pub(super) fn times(batch: &RecordBatch, name: &str) -> Result<TimestampMicrosecondArray> {
+    Ok(column(batch, name, &time_type())?.as_primitive::<TimestampMicrosecondType>().clone())
+}
+
+fn text(column: &StringArray, row: usize) -> String {
+    column.value(row).to_owned()
+}

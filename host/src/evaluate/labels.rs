@@ -1,0 +1,109 @@
+//! Incidents from labelled connections: what a label says of each, taken together by device.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
+
+use arrow::array::{Array, RecordBatch, StringArray};
+use datafusion::prelude::SessionContext;
+use futures::StreamExt;
+
+use super::{
+    found::{texts, times},
+    truth::{Incident, Part},
+};
+use crate::{
+    archive::{Label, read_labels},
+    error::{Context, Error, Result},
+    time::HOUR,
+};
+
+/// Labels of what is no incident, in lower case: those of the Stratosphere Laboratory's data sets and of CTU-13.
+const HARMLESS: [&str; 4] = ["benign", "background", "normal", "unknown"];
+
+/// What labels say of an archive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labelled {
+    /// One a label and device.
+    pub incidents: Vec<Incident>,
+    /// Labelled connections.
+    pub labels: u64,
+    /// Those of them that the archive does not have.
+    pub missing: u64,
+}
+
+/// Flows, and which devices have them.
+const FLOWS: &str = "
+SELECT flow_uid, start_time, end_time, src_ip, dst_ip,
+       device_of(src_ip, src_mac, end_time) AS src_device, device_of(dst_ip, dst_mac, end_time) AS dst_device
+FROM flows WHERE flow_uid IS NOT NULL";
+
+/// Reads a labelled log, and finds its connections in the archive by their `uid`. Those with a label other than benign,
+/// background, normal or unknown are incidents of the device that began them, or to which they came from outside.
+///
+/// # Errors
+/// The log cannot be read, or the archive has none of its connections.
+pub async fn read_labelled(context: &SessionContext, path: &Path) -> Result<Labelled> {
+    let labels = read_labels(path)?;
+    let mut labelled = Labelled { labels: labels.len() as u64, ..Labelled::default() };
+    let mut by_uid: HashMap<String, Label> = labels.into_iter().map(|label| (label.flow_uid.clone(), label)).collect();
+    let mut parts = BTreeMap::new();
+    let doing = || "reading the flows that labels are of".to_owned();
+    let mut flows = context.sql(FLOWS).await.context(doing)?.execute_stream().await.context(doing)?;
+    while let Some(batch) = flows.next().await {
+        gather(&batch.context(doing)?, &mut by_uid, &mut parts)?;
+    }
+    labelled.missing = by_uid.len() as u64;
+    if labelled.missing == labelled.labels {
+        let count = labelled.labels;
+        return Err(Error::usage(format!(
+            "none of the {count} labelled connections of {} is in the archive",
+            path.display()
+        ))
+        .remedy("ingest the log that the labels are of; they are matched by its field uid"));
+    }
+    let mut incidents = BTreeMap::<String, Vec<Part>>::new();
+    for ((name, ..), part) in parts {
+        incidents.entry(name).or_default().push(part);
+    }
+    labelled.incidents = incidents.into_iter().map(|(name, parts)| Incident { name, parts }).collect();
+    Ok(labelled)
+}
+
+type Key = (String, String, Option<String>);
+
+/// Takes the flows that have a label.
+fn gather(flows: &RecordBatch, by_uid: &mut HashMap<String, Label>, parts: &mut BTreeMap<Key, Part>) -> Result<()> {
+    let uids = texts(flows, "flow_uid")?;
+    let (starts, ends) = (times(flows, "start_time")?, times(flows, "end_time")?);
+    let (src_ips, dst_ips) = (texts(flows, "src_ip")?, texts(flows, "dst_ip")?);
+    let (src_devices, dst_devices) = (texts(flows, "src_device")?, texts(flows, "dst_device")?);
+    for row in 0..flows.num_rows() {
+        let Some(label) = by_uid.remove(uids.value(row)) else { continue };
+        if HARMLESS.contains(&label.label.to_ascii_lowercase().as_str()) {
+            continue;
+        }
+        let value = |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
+        let (src, dst) = (value(&src_devices), value(&dst_devices));
+        let (device_id, peer_device_id, peer) = match (src, dst) {
+            (Some(src), dst) => (src, dst, value(&dst_ips)),
+            (None, Some(dst)) => (dst, None, value(&src_ips)),
+            (None, None) => continue,
+        };
+        let name = format!("{} of {device_id}", [label.label.as_str(), &label.detail].join(" ").trim());
+        let (start, end) = (starts.value(row), ends.value(row));
+        let key = (name, device_id.clone(), peer_device_id.clone());
+        let part = parts.entry(key).or_insert_with(|| Part {
+            device_id,
+            peer_device_ids: peer_device_id.into_iter().collect(),
+            first: start,
+            last: end,
+            ..Part::default()
+        });
+        (part.first, part.last) = (part.first.min(start), part.last.max(end));
+        part.hours.insert(end.div_euclid(HOUR));
+        part.peers.extend(peer);
+    }
+    Ok(())
+}

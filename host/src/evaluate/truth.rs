@@ -1,0 +1,190 @@
+//! The truth: what really happened, as somebody who knows wrote it down.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::{
+    error::{Context, Error, Result},
+    time::HOUR,
+};
+
+/// Something that happened and that a finding should tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// No two have the same name.
+    pub name: String,
+    /// What it consisted of, at least one.
+    pub parts: Vec<Part>,
+}
+
+/// What one device did, or what was done to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The device that a finding should name.
+    pub device_id: String,
+    /// The devices at the other end, if they are some: a finding may name those instead.
+    pub peer_device_ids: BTreeSet<String>,
+    /// Start of the first flow, microseconds UTC.
+    pub first: i64,
+    /// End of the last one.
+    pub last: i64,
+    /// Addresses of the other ends; empty where there were many.
+    pub peers: BTreeSet<String>,
+    /// Hours since 1970 in which it shows.
+    pub hours: BTreeSet<i64>,
+}
+
+impl Incident {
+    /// Start of its first flow.
+    pub fn first(&self) -> i64 {
+        self.parts.iter().map(|part| part.first).min().unwrap_or_default()
+    }
+
+    /// End of its last flow.
+    pub fn last(&self) -> i64 {
+        self.parts.iter().map(|part| part.last).max().unwrap_or_default()
+    }
+
+    /// Those that a finding may name.
+    pub fn devices(&self) -> BTreeSet<&str> {
+        let devices = self.parts.iter().flat_map(|part| std::iter::once(&part.device_id).chain(&part.peer_device_ids));
+        devices.map(String::as_str).collect()
+    }
+}
+
+/// A row of a table of the truth. Rows with the same `incident` are parts of one.
+#[derive(Debug, Deserialize)]
+struct Row {
+    incident: String,
+    device_id: String,
+    first_seen: Timestamp,
+    last_seen: Timestamp,
+    #[serde(default)]
+    peer_ip: String,
+    #[serde(default)]
+    peer_device_id: String,
+}
+
+/// A row of the table of hours.
+#[derive(Debug, Deserialize)]
+struct Hour {
+    incident: String,
+    device_id: String,
+    hour: Timestamp,
+}
+
+/// What a table of the truth must have, for its error.
+const COLUMNS: &str =
+    "it needs the columns incident, device_id, first_seen, last_seen; peer_ip and peer_device_id say more";
+
+/// Whether a file is a table of the truth, by its first line.
+pub(super) fn is_table(path: &Path) -> Result<bool> {
+    let headers = || csv::ReaderBuilder::new().from_path(path)?.headers().cloned();
+    let headers = headers().context(|| format!("cannot read {}", path.display()))?;
+    Ok(headers.iter().any(|column| column == "incident"))
+}
+
+/// Reads a table of the truth: CSV with the columns `incident`, `device_id`, `first_seen`, `last_seen` (RFC 3339), and, where
+/// there is something to say, `peer_ip` and `peer_device_id`, several parted by blanks. The hours in which an incident shows are in `NAME_hours.csv`
+/// beside `NAME.csv` (`incident`, `device_id`, `hour`); without that, they are all from first to last. A table without rows is
+/// of a time in which nothing happened.
+///
+/// # Errors
+/// A file cannot be read, or a row is none.
+pub fn read_truth(path: &Path) -> Result<Vec<Incident>> {
+    let mut incidents = BTreeMap::<String, Vec<Part>>::new();
+    let hours = read_hours(path)?;
+    for row in rows::<Row>(path, COLUMNS)? {
+        let (first, last) = (row.first_seen.as_microsecond(), row.last_seen.as_microsecond());
+        if last < first {
+            let name = &row.incident;
+            return Err(Error::usage(format!("{name} in {} ends before it begins", path.display())).remedy(COLUMNS));
+        }
+        let all = || (first.div_euclid(HOUR)..=last.div_euclid(HOUR)).collect();
+        let said = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        let key = (row.incident, row.device_id);
+        let shown = hours.get(&key).map(|hours| within(hours, first, last)).filter(|hours| !hours.is_empty());
+        let (name, device_id) = key;
+        incidents.entry(name).or_default().push(Part {
+            device_id,
+            peer_device_ids: said(&row.peer_device_id),
+            first,
+            last,
+            peers: said(&row.peer_ip),
+            hours: shown.unwrap_or_else(all),
+        });
+    }
+    Ok(incidents.into_iter().map(|(name, parts)| Incident { name, parts }).collect())
+}
+
+type Hours = BTreeMap<(String, String), BTreeSet<i64>>;
+
+fn read_hours(path: &Path) -> Result<Hours> {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = path.with_file_name(format!("{stem}_hours.csv"));
+    let mut hours = Hours::new();
+    if beside.exists() {
+        for row in rows::<Hour>(&beside, "it needs the columns incident, device_id, hour")? {
+            let of = hours.entry((row.incident, row.device_id)).or_default();
+            of.insert(row.hour.as_microsecond().div_euclid(HOUR));
+        }
+    }
+    Ok(hours)
+}
+
+fn rows<R: serde::de::DeserializeOwned>(path: &Path, remedy: &str) -> Result<Vec<R>> {
+    let doing = || format!("cannot read the truth from {}", path.display());
+    let mut reader = csv::ReaderBuilder::new().from_path(path).context(doing)?;
+    let rows = reader.deserialize().collect::<Result<Vec<R>, _>>();
+    rows.map_err(|error| Error::usage(doing()).because(error).remedy(remedy))
+}
+
+/// The hours of a part: another part of the same device has others.
+fn within(hours: &BTreeSet<i64>, first: i64, last: i64) -> BTreeSet<i64> {
+    hours.range(first.div_euclid(HOUR)..=last.div_euclid(HOUR)).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{is_table, read_truth};
+
+    #[test]
+    fn rows_of_one_incident_are_its_parts() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("truth.csv");
+        let table = "incident,device_id,first_seen,last_seen,peer_ip\n\
+                     scan,pump,2026-03-02T10:30:00Z,2026-03-02T12:10:00Z,\n\
+                     scan,pump,2026-03-02T14:00:00Z,2026-03-02T14:01:00Z,10.0.0.1\n";
+        fs::write(&path, table).unwrap();
+        assert!(is_table(&path).unwrap());
+        let hours = |incidents: &[super::Incident]| -> Vec<usize> {
+            incidents[0].parts.iter().map(|part| part.hours.len()).collect()
+        };
+        let all = read_truth(&path).unwrap();
+        assert_eq!((all.len(), hours(&all)), (1, vec![3, 1]));
+        assert_eq!(all[0].parts[1].peers.first().map(String::as_str), Some("10.0.0.1"));
+        let beside = "incident,device_id,hour\nscan,pump,2026-03-02T11:00:00Z\nscan,pump,2026-03-02T14:00:00Z\n";
+        fs::write(directory.path().join("truth_hours.csv"), beside).unwrap();
+        assert_eq!(hours(&read_truth(&path).unwrap()), [1, 1]);
+    }
+
+    #[test]
+    fn what_is_no_truth_is_refused() {
+        let check = |table: &str, expected: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), table).unwrap();
+            let error = read_truth(file.path()).unwrap_err();
+            assert!(format!("{error:?}").contains(expected), "{error:?}");
+        };
+        check("incident,device_id\nscan,pump\n", "missing field `first_seen`");
+        let backwards = "incident,device_id,first_seen,last_seen\nscan,p,2026-03-03T00:00:00Z,2026-03-02T00:00:00Z\n";
+        check(backwards, "ends before it begins");
+    }
+}

@@ -1,0 +1,90 @@
+//! The time that is evaluated: what was analysed, without that in which plugins learn.
+
+use jiff::Timestamp;
+
+use super::found::Looked;
+use crate::{
+    error::{Error, Result},
+    time::{DAY, HOUR},
+    workspace::Workspace,
+};
+
+/// What was looked at, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Window {
+    /// Start of what was analysed, microseconds UTC.
+    pub(super) start: i64,
+    /// End of learning: what is before is not evaluated.
+    pub(super) from: i64,
+    /// End of what was analysed.
+    pub(super) to: i64,
+    /// Devices that were looked at, times the days for which they were.
+    pub(super) device_days: Vec<(i64, f64)>,
+    /// Slices of plugins, and those of them that were not complete.
+    pub(super) slices: (u64, u64),
+}
+
+impl Window {
+    /// Of these slices, without the first hours of `learning`: unless it is given, as many as the plugin asks for that asks
+    /// for most.
+    ///
+    /// # Errors
+    /// Nothing was analysed, another version of a plugin did it, or nothing is left behind the learning.
+    pub(super) fn new(workspace: &Workspace, looked: &[Looked], learning: Option<u32>) -> Result<Self> {
+        let starts = looked.iter().map(|slice| slice.slice_start);
+        let ends = looked.iter().map(|slice| slice.slice_end);
+        let (Some(start), Some(to)) = (starts.min(), ends.max()) else {
+            return Err(Error::usage("nothing was analysed, so that there is nothing to evaluate")
+                .remedy("say `wardflow analyze`"));
+        };
+        check_versions(workspace, looked)?;
+        let manifests = workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref());
+        let ran = manifests.filter(|manifest| looked.iter().any(|slice| slice.plugin == manifest.id.as_str()));
+        let hours = learning.or_else(|| ran.map(|manifest| manifest.least_learning_hours).max()).unwrap_or(0);
+        let from = start.saturating_add(i64::from(hours) * HOUR);
+        if from >= to {
+            let days = (to - start) as f64 / DAY as f64;
+            return Err(Error::usage(format!(
+                "{hours} h of learning leave nothing to evaluate: {days:.1} days were analysed"
+            ))
+            .remedy("analyse more, or say --learning 0h to evaluate from the beginning"));
+        }
+        let counted: Vec<_> = looked.iter().filter(|slice| slice.slice_start >= from).collect();
+        let incomplete = counted.iter().filter(|slice| !slice.is_complete).count() as u64;
+        Ok(Self { start, from, to, device_days: device_days(&counted), slices: (counted.len() as u64, incomplete) })
+    }
+
+    /// Whether a stretch ends in the time that is evaluated.
+    pub(super) const fn has(&self, last: i64) -> bool {
+        self.from <= last && last < self.to
+    }
+}
+
+/// By day, devices times days. Of a slice the plugin counts that looked at the most devices.
+fn device_days(slices: &[&Looked]) -> Vec<(i64, f64)> {
+    let mut days = std::collections::BTreeMap::<i64, f64>::new();
+    for slice in slices.chunk_by(|one, other| one.slice_start == other.slice_start) {
+        let devices = slice.iter().map(|looked| looked.devices).max().unwrap_or_default();
+        let length = slice.first().map_or(0, |looked| looked.slice_end - looked.slice_start);
+        let of = days.entry(slice[0].slice_start.div_euclid(DAY)).or_default();
+        *of += devices as f64 * length as f64 / DAY as f64;
+    }
+    days.into_iter().collect()
+}
+
+/// Results of another version tell nothing of the one that is there.
+fn check_versions(workspace: &Workspace, looked: &[Looked]) -> Result<()> {
+    for offered in &workspace.plugins.offered {
+        let (Some(id), Some(version)) = (&offered.id, &offered.version) else { continue };
+        let mut other = looked.iter().filter(|slice| slice.plugin == *id && slice.plugin_version != *version);
+        if let Some(slice) = other.next() {
+            let at = Timestamp::from_microsecond(slice.slice_start).unwrap_or_default();
+            return Err(Error::usage(format!(
+                "{id} {} analysed the slice from {at}, and {version} is installed",
+                slice.plugin_version
+            ))
+            .remedy("say `wardflow analyze --rerun`, so that one version is evaluated"));
+        }
+    }
+    Ok(())
+}

@@ -1,8 +1,10 @@
 //! What can be asked of the command.
 
 mod archive;
+mod evaluate;
 mod ingest;
 mod plugin;
+mod remarks;
 
 use std::{
     num::NonZeroUsize,
@@ -14,8 +16,10 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum};
 use jiff::{Timestamp, civil, tz::TimeZone};
 
 pub(crate) use archive::{Archive, Expire};
+pub(crate) use evaluate::{By, Evaluate};
 pub(crate) use ingest::Ingest;
 pub(crate) use plugin::{Bench, Capture, Check, Diff, Lang, Limit, New, Pack, Plugin, Run, Test};
+pub(crate) use remarks::{AddException, Baseline, Except, Reset, Triage};
 
 /// Runs medical-device makers' behaviour models over a hospital's flow archive, and answers in SQL.
 #[derive(Debug, Parser)]
@@ -62,6 +66,14 @@ pub(crate) enum Command {
     Ingest(Ingest),
     Analyze(Analyze),
     Sql(Sql),
+    /// Hide findings that were looked at, for a while; list and revoke what hides them
+    #[command(subcommand)]
+    Except(Except),
+    Triage(Triage),
+    /// Look after what was learned
+    #[command(subcommand)]
+    Baseline(Baseline),
+    Evaluate(Evaluate),
     /// Look at plugins and approve them; make, test and measure your own
     #[command(subcommand)]
     Plugin(Plugin),

@@ -19,8 +19,9 @@ use crate::{
     device::{DHCP, Inventory},
     error::{Context, Error, Result},
     files,
-    lake::{KEY_MARK, Lake},
+    lake::{KEY_MARK, Lake, Table},
     parameters,
+    reset::Resets,
     sandbox::{Compiler, Pin, Pins, Sandbox, check_size, inspect},
     time::HOUR,
 };
@@ -149,6 +150,7 @@ impl Workspace {
             infrastructure: config.infrastructure.clone(),
             timezone: config.timezone.clone(),
             key: KeyFile::at(&config.key),
+            resets: Resets::new(lake.remarks(Table::Resets).await?),
         });
         let plugins = Plugins::read(&config)?;
         Ok(Self { config, archive, listing, health, lake, world, plugins })

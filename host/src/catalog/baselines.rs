@@ -1,9 +1,9 @@
-//! `learning`: how far each plugin's learning is on each device, from the newest states. They are read when they are asked for.
+//! `baselines`: what each plugin has learned of each device, from the newest states. They are read when they are asked for.
 
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use datafusion::{
@@ -18,7 +18,7 @@ use wardflow_manifest::PluginId;
 use crate::{
     error::{Context, Result},
     flow::time_type,
-    lake::{Kept, State, StateKey, StateSet, StateStore},
+    lake::{State, StateKey, StateSet, StateStore},
     workspace::Workspace,
 };
 
@@ -28,8 +28,8 @@ pub(super) fn table(workspace: &Workspace) -> Result<StreamingTable> {
         Field::new("plugin", DataType::Utf8, false),
         Field::new("device_id", DataType::Utf8, false),
         Field::new("firmware", DataType::Utf8, true),
+        Field::new("status", DataType::Utf8, false),
         Field::new("learned", DataType::Float64, false),
-        Field::new("ready", DataType::Boolean, false),
         Field::new("flows", DataType::Int64, false),
         Field::new("since", time_type(), false),
         Field::new("until", time_type(), false),
@@ -42,7 +42,7 @@ pub(super) fn table(workspace: &Workspace) -> Result<StreamingTable> {
         plugins: manifests.map(|manifest| manifest.id.clone()).collect(),
         store: workspace.lake.states().clone(),
     };
-    StreamingTable::try_new(schema, vec![Arc::new(states)]).context(|| "the table learning".to_owned())
+    StreamingTable::try_new(schema, vec![Arc::new(states)]).context(|| "the table baselines".to_owned())
 }
 
 #[derive(Clone, Debug)]
@@ -68,13 +68,7 @@ impl States {
     async fn read(&self) -> Result<RecordBatch> {
         let mut sets = Vec::new();
         for plugin in &self.plugins {
-            // What is damaged is put aside, and told, by the next analysis.
-            for file in self.store.list(plugin).await?.iter().rev() {
-                if let Kept::Whole(set) = self.store.load(plugin, file).await? {
-                    sets.push(set);
-                    break;
-                }
-            }
+            sets.extend(self.store.newest(plugin).await?);
         }
         let rows = || sets.iter().flat_map(|set| set.iter().map(move |(key, state)| (set, key, state)));
         let time = |of: fn(&StateSet, &State) -> i64| -> ArrayRef {
@@ -90,13 +84,22 @@ impl States {
             text(|set, _| set.plugin.to_string()),
             text(|_, key| key.device_id.clone()),
             text(|_, key| key.firmware.clone()),
+            Arc::new(rows().map(|(.., state)| Some(status(state))).collect::<StringArray>()),
             Arc::new(Float64Array::from_iter_values(rows().map(|(.., state)| state.learned))),
-            Arc::new(rows().map(|(.., state)| Some(state.ready)).collect::<BooleanArray>()),
             Arc::new(Int64Array::from_iter_values(flows)),
             time(|_, state| state.since),
             time(|set, _| set.slice_end),
             Arc::new(rows().map(|(.., state)| state.lost.as_deref()).collect::<StringArray>()),
         ];
         RecordBatch::try_new(Arc::clone(&self.schema), arrays).context(|| "reading what was learned".to_owned())
+    }
+}
+
+/// How a baseline stands.
+const fn status(state: &State) -> &'static str {
+    match state {
+        State { lost: Some(_), .. } => "lost",
+        State { ready: true, .. } => "ready",
+        _ => "learning",
     }
 }

@@ -18,7 +18,7 @@ use datafusion::{
 use crate::error::{Context, Result};
 
 const FINDING: &str = "
-SELECT first_seen, last_seen, device_id, peer_ip, peer_port, protocol FROM findings WHERE finding_id = $1";
+SELECT first_seen, last_seen, device_id, peer_ip, peer_port, protocol FROM every_finding WHERE finding_id = $1";
 
 /// The function: its two queries, before it is told which finding.
 #[derive(Debug)]

@@ -2,18 +2,19 @@
 //!
 //! `flows`, `device_flows`, `open_flows`, `devices`, `address_bindings`, `rejects` and what sources tell beside flows (`leases`,
 //! `sensor_reports`, `ids_events`, `host_facts`) are of the archive and the inventory; `findings`,
-//! `observations`, `coverage`, `runs`, `learning` of the lake, only what counts; `plugins` of the plugin directory. The lake's raw
+//! `observations`, `coverage`, `runs`, `baselines` of the lake, only what counts; `plugins` of the plugin directory. The lake's raw
 //! tables are in the schema `lake`.
 
+mod baselines;
 mod checked_files;
 mod doubles;
 mod evidence;
+mod exceptions;
 mod files;
 mod functions;
 mod inventory;
 mod joined;
 mod lake_tables;
-mod learning;
 mod many_files;
 mod mapped;
 mod named_files;
@@ -37,6 +38,7 @@ use datafusion::{
 use object_store::ObjectMeta;
 
 pub use doubles::{Doubles, MarkedFlows, SensorDoubles, SingleFlows, SliceDoubles};
+pub use exceptions::check as check_exception;
 pub use files::FlowFiles;
 pub use joined::joined;
 pub use mapped::flows;
@@ -97,7 +99,7 @@ async fn register(workspace: &Arc<Workspace>, compiler: Compiler, context: &Sess
     add("devices", inventory::devices(workspace)?)?;
     add("address_bindings", inventory::address_bindings(workspace)?)?;
     add("plugins", plugins::table(workspace)?)?;
-    add("learning", Arc::new(learning::table(workspace)?))?;
+    add("baselines", Arc::new(baselines::table(workspace)?))?;
     let lake = Arc::new(MemorySchemaProvider::new());
     for (table, provider) in workspace.lake.all_tables().await {
         lake.register_table(table.name().to_owned(), Arc::new(LakeTable::new(workspace, table, provider)))
@@ -113,8 +115,12 @@ async fn register(workspace: &Arc<Workspace>, compiler: Compiler, context: &Sess
     catalog.register_schema("lake", lake).context(|| "registering the schema lake".to_owned())?;
     catalog.register_schema("open", open).context(|| "registering the schema open".to_owned())?;
     views::register(context).await?;
+    exceptions::register(context, &workspace.lake).await?;
+    views::register_judged(context).await?;
     context.deregister_table(SINGLE_FLOWS).context(|| format!("putting away the table {SINGLE_FLOWS}"))?;
     evidence::register(context).await?;
+    let hidden = views::EVERY_FINDING;
+    context.deregister_table(hidden).context(|| format!("putting away the view {hidden}"))?;
     replay::register(context, workspace, compiler);
     Ok(())
 }

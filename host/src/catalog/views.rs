@@ -18,6 +18,9 @@ FROM (
 )
 WHERE commit = newest";
 
+/// The view that `findings` and `excepted_findings` are the two parts of.
+pub(super) const EVERY_FINDING: &str = "every_finding";
+
 /// One row a cause: what its slices show, taken together.
 const FINDINGS: &str = "
 SELECT finding_id,
@@ -45,7 +48,12 @@ SELECT finding_id,
        last_value(summary ORDER BY severity_id, slice_start) AS summary,
        last_value(techniques ORDER BY slice_start) AS techniques,
        last_value(cause_key ORDER BY slice_start) AS cause_key,
-       last_value(examples ORDER BY slice_start) AS examples
+       last_value(examples ORDER BY slice_start) AS examples,
+       last_value(group_id ORDER BY slice_start) AS group_id,
+       last_value(shows ORDER BY slice_start) AS shows,
+       last_value(possible_causes ORDER BY slice_start) AS possible_causes,
+       last_value(first_action ORDER BY slice_start) AS first_action,
+       last_value(not_while_connected ORDER BY slice_start) AS not_while_connected
 FROM finding_slices
 GROUP BY finding_id";
 
@@ -88,22 +96,88 @@ SELECT o.* FROM (
 ) AS o
 LEFT ANTI JOIN flows AS f ON o.flow_uid = f.flow_uid";
 
+/// What people said of findings, taken together.
+const TRIAGE: &str = "
+SELECT finding_id,
+       coalesce(last_value(status ORDER BY time) FILTER (WHERE status IS NOT NULL), 'new') AS status,
+       coalesce(last_value(disposition ORDER BY time) FILTER (WHERE disposition IS NOT NULL), 'undecided') AS disposition,
+       last_value(assignee ORDER BY time) FILTER (WHERE assignee IS NOT NULL) AS assignee,
+       last_value(note ORDER BY time) FILTER (WHERE note IS NOT NULL) AS note,
+       max(time) AS time
+FROM lake.triage GROUP BY finding_id";
+
+/// One row a cause on whatever devices.
+const FINDING_GROUPS: &str = "
+SELECT coalesce(group_id, finding_id) AS group_id,
+       last_value(plugin ORDER BY severity_id, score) AS plugin,
+       last_value(kind ORDER BY severity_id, score) AS kind,
+       last_value(title ORDER BY severity_id, score) AS title,
+       last_value(severity ORDER BY severity_id, score) AS severity,
+       max(severity_id) AS severity_id,
+       max(score) AS score,
+       count(DISTINCT device_id) AS devices,
+       last_value(device_id ORDER BY severity_id, score) AS worst_device_id,
+       min(first_seen) AS first_seen,
+       max(last_seen) AS last_seen,
+       last_value(peer_ip ORDER BY severity_id, score) AS peer_ip,
+       last_value(peer_port ORDER BY severity_id, score) AS peer_port,
+       sum(flow_count) AS flow_count,
+       last_value(summary ORDER BY severity_id, score) AS summary
+FROM findings GROUP BY coalesce(group_id, finding_id)";
+
+/// Devices by what was found of them and what hangs on them. Evidence adds up as 1 - e^-x, where x is the sum over findings of
+/// score, confidence and a weight of severity: several weak signs count, and no number of them is more than certain.
+/// Findings that people said are none do not count. A criticality that the device list does not say counts as medium.
+const DEVICES_AT_RISK: &str = "
+SELECT f.device_id,
+       last_value(f.device_class ORDER BY f.last_seen) AS device_class,
+       max(d.criticality) AS criticality,
+       (1 - exp(-sum(f.score * f.confidence * f.weight)))
+         * max(CASE d.criticality WHEN 'life-supporting' THEN 1.0 WHEN 'high' THEN 0.8 WHEN 'low' THEN 0.4 ELSE 0.6 END)
+         AS risk,
+       1 - exp(-sum(f.score * f.confidence * f.weight)) AS evidence,
+       count(*) AS findings,
+       last_value(f.severity ORDER BY f.severity_id, f.score) AS worst_severity,
+       last_value(f.title ORDER BY f.severity_id, f.score) AS worst_title,
+       last_value(f.finding_id ORDER BY f.severity_id, f.score) AS worst_finding_id,
+       min(f.first_seen) AS first_seen,
+       max(f.last_seen) AS last_seen
+FROM (
+  SELECT f.*, CASE f.severity_id WHEN 2 THEN 0.2 WHEN 3 THEN 1.0 WHEN 4 THEN 2.0 WHEN 5 THEN 4.0 ELSE 0.02 END AS weight
+  FROM findings AS f LEFT JOIN triage AS t ON f.finding_id = t.finding_id
+  WHERE coalesce(t.disposition, 'undecided') NOT IN ('false-positive', 'benign', 'test', 'duplicate')
+) AS f
+LEFT JOIN (SELECT device_id, max(criticality) AS criticality FROM devices GROUP BY device_id) AS d
+ON f.device_id = d.device_id
+GROUP BY f.device_id";
+
+/// Makes the views over findings as people judged them.
+pub(super) async fn register_judged(context: &SessionContext) -> Result<()> {
+    let views = [("triage", TRIAGE), ("finding_groups", FINDING_GROUPS), ("devices_at_risk", DEVICES_AT_RISK)];
+    register_all(context, &views).await
+}
+
 /// Makes the views, each over those before it.
 pub(super) async fn register(context: &SessionContext) -> Result<()> {
     let finding_slices =
         CURRENT_FINDINGS.replace("FROM findings", "FROM lake.findings").replace("FROM coverage", "FROM lake.coverage");
-    for (name, query) in [
+    let views = [
         ("coverage", COVERAGE),
         ("runs", RUNS),
         ("finding_slices", finding_slices.as_str()),
-        ("findings", FINDINGS),
+        (EVERY_FINDING, FINDINGS),
         ("observations", OBSERVATIONS),
         ("device_flows", DEVICE_FLOWS),
         ("open_flows", OPEN_FLOWS),
-    ] {
+    ];
+    register_all(context, &views).await
+}
+
+async fn register_all(context: &SessionContext, views: &[(&str, &str)]) -> Result<()> {
+    for (name, query) in views {
         let doing = || format!("making the view {name}");
         let plan = context.state().create_logical_plan(query).await.context(doing)?;
-        context.register_table(name, Arc::new(ViewTable::new(plan, None))).context(doing)?;
+        context.register_table(*name, Arc::new(ViewTable::new(plan, None))).context(doing)?;
     }
     Ok(())
 }

@@ -125,6 +125,17 @@ pub(super) async fn context(
     memory: Option<Size>,
     printer: &Printer,
 ) -> Result<(SessionContext, Seen)> {
+    let (workspace, context) = workspace_and_context(config, memory, printer).await?;
+    let seen = Seen { archive: workspace.archive.clone(), is_broken: !workspace.listing.broken.is_empty() };
+    Ok((context, seen))
+}
+
+/// The same, with the workspace that it is over.
+pub(super) async fn workspace_and_context(
+    config: &Config,
+    memory: Option<Size>,
+    printer: &Printer,
+) -> Result<(Arc<Workspace>, SessionContext)> {
     let workspace = Arc::new(open(config).await?);
     let broken = &workspace.listing.broken;
     for broken in broken.iter().take(NAMED) {
@@ -136,8 +147,7 @@ pub(super) async fn context(
     }
     let (compiler, runtime) = (compiler(printer, &Stop::default())?, runtime(memory)?);
     let context = catalog::context_in(&workspace, compiler, session_config(None), runtime).await?;
-    let seen = Seen { archive: workspace.archive.clone(), is_broken: !workspace.listing.broken.is_empty() };
-    Ok((context, seen))
+    Ok((workspace, context))
 }
 
 /// What an ingest goes by.

@@ -2,9 +2,12 @@
 
 mod analyze;
 mod archive;
+mod baseline;
 mod bundled;
 mod connect;
 mod demo;
+mod evaluate;
+mod except;
 mod ingest;
 mod init;
 mod interrupt;
@@ -12,6 +15,7 @@ mod mapped;
 mod plugin;
 mod sql;
 mod status;
+mod triage;
 
 use std::path::Path;
 
@@ -56,6 +60,10 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Outcome> {
         Command::Ingest(ingest) => ingest::run(&Config::read(&dir)?, ingest, printer).await,
         Command::Analyze(analyze) => analyze::run(&Config::read(&dir)?, analyze, printer).await,
         Command::Sql(sql) => sql::run(&Config::read(&dir)?, sql, printer).await,
+        Command::Except(except) => except::run(&Config::read(&dir)?, except, printer).await,
+        Command::Triage(triage) => triage::run(&Config::read(&dir)?, triage, printer).await,
+        Command::Baseline(baseline) => baseline::run(&Config::read(&dir)?, baseline, printer).await,
+        Command::Evaluate(evaluate) => evaluate::run(&Config::read(&dir)?, evaluate, printer).await,
         Command::Plugin(plugin) => plugin::run(&dir, plugin, printer).await,
         Command::Status => status::run(&Config::read(&dir)?, printer).await,
         Command::Archive(archive) => archive::run(&Config::read(&dir)?, archive, printer).await,

@@ -19,6 +19,7 @@ use crate::{
     device::{Facts, Inventory, UNKNOWN_CLASS},
     error::Result,
     pseudonym::Key,
+    reset::Resets,
     zone::{AddressSpace, Hours, Infrastructure, IpScope},
 };
 
@@ -31,6 +32,7 @@ pub struct World {
     pub infrastructure: Vec<Infrastructure>,
     pub timezone: TimeZone,
     pub key: KeyFile,
+    pub resets: Resets,
 }
 
 impl World {
@@ -39,7 +41,8 @@ impl World {
     /// # Errors
     /// There is no pseudonym key, or none that may be read.
     pub fn digest(&self) -> Result<String> {
-        let Self { inventory, space, infrastructure, timezone, key } = self;
+        // A reset is for what is analysed next: what was analysed before stays as it is.
+        let Self { inventory, space, infrastructure, timezone, key, resets: _ } = self;
         // Leases come every day; a slice's own are in its input digest.
         let entries: Vec<_> = inventory.entries().iter().filter(|entry| entry.is_listed()).collect();
         let all = format!(

@@ -26,6 +26,7 @@ use crate::{
     device::Facts,
     finding::Finding,
     lake::{State, StateKey},
+    reset::Reset,
 };
 
 /// Begins what coverage says of a device whose own plugin could not read its state.
@@ -244,6 +245,9 @@ impl ShardRun<'_> {
             let (old, new) = (&key.firmware, &subject.facts.firmware);
             note = Some(format!("firmware changed from {old:?} to {new:?}: learning began anew"));
             state = None;
+        } else if let Some(reset) = subject.kept.and_then(|(_, kept)| self.reset(subject.id, kept)) {
+            note = Some(format!("its baseline was reset ({}): learning began anew", reset.reason));
+            state = None;
         }
         loop {
             match instance.open(&told, parameters, state)? {
@@ -262,6 +266,11 @@ impl ShardRun<'_> {
                 }
             }
         }
+    }
+
+    /// The reset that what was learned of a device gives way to, if there is one.
+    fn reset(&self, device_id: &str, kept: &State) -> Option<&Reset> {
+        self.context.directory.world().resets.of(self.plugin.id(), device_id, kept.since, self.slice.start)
     }
 
     /// The devices in scope, by id: those of the inventory in this slice, those with flows, those with a state.

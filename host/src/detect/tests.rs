@@ -34,6 +34,7 @@ use crate::{
     lake::{State, StateKey, StateSet},
     limits::Limits,
     pseudonym::Key,
+    reset::Resets,
     zone::AddressSpace,
 };
 
@@ -203,6 +204,7 @@ fn world() -> Arc<World> {
         confidence: 1.0,
     };
     Arc::new(World {
+        resets: Resets::default(),
         inventory: Inventory::new(vec![
             entry("pump", "10.0.0.1", "1", "ward"),
             entry("gateway", "10.0.0.2", "2", "ward"),

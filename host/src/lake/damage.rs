@@ -57,6 +57,9 @@ impl ResultTable {
     const fn made_anew(&self) -> &'static str {
         match self.table() {
             Table::Runs => "the next `wardflow analyze` begins it anew: what it held of earlier runs is lost",
+            Table::Exceptions | Table::Triage | Table::Resets => {
+                "the next remark begins it anew: what people said before is lost"
+            }
             _ => "`wardflow analyze --rerun` makes it anew from the archive",
         }
     }

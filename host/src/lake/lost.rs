@@ -17,6 +17,8 @@ impl Lake {
             Table::Coverage => |run: &Run| run.slices,
             // No run says how many observations there were, and none that it was the first.
             Table::Observations | Table::Runs => return Ok(None),
+            // No run writes these.
+            Table::Exceptions | Table::Triage | Table::Resets => return Ok(None),
         };
         if self.result_table(table).exists().await? {
             return Ok(None);

@@ -1,8 +1,9 @@
-//! The lake: the result tables, and the states between slices.
+//! The lake: the tables of results and of what people said, and the states between slices.
 //!
 //! ```text
 //! lake/
-//!   findings/ observations/ coverage/ runs/     Delta tables, appended to
+//!   findings/ observations/ coverage/ runs/     Delta tables, appended to by runs
+//!   exceptions/ triage/ resets/                 the same, appended to by people
 //!   states/<vendor>/<name>/<slice end>-<digest>.zst
 //!   .lock                                       held by the run that analyses
 //! ```
@@ -21,6 +22,7 @@ mod lock;
 mod log;
 mod lost;
 mod merge;
+mod remarks;
 mod result_table;
 mod runs;
 mod state_store;
@@ -89,7 +91,8 @@ impl Lake {
     /// does one that is lost.
     pub async fn all_tables(&self) -> Vec<(Table, Result<Arc<dyn TableProvider>>)> {
         let mut tables = Vec::new();
-        for table in [Table::Coverage, Table::Findings, Table::Observations, Table::Runs] {
+        let others = Table::ALL.into_iter().filter(|table| *table != Table::Coverage);
+        for table in std::iter::once(Table::Coverage).chain(others) {
             let provider = match self.lost(table).await {
                 Ok(None) => self.table(table).await,
                 Ok(Some(error)) | Err(error) => Err(error),

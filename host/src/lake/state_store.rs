@@ -134,6 +134,19 @@ impl StateStore {
         Ok(files.into_iter().rev().find(|file| file.slice_end <= slice_start && current(file)))
     }
 
+    /// The newest states of a plugin that can be read. What is damaged is put aside, and told, by the next analysis.
+    ///
+    /// # Errors
+    /// The store cannot be listed or read.
+    pub async fn newest(&self, plugin: &PluginId) -> Result<Option<Box<StateSet>>> {
+        for file in self.list(plugin).await?.iter().rev() {
+            if let Kept::Whole(set) = self.load(plugin, file).await? {
+                return Ok(Some(set));
+            }
+        }
+        Ok(None)
+    }
+
     /// The files of a plugin, oldest first.
     ///
     /// # Errors

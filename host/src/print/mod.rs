@@ -131,10 +131,11 @@ impl Printer {
         to_stdout(&format!("{}\n", json::object(report)?))
     }
 
-    /// Rows of a report: a table for a person.
+    /// Rows of a report: a table for a person, one JSON object a line for a machine.
     pub(crate) fn batches(&self, batches: &[RecordBatch]) -> Result<()> {
         let Some(first) = batches.first() else { return Ok(()) };
-        let mut rows = Rows::open(self, Format::Table, None, &first.schema())?;
+        let format = if self.json { Format::Json } else { Format::Table };
+        let mut rows = Rows::open(self, format, None, &first.schema())?;
         for batch in batches {
             if rows.write(batch)?.is_break() {
                 break;

@@ -55,6 +55,7 @@ impl Engine {
         session.register_object_store(archive.store_url(), Arc::clone(archive.store()));
         let files = archive.list().await?.files;
         let world = World {
+            resets: wardflow::reset::Resets::default(),
             inventory,
             space: AddressSpace::default(),
             infrastructure: Vec::new(),

@@ -1,0 +1,71 @@
+//! `wardflow baseline`: what was learned, and that it does not count any more.
+
+use jiff::Timestamp;
+use wardflow::{
+    config::Config,
+    error::{Error, Result},
+    lake::Table,
+    reset::Reset as Remark,
+};
+
+use super::{Outcome, connect};
+use crate::{
+    args::{Baseline, Reset},
+    print::{Look, Printer},
+};
+
+/// Has a device learned anew.
+///
+/// # Errors
+/// There is no such device or plugin, or the lake cannot be read or written.
+pub(super) async fn run(config: &Config, args: Baseline, printer: &Printer) -> Result<Outcome> {
+    let Baseline::Reset(Reset { device, plugin, since, reason }) = args;
+    let workspace = connect::open(config).await?;
+    if let Some(id) = plugin.as_deref().filter(|id| !is_there(&workspace.plugins.offered, id)) {
+        return Err(Error::usage(format!("there is no plugin {id}")).remedy("`wardflow plugin list` lists them"));
+    }
+    let coverage = workspace.lake.current_coverage().await?;
+    let is_of_it = |only: Option<&str>| plugin.as_deref().is_none_or(|id| only == Some(id));
+    let analysed = coverage.iter().filter(|row| row.plugin.is_some() && is_of_it(row.plugin.as_deref()));
+    let analysed = analysed.map(|row| row.slice_end).max();
+    let Some(since) = since.or_else(|| analysed.and_then(|end| Timestamp::from_microsecond(end).ok())) else {
+        return Err(Error::usage("nothing was analysed yet, so that nothing was learned")
+            .remedy("say `wardflow analyze` first, or --since"));
+    };
+    if !knows(&workspace, &device).await? {
+        return Err(Error::usage(format!("nothing was learned of a device {device:?}"))
+            .remedy("wardflow sql 'SELECT DISTINCT device_id FROM baselines'"));
+    }
+    let remark = Remark { time: Timestamp::now(), device_id: device, plugin, since, reason };
+    workspace.lake.remark(Table::Resets, std::slice::from_ref(&remark)).await?;
+    if printer.json {
+        printer.object(&remark)?;
+        return Ok(Outcome::Done);
+    }
+    let (device, since) = (&remark.device_id, remark.since);
+    printer
+        .line(Look::Good, &format!("{device} is learned anew from the first slice that begins at {since} or later."))?;
+    if analysed.is_some_and(|end| since.as_microsecond() < end) {
+        printer.note("What was analysed since stays as it is until `wardflow analyze --rerun`.");
+    }
+    Ok(Outcome::Done)
+}
+
+fn is_there(offered: &[wardflow::workspace::Offered], id: &str) -> bool {
+    offered.iter().any(|offered| offered.id.as_deref() == Some(id))
+}
+
+/// Whether the device list or a state has a device.
+async fn knows(workspace: &wardflow::workspace::Workspace, device: &str) -> Result<bool> {
+    if workspace.world.inventory.has(device) {
+        return Ok(true);
+    }
+    for manifest in workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref()) {
+        if let Some(states) = workspace.lake.states().newest(&manifest.id).await?
+            && states.of_device(device).is_some()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,86 @@
+//! `wardflow except`: findings that are not to be shown for a while.
+
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+use jiff::Timestamp;
+use serde::Serialize;
+use wardflow::{
+    catalog::check_exception,
+    config::Config,
+    error::{Error, Result},
+    exception::{self, Exception},
+    lake::Table,
+    workspace::Workspace,
+};
+
+use super::{Outcome, connect, sql};
+use crate::{
+    args::{AddException, Except},
+    print::{Look, Printer, counted},
+};
+
+/// The exceptions, and how many findings each hides now.
+const LIST: &str = "
+SELECT e.exception_id, e.status, e.predicate, e.owner, e.reason, e.expires, count(f.finding_id) AS hides, e.problem
+FROM exceptions AS e LEFT JOIN excepted_findings AS f ON e.exception_id = f.exception_id
+GROUP BY e.exception_id, e.status, e.predicate, e.owner, e.reason, e.expires, e.time, e.problem ORDER BY e.time";
+
+/// What was done.
+#[derive(Debug, Serialize)]
+struct Report {
+    exception_id: String,
+    status: &'static str,
+    hides: u64,
+}
+
+/// Makes, lists or revokes exceptions.
+///
+/// # Errors
+/// The condition is none, or the lake cannot be read or written.
+pub(super) async fn run(config: &Config, args: Except, printer: &Printer) -> Result<Outcome> {
+    let (workspace, context) = connect::workspace_and_context(config, None, printer).await?;
+    match args {
+        Except::Add(add) => self::add(&workspace, &context, add, printer).await?,
+        Except::Revoke { id } => revoke(&workspace, &id, printer).await?,
+        Except::List => printer.batches(&sql::query(&context, LIST).await?)?,
+    }
+    Ok(Outcome::Done)
+}
+
+async fn add(
+    workspace: &Arc<Workspace>,
+    context: &SessionContext,
+    args: AddException,
+    printer: &Printer,
+) -> Result<()> {
+    let now = Timestamp::now();
+    if args.until <= now {
+        return Err(Error::usage(format!("--until {} is past", args.until)).remedy("give a time to come"));
+    }
+    let hides = check_exception(context, &args.condition).await?;
+    let exception = Exception::new(args.condition, args.owner, args.reason, args.until);
+    workspace.lake.remark(Table::Exceptions, std::slice::from_ref(&exception)).await?;
+    if printer.json {
+        let status = exception.status(now);
+        return printer.object(&Report { exception_id: exception.exception_id, status, hides });
+    }
+    let hidden = counted(hides, "finding");
+    let (id, until) = (exception.exception_id, exception.expires);
+    printer.line(Look::Good, &format!("Exception {id} hides {hidden} of now, and those to come, until {until}."))?;
+    printer.note("They are in excepted_findings; `wardflow except revoke` shows them again.");
+    Ok(())
+}
+
+async fn revoke(workspace: &Workspace, id: &str, printer: &Printer) -> Result<()> {
+    let known = exception::current(workspace.lake.remarks(Table::Exceptions).await?);
+    let Some(exception) = known.into_iter().find(|exception| exception.exception_id == id) else {
+        return Err(Error::usage(format!("no exception has the id {id:?}")).remedy("`wardflow except list` lists them"));
+    };
+    let revoked = Exception { time: Timestamp::now(), is_revoked: true, ..exception };
+    workspace.lake.remark(Table::Exceptions, std::slice::from_ref(&revoked)).await?;
+    if printer.json {
+        return printer.object(&Report { exception_id: revoked.exception_id, status: "revoked", hides: 0 });
+    }
+    printer.line(Look::Good, &format!("Exception {id} is revoked: what it hid is shown again."))
+}

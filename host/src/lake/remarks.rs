@@ -1,0 +1,69 @@
+//! What people said: tables that no run writes and every run leaves as they are, a row a remark.
+
+use arrow::{
+    array::RecordBatch,
+    json::{ArrayWriter, ReaderBuilder},
+};
+use datafusion::prelude::SessionContext;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Lake, Table};
+use crate::error::{Context, Result};
+
+impl Lake {
+    /// Adds remarks to one of the tables that hold them. When it returns, they are on disk.
+    ///
+    /// # Errors
+    /// A remark lacks the table's columns, or the table cannot be written.
+    pub async fn remark<T: Serialize + Sync>(&self, table: Table, remarks: &[T]) -> Result<()> {
+        let doing = || format!("a row of {}", table.name());
+        let mut decoder = ReaderBuilder::new(table.schema()).build_decoder().context(doing)?;
+        decoder.serialize(remarks).context(doing)?;
+        let rows: Option<RecordBatch> = decoder.flush().context(doing)?;
+        self.result_table(table).append(&rows.into_iter().collect::<Vec<_>>()).await
+    }
+
+    /// Everything that was remarked, in no order.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn remarks<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>> {
+        let doing = || format!("cannot read the table {}", table.name());
+        let rows = SessionContext::new().read_table(self.table(table).await?).context(doing)?.collect().await;
+        let rows = rows.map_err(|error| self.unreadable(table, &error))?;
+        if rows.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(Vec::new());
+        }
+        let mut writer = ArrayWriter::new(Vec::new());
+        writer.write_batches(&rows.iter().collect::<Vec<_>>()).context(doing)?;
+        writer.finish().context(doing)?;
+        serde_json::from_slice(&writer.into_inner()).context(doing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use crate::{
+        lake::{Table, commit::tests::lake},
+        triage::Triage,
+    };
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn remarks_are_read_as_they_were_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let lake = lake(directory.path());
+        assert_eq!(lake.remarks::<Triage>(Table::Triage).await.unwrap(), []);
+        let said = Triage {
+            finding_id: "0".repeat(32),
+            time: "2026-03-02T10:11:12.123456Z".parse::<Timestamp>().unwrap(),
+            status: Some("resolved".into()),
+            disposition: None,
+            assignee: Some("Ä \"quoted\"".into()),
+            note: Some(String::new()),
+        };
+        lake.remark(Table::Triage, std::slice::from_ref(&said)).await.unwrap();
+        assert_eq!(lake.remarks::<Triage>(Table::Triage).await.unwrap(), [said]);
+    }
+}

@@ -1,0 +1,241 @@
+"""Other means for the same question: an isolation forest, and each detector's question in plain SQL, beside Wardflow.
+
+    python compare.py WORKSPACE --wardflow target/release/wardflow [--learning 96] [--json]
+
+WORKSPACE is one of `wardflow demo`, analysed, with `truth.csv` and `truth_hours.csv` in it. It needs duckdb, pyarrow and
+scikit-learn. All means are asked alike: what is a device-hour, what counts as found, and how many false findings are allowed.
+
+- A *candidate* is a device and hour with a number that says how unusual it is. Hours of one device that follow one another,
+  and that one means names, are one finding, as a person would look at them once.
+- The threshold of each means is the lowest at which it has no more false findings than Wardflow has groups of medium severity
+  and above. An incident is found if a finding names one of its devices in one of its hours.
+- What is before the end of learning is learned from and not judged. The forest is trained on all device-hours before it
+  (Liu, Ting, Zhou, "Isolation Forest", ICDM 2008; 200 trees, everything else as scikit-learn has it).
+- The queries may use the whole of what is before to compare with. Their union shares the allowed false findings evenly.
+"""
+
+import argparse
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import duckdb
+import numpy
+from sklearn.ensemble import IsolationForest
+
+HOUR = 3_600_000_000
+
+FLOWS = """
+SELECT device_id, direction, CAST(extract(epoch FROM start_time) * 1000000 AS BIGINT) AS start_us,
+       CAST(extract(epoch FROM end_time) * 1000000 AS BIGINT) AS end_us, peer_ip, ip_scope(peer_ip) AS scope,
+       local_port, peer_port, protocol, service, bytes_sent, bytes_received, packets_sent, packets_received, conn_state
+FROM device_flows
+"""
+
+FAILED = "conn_state IN ('S0', 'REJ', 'RSTOS0', 'RSTRH', 'SH', 'SHR')"
+
+# What an hour of a device looks like, for the forest.
+FEATURES = f"""
+SELECT device_id, end_us // {HOUR} AS hour,
+       count(*) AS flows,
+       count(*) FILTER (WHERE direction = 'inbound') AS inbound,
+       count(DISTINCT peer_ip) AS peers,
+       count(DISTINCT peer_port) AS peer_ports,
+       count(DISTINCT local_port) FILTER (WHERE direction = 'inbound') AS local_ports,
+       count(DISTINCT peer_ip) FILTER (WHERE scope = 'external') AS outside_peers,
+       coalesce(sum(bytes_sent), 0) AS sent,
+       coalesce(sum(bytes_received), 0) AS received,
+       coalesce(sum(bytes_sent) FILTER (WHERE scope = 'external'), 0) AS sent_outside,
+       coalesce(sum(packets_sent + packets_received), 0) AS packets,
+       count(*) FILTER (WHERE {FAILED}) AS failed,
+       count(*) FILTER (WHERE peer_port = 53) AS lookups,
+       coalesce(max(end_us - start_us), 0) AS longest,
+       count(*) FILTER (WHERE peer_port IN (22, 23, 135, 139, 445, 3389, 5900, 5985)) AS administration
+FROM flows GROUP BY ALL ORDER BY ALL
+"""
+
+# Each detector's question, as an analyst would ask it: device, hour, and how unusual. `$learned` is the hour at which learning
+# ends; `seen` has what each device did before it.
+QUESTIONS = {
+    "beacon": f"""
+        WITH gaps AS (
+          SELECT device_id, peer_ip, peer_port, start_us,
+                 (start_us - lag(start_us) OVER (PARTITION BY device_id, peer_ip, peer_port ORDER BY start_us)) / 1e6 AS gap
+          FROM flows WHERE direction = 'outbound' AND scope = 'external' AND peer_port NOT IN (53, 123)
+        )
+        SELECT device_id, start_us // {HOUR} // 24 * 24 AS hour, max(regular) AS unusual, 24 AS hours FROM (
+          SELECT device_id, peer_ip, peer_port, min(start_us) AS start_us,
+                 count(*) / (1 + stddev(gap) / avg(gap)) AS regular
+          FROM gaps WHERE gap > 1 GROUP BY device_id, peer_ip, peer_port, start_us // {HOUR} // 24 HAVING count(*) >= 20
+        ) GROUP BY ALL""",
+    "scan": f"""
+        SELECT device_id, end_us // {HOUR} AS hour,
+               greatest(count(DISTINCT peer_ip), count(DISTINCT peer_port)) AS unusual, 1 AS hours
+        FROM flows WHERE direction = 'outbound' AND {FAILED} AND scope IN ('internal', 'external') GROUP BY ALL""",
+    "exfiltration": f"""
+        SELECT day.device_id, day.hour, day.sent / (1e6 + coalesce(before.sent, 0)) AS unusual, 24 AS hours
+        FROM (SELECT device_id, end_us // {HOUR} // 24 * 24 AS hour, sum(bytes_sent) AS sent
+              FROM flows WHERE scope = 'external' GROUP BY ALL) AS day
+        LEFT JOIN (SELECT device_id, max(sent) AS sent FROM (
+                     SELECT device_id, sum(bytes_sent) AS sent FROM flows
+                     WHERE scope = 'external' AND end_us // {HOUR} < $learned GROUP BY device_id, end_us // {HOUR} // 24
+                   ) GROUP BY device_id) AS before
+        ON day.device_id = before.device_id""",
+    "brute-force": f"""
+        SELECT device_id, hour, max(tries) AS unusual, 1 AS hours FROM (
+          SELECT device_id, peer_ip, peer_port, end_us // {HOUR} AS hour, count(*) AS tries
+          FROM flows WHERE peer_port IN (21, 22, 23, 445, 3389, 5900) AND direction = 'outbound' GROUP BY ALL
+        ) GROUP BY ALL""",
+    "flood": f"""
+        SELECT device_id, hour, max(flows) AS unusual, 1 AS hours FROM (
+          SELECT device_id, end_us // {HOUR} AS hour, end_us // 60000000 AS minute, peer_ip, peer_port, count(*) AS flows
+          FROM flows GROUP BY ALL
+        ) GROUP BY ALL""",
+    "dns-tunnel": f"""
+        SELECT device_id, end_us // {HOUR} AS hour, sum(bytes_sent) AS unusual, 1 AS hours
+        FROM flows WHERE peer_port = 53 AND direction = 'outbound' GROUP BY ALL""",
+    "long-connection": f"""
+        SELECT device_id, end_us // {HOUR} AS hour, max(end_us - start_us) AS unusual, 1 AS hours
+        FROM flows WHERE scope = 'external' GROUP BY ALL""",
+    "lateral-movement": f"""
+        SELECT f.device_id, f.end_us // {HOUR} // 24 * 24 AS hour, count(DISTINCT f.peer_ip) AS unusual, 24 AS hours
+        FROM flows AS f ANTI JOIN seen AS s ON f.device_id = s.device_id AND f.peer_ip = s.peer_ip
+        WHERE f.direction = 'outbound' AND f.scope = 'internal'
+          AND f.peer_port IN (22, 23, 135, 139, 445, 3389, 5900, 5985, 5986) GROUP BY ALL""",
+    "new-behaviour": f"""
+        SELECT f.device_id, f.end_us // {HOUR} AS hour, count(DISTINCT (f.peer_ip, f.peer_port)) AS unusual, 1 AS hours
+        FROM flows AS f ANTI JOIN seen AS s ON f.device_id = s.device_id AND f.peer_ip = s.peer_ip
+        WHERE f.direction = 'outbound' GROUP BY ALL""",
+    "failed-contact": f"""
+        SELECT device_id, hour, max(failed) AS unusual, 1 AS hours FROM (
+          SELECT device_id, peer_ip, peer_port, end_us // {HOUR} AS hour, count(*) AS failed
+          FROM flows WHERE direction = 'outbound' AND {FAILED} GROUP BY ALL
+        ) GROUP BY ALL""",
+    "silence": f"""
+        SELECT device_id, (last_us // {HOUR}) AS hour, (start_us - last_us) / 1e6 AS unusual,
+               greatest(1, (start_us - last_us) // {HOUR}) AS hours
+        FROM (SELECT device_id, start_us, lag(end_us) OVER (PARTITION BY device_id ORDER BY end_us) AS last_us FROM flows)
+        WHERE last_us IS NOT NULL AND start_us - last_us BETWEEN {HOUR} // 6 AND {HOUR} * 24""",
+}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("workspace")
+    arguments.add_argument("--wardflow", default="wardflow", help="the command")
+    arguments.add_argument("--learning", type=int, default=96, help="hours of learning (default 96)")
+    arguments.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    asked = arguments.parse_args()
+    report = compare(asked)
+    if asked.json:
+        print(json.dumps(report))
+        return
+    print(f"{report['incidents']} incidents, {report['allowed']} false findings allowed")
+    for row in report["means"]:
+        print(f"{row['means']:32} recall {row['recall']:.3f}  found {row['found']:3}  false findings {row['false']:4}")
+
+
+def compare(asked):
+    evaluated = run(asked, ["--json", "evaluate", "--truth", os.path.join(asked.workspace, "truth.csv"),
+                            "--severity", "medium", "--learning", f"{asked.learning}h"])
+    evaluated = json.loads(evaluated)
+    allowed = next(row["groups"] for row in evaluated["false_groups"] if row["severity"] == "medium")
+    incidents = truth(asked.workspace, {scenario["incident"] for scenario in evaluated["by_scenario"]})
+    ours = evaluated["incidents"]
+    means = [row("Wardflow, medium and above", ours["hits"], len(incidents), allowed)]
+    with tempfile.TemporaryDirectory() as scratch:
+        flows = os.path.join(scratch, "flows.parquet")
+        run(asked, ["sql", FLOWS, "-o", flows])
+        data = duckdb.connect()
+        data.execute(f"CREATE VIEW flows AS SELECT * FROM '{flows}'")
+        first = data.execute(f"SELECT min(start_us) // {HOUR} FROM flows").fetchone()[0]
+        learned = first + asked.learning
+        data.execute(f"CREATE TABLE seen AS SELECT DISTINCT device_id, peer_ip FROM flows WHERE end_us // {HOUR} < {learned}")
+        found, false = judge(forest(data, learned), incidents, allowed)
+        means.append(row("isolation forest", len(found), len(incidents), false))
+        together, false_together = set(), 0
+        share = allowed // len(QUESTIONS)
+        for name, question in QUESTIONS.items():
+            named = {"learned": learned} if "$learned" in question else {}
+            rows = data.execute(question, named).fetchall()
+            candidates = [(device, hour, unusual, hours) for device, hour, unusual, hours in rows
+                          if hour + hours > learned and unusual is not None]
+            found, false = judge(candidates, incidents, allowed)
+            means.append(row(f"SQL: {name}", len(found), len(incidents), false))
+            found, false = judge(candidates, incidents, share)
+            together |= found
+            false_together += false
+        means.append(row("SQL: all, sharing what is allowed", len(together), len(incidents), false_together))
+    return {"incidents": len(incidents), "allowed": allowed, "means": means}
+
+
+def row(means, found, of, false):
+    return {"means": means, "found": found, "recall": found / of if of else 0.0, "false": false}
+
+
+def run(asked, arguments):
+    done = subprocess.run([asked.wardflow, "-C", asked.workspace, "-q", *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"error: wardflow {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def truth(workspace, names):
+    """By incident, the device-hours that tell of it."""
+    incidents = {name: set() for name in names}
+    devices = {}
+    with open(os.path.join(workspace, "truth.csv"), newline="") as table:
+        for line in csv.DictReader(table):
+            if line.get("peer_device_id"):
+                devices.setdefault((line["incident"], line["device_id"]), set()).add(line["peer_device_id"])
+    with open(os.path.join(workspace, "truth_hours.csv"), newline="") as table:
+        for line in csv.DictReader(table):
+            if line["incident"] not in incidents:
+                continue
+            hour = numpy.datetime64(line["hour"].rstrip("Z"), "us").astype("int64") // HOUR
+            for device in {line["device_id"]} | devices.get((line["incident"], line["device_id"]), set()):
+                incidents[line["incident"]].add((device, int(hour)))
+    return incidents
+
+
+def forest(data, learned):
+    """Hours of devices, and how soon random cuts set them apart."""
+    rows = data.execute(FEATURES).fetchnumpy()
+    hours = rows["hour"]
+    features = numpy.log1p(numpy.column_stack([
+        numpy.asarray(values, dtype="float64") for name, values in rows.items() if name not in ("device_id", "hour")
+    ]))
+    model = IsolationForest(n_estimators=200, random_state=1, n_jobs=-1).fit(features[hours < learned])
+    judged = hours >= learned
+    unusual = -model.score_samples(features[judged])
+    return list(zip(rows["device_id"][judged], hours[judged].astype(int), unusual, numpy.ones(judged.sum(), dtype=int)))
+
+
+def judge(candidates, incidents, allowed):
+    """Which incidents are found at the lowest threshold that has no more false findings than allowed, and how many it has."""
+    owners = {}
+    for name, hours in incidents.items():
+        for place in hours:
+            owners.setdefault(place, set()).add(name)
+    found, false = set(), 0
+    named = {}
+    # From the most unusual down: each either joins a finding beside it, or begins one.
+    for device, hour, _, hours in sorted(candidates, key=lambda candidate: -candidate[2]):
+        of_device = named.setdefault(device, set())
+        span = range(hour, hour + int(hours))
+        hits = set().union(*(owners.get((device, at), set()) for at in span))
+        is_known = any(at in of_device for at in range(hour - 1, hour + int(hours) + 1))
+        if not hits and not is_known:
+            if false == allowed:
+                break
+            false += 1
+        found |= hits
+        of_device.update(span)
+    return found, false
+
+
+if __name__ == "__main__":
+    main()

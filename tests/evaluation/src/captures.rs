@@ -1,0 +1,161 @@
+//! Captures of real networks: whether what is known of them is found, and whether it is the worst of its device.
+
+use std::{fs, path::Path};
+
+use serde_json::Value;
+
+use crate::{
+    Args, Result,
+    command::{evaluate, query, text, wardflow},
+    report::Figure,
+};
+
+/// A capture, and what is known of it.
+struct Capture {
+    /// What is ingested, as `wardflow ingest auto` reads it.
+    path: &'static str,
+    /// Whether its times count from its own beginning.
+    is_relative: bool,
+    known: Known,
+}
+
+/// What is known of a capture.
+enum Known {
+    /// Labels, in this log.
+    Labels(&'static str),
+    /// A device that does harm, and what a finding of it must fulfil, in SQL over `findings`.
+    Named { device: &'static str, what: &'static str, finding: &'static str },
+    /// Nothing harmful.
+    Harmless,
+}
+
+const CAPTURES: &[Capture] = &[
+    Capture {
+        path: "zeek-iot23-34-1/conn.log.labeled",
+        is_relative: false,
+        known: Known::Labels("zeek-iot23-34-1/conn.log.labeled"),
+    },
+    Capture {
+        path: "stratosphere/001-zeek-scenario-malicious/conn.log",
+        is_relative: true,
+        known: Known::Labels("stratosphere/001-zeek-scenario-malicious/labeled-conn.log"),
+    },
+    Capture {
+        path: "stratosphere/002-zeek-scenario-port-scanning/conn.log",
+        is_relative: false,
+        known: Known::Named {
+            device: "172.16.1.11",
+            what: "scans of three networks",
+            finding: "kind IN ('horizontal-scan', 'vertical-scan')",
+        },
+    },
+    Capture {
+        path: "stratosphere/003-zeek-scenario-malicious/conn.log",
+        is_relative: false,
+        known: Known::Named { device: "10.8.0.61", what: "remote access by port 1337", finding: "peer_port = 1337" },
+    },
+    Capture { path: "stratosphere/008-zeek-mixed/data/conn.log.labeled", is_relative: false, known: Known::Harmless },
+    Capture { path: "stratosphere/010-zeek-mixed/data/conn.log.labeled", is_relative: false, known: Known::Harmless },
+    Capture {
+        path: "slips/port-scans/horizontal/conn.log",
+        is_relative: true,
+        known: Known::Named { device: "10.0.2.112", what: "scan of many hosts", finding: "kind = 'horizontal-scan'" },
+    },
+    Capture {
+        path: "slips/port-scans/vertical/conn.log",
+        is_relative: false,
+        known: Known::Named { device: "192.168.1.9", what: "scan of many ports", finding: "kind = 'vertical-scan'" },
+    },
+    Capture {
+        path: "slips/test11-portscan.binetflow",
+        is_relative: false,
+        known: Known::Named { device: "10.8.0.69", what: "scan of many ports", finding: "kind LIKE '%-scan'" },
+    },
+    Capture {
+        path: "slips/test2-malicious.binetflow",
+        is_relative: false,
+        known: Known::Named { device: "10.8.0.69", what: "malicious traffic", finding: "severity_id >= 3" },
+    },
+    Capture {
+        path: "slips/test4-malicious.binetflow",
+        is_relative: false,
+        known: Known::Named { device: "192.168.2.12", what: "malicious traffic", finding: "severity_id >= 3" },
+    },
+    Capture {
+        path: "rita/proxy_rolling",
+        is_relative: false,
+        known: Known::Named {
+            device: "10.0.0.238",
+            what: "regular contact with 75.75.75.75",
+            finding: "peer_ip = '75.75.75.75'",
+        },
+    },
+];
+
+/// Tries all of them.
+pub(crate) fn try_all(args: &Args, data: &Path) -> Result<Vec<Figure>> {
+    let there = CAPTURES.iter().filter(|capture| data.join(capture.path).exists());
+    there.map(|capture| capture.try_out(args, data)).collect()
+}
+
+impl Capture {
+    fn try_out(&self, args: &Args, data: &Path) -> Result<Figure> {
+        let workspace = args.dir.join("capture");
+        if workspace.exists() {
+            fs::remove_dir_all(&workspace)?;
+        }
+        let (dir, log) = (text(&workspace)?, data.join(self.path));
+        wardflow(&["-q", "init", dir])?;
+        let mut ingest = vec!["-C", dir, "-q", "ingest", "auto", text(&log)?];
+        ingest.extend(if self.is_relative { ["--start", "2020-01-01"].as_slice() } else { &[] });
+        wardflow(&ingest)?;
+        wardflow(&["-C", dir, "-q", "analyze"])?;
+        let figure = match &self.known {
+            Known::Labels(labels) => self.labelled(&workspace, &data.join(labels)),
+            Known::Named { device, what, finding } => self.named(&workspace, device, what, finding),
+            Known::Harmless => self.harmless(&workspace),
+        };
+        fs::remove_dir_all(&workspace)?;
+        figure
+    }
+
+    fn labelled(&self, workspace: &Path, labels: &Path) -> Result<Figure> {
+        let report = evaluate(workspace, labels, "low", Some("0h"))?;
+        let scenarios = report["by_scenario"].as_array().ok_or("the evaluation has no scenarios")?;
+        let told = scenarios.iter().map(|scenario| {
+            let by = scenario["found_by"].as_array().and_then(|by| by.first()).and_then(Value::as_str);
+            let worst = if scenario["is_first"] == true { "the worst of its device" } else { "not the worst of its device" };
+            let name = scenario["incident"].as_str().unwrap_or_default();
+            by.map_or_else(|| format!("{name}: MISSED"), |by| format!("{name}: {by}, {worst}"))
+        });
+        let goal = "each label is found, with the right peer, and is the worst of its device";
+        Ok(Figure::new(self.path, goal, told.collect::<Vec<_>>().join("; ")))
+    }
+
+    fn named(&self, workspace: &Path, device: &str, what: &str, finding: &str) -> Result<Figure> {
+        let found = query(workspace, &format!(
+            "SELECT plugin, kind, severity, row_number() OVER (ORDER BY severity_id DESC, score DESC) AS place, {finding} AS is_it
+             FROM findings WHERE device_id = '{device}' ORDER BY place"
+        ))?;
+        let told = match found.iter().find(|row| row["is_it"] == true) {
+            None => format!("MISSED; {} other findings", found.len()),
+            Some(row) => {
+                let name = |column: &str| row[column].as_str().unwrap_or_default().to_owned();
+                let kind = format!("{} {}, {}", name("plugin"), name("kind"), name("severity"));
+                format!("{kind}, number {} of {} of its device", row["place"], found.len())
+            }
+        };
+        Ok(Figure::new(self.path, format!("{device}: {what} is found first"), told))
+    }
+
+    fn harmless(&self, workspace: &Path) -> Result<Figure> {
+        let found = query(
+            workspace,
+            "SELECT severity, count(*) AS groups FROM finding_groups GROUP BY severity, severity_id ORDER BY severity_id DESC",
+        )?;
+        let told = found.iter().map(|row| format!("{} {}", row["groups"], row["severity"].as_str().unwrap_or_default()));
+        let told = told.collect::<Vec<_>>().join(", ");
+        let told = if told.is_empty() { "none".to_owned() } else { told };
+        Ok(Figure::new(self.path, "few groups of findings: nothing is known to be wrong", told))
+    }
+}

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The exporter's active timeout: a longer conversation is cut into pieces of this length.
-const ACTIVE_TIMEOUT_US: i64 = 30 * MINUTE_US;
+pub(crate) const ACTIVE_TIMEOUT_US: i64 = 30 * MINUTE_US;
 
 /// When a habit is due.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,7 @@ pub(crate) enum Cadence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Days {
     All,
+    Weekdays,
     /// From Monday, 0.
     Only(u8),
 }
@@ -137,9 +138,10 @@ impl Cadence {
 }
 
 impl Days {
-    fn has(self, weekday: u8) -> bool {
+    pub(crate) fn has(self, weekday: u8) -> bool {
         match self {
             Self::All => true,
+            Self::Weekdays => weekday < 5,
             Self::Only(only) => only == weekday,
         }
     }

@@ -37,7 +37,7 @@ pub enum Error {
     /// A name is none of those that its kind has.
     #[error("{value:?} is no {kind}; allowed are {allowed}")]
     UnknownName {
-        /// What was to be named: an incident or an oddity.
+        /// What was to be named: an incident, a variant or an oddity.
         kind: &'static str,
         /// The name that was given.
         value: String,

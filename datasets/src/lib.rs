@@ -58,6 +58,7 @@ mod side;
 mod site;
 mod tap;
 mod truth;
+mod variant;
 mod view;
 mod volume;
 
@@ -71,4 +72,5 @@ pub use infrastructure::{Infrastructure, PeerGroup, Role};
 pub use oddity::Oddity;
 pub use options::Options;
 pub use truth::Truth;
+pub use variant::Variant;
 pub use view::{View, ViewKind};

@@ -51,7 +51,7 @@ pub(crate) use named;
 
 #[cfg(test)]
 mod tests {
-    use crate::{Incident, Oddity};
+    use crate::{Incident, Oddity, Variant};
 
     #[track_caller]
     fn check<T: std::str::FromStr<Err = crate::Error> + std::fmt::Display>(name: &str, expected: &str) {
@@ -62,10 +62,14 @@ mod tests {
     fn names_are_read_back_and_wrong_ones_list_those_allowed() {
         check::<Incident>("dns-tunnel", "dns-tunnel");
         check::<Oddity>("dhcp-churn", "dhcp-churn");
+        check::<Variant>("stealthy", "stealthy");
+        check::<Variant>("loud", "\"loud\" is no variant; allowed are easy, stealthy");
         check::<Incident>(
             "DnsTunnel",
             "\"DnsTunnel\" is no incident; allowed are scan, beacon, exfiltration, pump-contact, bulk-transfer, \
-             lateral-movement, mqtt-flood, dns-tunnel",
+             lateral-movement, mqtt-flood, dns-tunnel, brute-force, inbound-flood, reverse-tunnel, dead-command-server, \
+             rogue-server, silenced-monitor, off-hours-service, study-theft, ransomware, crypto-miner, \
+             rogue-name-server, telnet-botnet",
         );
         check::<Oddity>(
             "",

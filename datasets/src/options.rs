@@ -1,6 +1,6 @@
 //! Options: which hospital, how long, how busy, and what goes wrong in it.
 
-use crate::{Error, Incident, Oddity};
+use crate::{Error, Incident, Oddity, Variant};
 use serde::{Deserialize, Serialize};
 
 /// The devices a hospital may have: enough for every part to be cast, and as many as its subnets hold.
@@ -33,12 +33,15 @@ pub struct Options {
     pub timezone: String,
     /// The incidents that happen, all in the second half of the span.
     pub incidents: Vec<Incident>,
+    /// How loud they are.
+    pub variant: Variant,
     /// The harmless peculiarities to include.
     pub oddities: Vec<Oddity>,
 }
 
 impl Default for Options {
-    /// 120 devices, two weeks from Monday, 2 March 2026, 00:00 UTC, in Berlin; every incident and every oddity.
+    /// 120 devices, two weeks from Monday, 2 March 2026, 00:00 UTC, in Berlin; every incident in its easy
+    /// form and every oddity.
     fn default() -> Self {
         Self {
             devices: 120,
@@ -48,6 +51,7 @@ impl Default for Options {
             flows: None,
             timezone: "Europe/Berlin".to_owned(),
             incidents: Incident::ALL.to_vec(),
+            variant: Variant::Easy,
             oddities: Oddity::ALL.to_vec(),
         }
     }

@@ -38,14 +38,14 @@ impl Plan {
     pub(crate) fn new(site: &Site, options: &Options) -> Self {
         let mut habits = behaviour::habits(site);
         oddity::habits(site, options, &mut habits);
-        let mut played = incident::play(site, &options.incidents, 1.0);
+        let mut played = incident::play(site, options, 1.0);
         let mut pace = Pace { rate: 1.0, kept: 1.0 };
         let mut scheduled = expected(site, &habits, 1.0, true);
         let free = expected(site, &habits, 1.0, false);
         if let Some(target) = options.flows.map(|flows| flows as f64) {
             let intensity = INCIDENTS_AT_MOST * target / played.flows.len() as f64;
             if intensity < 1.0 {
-                played = incident::play(site, &options.incidents, intensity);
+                played = incident::play(site, options, intensity);
             }
             pace.kept = (SCHEDULED_AT_MOST * target / scheduled).min(1.0);
             scheduled = expected(site, &habits, pace.kept, true);
@@ -79,7 +79,7 @@ fn presence(site: &Site, party: Party) -> f64 {
     let (Party::Device(device) | Party::Booting(device)) = party else {
         return 1.0;
     };
-    let away_us = site.away.get(&device).map_or(0, |&(from_us, to_us)| to_us - from_us);
+    let away_us: i64 = site.away(device).iter().map(|(from_us, to_us)| to_us - from_us).sum();
     1.0 - away_us as f64 / site.calendar.length_us() as f64
 }
 

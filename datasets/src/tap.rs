@@ -82,7 +82,7 @@ impl<'a> Tap<'a> {
             return;
         };
         let state = ends.state(exchange.transport, draw);
-        let volume = Volume::new(exchange, state, draw);
+        let volume = Volume::new(&Exchange { ends, ..*exchange }, state, draw);
         let seen = Sight::new(&src, &dst);
         let source_port = call.source_port.or(exchange.source_port);
         self.flows.push(Flow {

@@ -3,7 +3,7 @@
 use crate::{
     ConnState,
     draw::Draw,
-    exchange::{Exchange, Transport},
+    exchange::{Ending, Exchange, Transport},
 };
 
 const FIN: u8 = 0x01;
@@ -71,7 +71,9 @@ impl Volume {
 
     fn datagrams(exchange: &Exchange, state: ConnState, draw: &mut Draw) -> Self {
         let src_bytes = exchange.sends.draw(draw) as u64;
-        let dst_bytes = if state == ConnState::S0 { 0 } else { exchange.receives.draw(draw) as u64 };
+        // ICMP has no state that tells of an answer.
+        let silent = state == ConnState::S0 || exchange.ends == Ending::Unanswered;
+        let dst_bytes = if silent { 0 } else { exchange.receives.draw(draw) as u64 };
         Self {
             src_bytes,
             dst_bytes,

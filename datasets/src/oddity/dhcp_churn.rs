@@ -1,12 +1,11 @@
-//! DHCP churn: in the small hours of every third day, a quarter of the workstations get each other's addresses.
+//! DHCP churn: in the small hours of every third day, a quarter of the workstations get each other's addresses. Those that
+//! incidents happen on keep theirs.
 
 use crate::{
     DeviceClass,
     site::{Site, swap_leases},
 };
 
-/// The workstations that incidents happen on, which keep their addresses.
-const SETTLED: usize = 6;
 /// As many workstations share a circle of leases.
 const CIRCLE: usize = 3;
 const EVERY_DAYS: usize = 3;
@@ -23,9 +22,9 @@ pub(super) fn arrange(site: &mut Site) {
         .map(|day| site.calendar.instant(day, MINUTE))
         .filter(|instant_us| span.contains(instant_us))
         .collect();
-    let workstations = site.of(DeviceClass::Workstation).to_vec();
-    let circles = (workstations.len() / (4 * CIRCLE)).max(1);
-    for circle in workstations[SETTLED.min(workstations.len())..].chunks_exact(CIRCLE).take(circles) {
+    let settling: Vec<_> = site.casting.bystanders(DeviceClass::Workstation).collect();
+    let circles = (site.of(DeviceClass::Workstation).len() / (4 * CIRCLE)).max(1);
+    for circle in settling.chunks_exact(CIRCLE).take(circles) {
         swap_leases(site, circle, &instants_us);
     }
 }

@@ -11,8 +11,16 @@ pub(crate) use makers::maker;
 pub(crate) use outside::{Group, Outside, groups, hosts};
 pub(crate) use zones::Zone;
 
-use crate::{Device, DeviceClass, Error, Options, calendar::Calendar, oddity};
-use std::{collections::BTreeMap, net::IpAddr};
+use crate::{
+    Device, DeviceClass, Error, Options,
+    calendar::Calendar,
+    incident::{self, Casting},
+    oddity,
+};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// A device's place in [`Site::devices`].
 pub(crate) type DeviceIndex = usize;
@@ -26,8 +34,10 @@ pub(crate) struct Site {
     /// The zone of each device.
     zones: Vec<&'static Zone>,
     /// When a device is off the network, from and to, UTC microseconds.
-    pub(crate) away: BTreeMap<DeviceIndex, (i64, i64)>,
+    away: BTreeMap<DeviceIndex, Vec<(i64, i64)>>,
     by_class: BTreeMap<DeviceClass, Vec<DeviceIndex>>,
+    /// The devices that incidents happen on, and those that they never do.
+    pub(crate) casting: Casting,
 }
 
 /// One end of a flow to come.
@@ -41,6 +51,8 @@ pub(crate) enum Party {
     Outside(&'static Outside),
     /// Many at once.
     Group(&'static Group),
+    /// Any host on the internet, without a name.
+    Stranger(Ipv4Addr),
     /// An internal address that no device has, seen from this zone.
     Vacant(IpAddr, &'static Zone),
 }
@@ -66,6 +78,7 @@ impl Site {
             zones: Vec::new(),
             away: BTreeMap::new(),
             by_class: BTreeMap::new(),
+            casting: Casting::default(),
         };
         for (class, count) in cast::cast(options.devices) {
             for number in 0..count {
@@ -75,7 +88,9 @@ impl Site {
                 site.zones.push(zone);
             }
         }
+        site.casting = Casting::new(&site.by_class, site.seed);
         oddity::arrange(&mut site, options);
+        incident::arrange(&mut site, options);
         Ok(site)
     }
 
@@ -95,11 +110,21 @@ impl Site {
         self.zones[device]
     }
 
+    /// When a device is off the network, from and to, UTC microseconds.
+    pub(crate) fn away(&self, device: DeviceIndex) -> &[(i64, i64)] {
+        self.away.get(&device).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes a device off the network for a time.
+    pub(crate) fn send_away(&mut self, device: DeviceIndex, times_us: (i64, i64)) {
+        self.away.entry(device).or_default().push(times_us);
+    }
+
     /// Whether a party is off the network at an instant.
     pub(crate) fn is_away(&self, party: Party, at_us: i64) -> bool {
         match party {
             Party::Device(device) | Party::Booting(device) => {
-                self.away.get(&device).is_some_and(|&(from, to)| (from..to).contains(&at_us))
+                self.away(device).iter().any(|&(from, to)| (from..to).contains(&at_us))
             }
             _ => false,
         }
@@ -111,7 +136,7 @@ impl Site {
             Party::Device(device) => self.devices[device].bindings.iter().any(|binding| binding.ip.is_ipv6()),
             Party::Outside(host) => host.v6.is_some(),
             Party::Group(group) => group.v6.is_some(),
-            Party::Booting(_) | Party::Vacant(..) => false,
+            Party::Booting(_) | Party::Stranger(_) | Party::Vacant(..) => false,
         }
     }
 
@@ -142,6 +167,7 @@ impl Site {
                 let ip = if v6 { host.v6?.into() } else { host.v4.into() };
                 Some(End { ip, mac: None, zone: None, name: Some(host.name) })
             }
+            Party::Stranger(ip) => Some(End { ip: ip.into(), mac: None, zone: None, name: None }),
             Party::Group(group) => {
                 let (ip, mac) = if v6 { group.v6? } else { group.v4 };
                 Some(End { ip, mac: Some(mac), zone: None, name: None })

@@ -51,6 +51,17 @@ pub(crate) mod hosts {
 
     pub(crate) static COMMAND_AND_CONTROL: Outside = host([203, 0, 113, 66], "cdn-status.lanternfish.example");
     pub(crate) static DROP_BOX: Outside = host([203, 0, 113, 91], "files.lanternfish.example");
+    pub(crate) static CLOUD_STORAGE: Outside = host([192, 0, 2, 70], "eu-1.cloudshelf.example");
+    pub(crate) static RELAY: Outside = host([203, 0, 113, 120], "relay.moonjelly.example");
+    pub(crate) static DEAD: [Outside; 3] = [
+        host([203, 0, 113, 140], "a.sunkenlamp.example"),
+        host([203, 0, 113, 141], "b.sunkenlamp.example"),
+        host([203, 0, 113, 142], "c.sunkenlamp.example"),
+    ];
+    pub(crate) static STOLEN_ACCOUNT: Outside = host([203, 0, 113, 77], "dsl-77.carrier.example");
+    pub(crate) static MINING_POOL: Outside = host([203, 0, 113, 150], "pool.moonjelly.example");
+    pub(crate) static ROGUE_RESOLVER: Outside = host([203, 0, 113, 53], "ns.moonjelly.example");
+    pub(crate) static BOTNET: Outside = host([203, 0, 113, 160], "report.moonjelly.example");
 
     /// What people look at.
     pub(crate) static WEB: [Outside; 20] = [

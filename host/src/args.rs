@@ -95,8 +95,9 @@ Examples:
   wardflow demo ./demo --devices 300 --days 7 --seed 42
   wardflow demo ./quiet --incident none
   wardflow demo ./beacon --incident beacon --flows 100000
+  wardflow demo ./careful --variant stealthy
 
-What really happened is in truth.csv, in the directory that is made.")]
+What really happened is in truth.csv, in the directory that is made, and in which hours in truth_hours.csv.")]
 pub(crate) struct Demo {
     /// Directory to make; it must not be a workspace yet
     pub(crate) dir: PathBuf,
@@ -115,6 +116,9 @@ pub(crate) struct Demo {
     /// Incident to include, or `none` [default: all]; can be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) incident: Vec<String>,
+    /// How loud incidents are: `easy` or `stealthy`
+    #[arg(long, value_name = "NAME", default_value = "easy")]
+    pub(crate) variant: String,
 }
 
 /// Make a workspace: wardflow.toml with comments, and the bundled plugins

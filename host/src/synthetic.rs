@@ -1,6 +1,6 @@
 //! The synthetic hospital as a workspace: its configuration, inventory, flows and truth.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use wardflow_datasets::{Flow, Hospital, Infrastructure, Options, Role, Truth};
 
@@ -14,6 +14,9 @@ use crate::{
 
 /// File in the workspace that says what really happened.
 pub const TRUTH: &str = "truth.csv";
+
+/// File in the workspace that says in which hours it happened.
+pub const TRUTH_HOURS: &str = "truth_hours.csv";
 
 /// What the names of its flow files begin with.
 const SOURCE: &str = "synthetic";
@@ -65,6 +68,7 @@ pub async fn write(
     remove_unfinished(config)?;
     write_inventory(hospital, &config.root.join("inventory.csv"))?;
     write_truth(hospital.truth(), &config.root.join(TRUTH))?;
+    write_truth_hours(hospital.truth(), &config.root.join(TRUTH_HOURS))?;
     write_flows(config, hospital, stop, progress).await
 }
 
@@ -173,7 +177,8 @@ pub fn entries(hospital: &Hospital) -> Vec<Entry> {
     .collect()
 }
 
-/// What really happened, one row a thing that an incident did.
+/// What really happened, one row a thing that an incident did. Several devices at the other end have a space between
+/// their ids.
 fn write_truth(truth: &[Truth], path: &std::path::Path) -> Result<()> {
     let doing = || format!("cannot write {}", path.display());
     let mut writer = csv::Writer::from_path(path).context(doing)?;
@@ -187,23 +192,47 @@ fn write_truth(truth: &[Truth], path: &std::path::Path) -> Result<()> {
         "protocol",
         "flows",
         "description",
+        "variant",
+        "technique",
+        "peer_device_id",
     ];
     writer.write_record(header).context(doing)?;
-    let time = |at: i64| jiff::Timestamp::from_microsecond(at).map_or_else(|_| at.to_string(), |at| at.to_string());
     for row in truth {
         writer
             .write_record([
                 row.incident.as_str(),
                 &row.device_id,
-                &time(row.first_us),
-                &time(row.last_us),
+                &rfc_3339(row.first_us),
+                &rfc_3339(row.last_us),
                 &row.peer_ip.map(|ip| ip.to_string()).unwrap_or_default(),
                 &row.peer_port.map(|port| port.to_string()).unwrap_or_default(),
-                &row.protocol.to_string(),
+                &row.protocol.map(|protocol| protocol.to_string()).unwrap_or_default(),
                 &row.flows.to_string(),
                 row.description,
+                row.variant.as_str(),
+                row.technique,
+                &row.peer_device_ids.join(" "),
             ])
             .context(doing)?;
     }
     writer.flush().context(doing)
+}
+
+/// When it happened: one row for each hour in which an incident left something of a device, or silence.
+fn write_truth_hours(truth: &[Truth], path: &std::path::Path) -> Result<()> {
+    let doing = || format!("cannot write {}", path.display());
+    let mut writer = csv::Writer::from_path(path).context(doing)?;
+    writer.write_record(["incident", "device_id", "hour"]).context(doing)?;
+    let hours = truth
+        .iter()
+        .flat_map(|row| row.hours_us.iter().map(|&hour_us| (row.incident, row.device_id.as_str(), hour_us)));
+    let distinct: BTreeSet<_> = hours.collect();
+    for (incident, device, hour_us) in distinct {
+        writer.write_record([incident.as_str(), device, &rfc_3339(hour_us)]).context(doing)?;
+    }
+    writer.flush().context(doing)
+}
+
+fn rfc_3339(at_us: i64) -> String {
+    jiff::Timestamp::from_microsecond(at_us).map_or_else(|_| at_us.to_string(), |at| at.to_string())
 }

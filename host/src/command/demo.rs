@@ -8,7 +8,7 @@ use wardflow::{
     error::{Error, Result},
     synthetic,
 };
-use wardflow_datasets::{Hospital, Incident, Options};
+use wardflow_datasets::{Hospital, Incident, Options, Variant};
 
 use super::{
     Outcome, analyze, connect, init,
@@ -133,7 +133,7 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
 /// The hospital that was asked for.
 ///
 /// # Errors
-/// An option is out of range, or an incident has no such name.
+/// An option is out of range, or no incident or variant has such a name.
 fn hospital(args: &Demo) -> Result<Hospital> {
     let usage = |error: wardflow_datasets::Error| Error::usage(error.to_string());
     let defaults = Options::default();
@@ -148,6 +148,7 @@ fn hospital(args: &Demo) -> Result<Hospital> {
             named if named.is_empty() && args.incident.is_empty() => defaults.incidents,
             named => named,
         },
+        variant: args.variant.parse::<Variant>().map_err(usage)?,
         ..defaults
     })
     .map_err(usage)

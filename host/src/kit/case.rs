@@ -143,7 +143,7 @@ fn hospital(file: &Path) -> Result<Hospital> {
     let text = fs::read_to_string(file).map_err(|error| Error::usage(wrong()).because(error))?;
     let options: Options = toml::from_str(&text).map_err(|error| {
         Error::usage(format!("{}: {}", wrong(), error.message())).remedy(
-            "it may have devices, days, seed, start, flows, timezone, incidents and oddities: plugins/README.md says what each is",
+            "it may have devices, days, seed, start, flows, timezone, incidents, variant and oddities: plugins/README.md says what each is",
         )
     })?;
     Hospital::new(options).map_err(|error| Error::usage(format!("{}: {error}", wrong())))

@@ -20,6 +20,8 @@ pub(crate) enum Cadence {
     Hourly { times: f64, rhythm: Rhythm },
     /// Once on each of these days, between two minutes of the local day.
     Daily { days: Days, from_minute: f64, to_minute: f64 },
+    /// Once in every so many seconds of a time, at any instant of them.
+    During { from_us: i64, to_us: i64, seconds: f64 },
     /// Once.
     Once { at_us: i64 },
 }
@@ -53,7 +55,7 @@ pub(crate) struct Window {
 impl Cadence {
     /// Whether it keeps fixed hours, so that no pace makes it more frequent.
     pub(crate) fn is_scheduled(self) -> bool {
-        matches!(self, Self::Daily { .. } | Self::Once { .. })
+        matches!(self, Self::Daily { .. } | Self::During { .. } | Self::Once { .. })
     }
 
     /// The occasions to expect over the whole span, at natural pace where there are no fixed hours.
@@ -63,7 +65,7 @@ impl Cadence {
             Self::Every { seconds, .. } => hours * 3_600.0 / seconds,
             Self::Stream => hours * HOUR_US as f64 / ACTIVE_TIMEOUT_US as f64,
             Self::Hourly { times, rhythm } => times * calendar.busy_hours(rhythm),
-            Self::Daily { .. } | Self::Once { .. } => {
+            Self::Daily { .. } | Self::During { .. } | Self::Once { .. } => {
                 self.appointments(key, calendar.start_us, calendar.end_us, calendar, kept).count() as f64
             }
         }
@@ -102,7 +104,7 @@ impl Cadence {
                     act(at_us as i64, draw);
                 }
             }
-            Self::Daily { .. } | Self::Once { .. } => {
+            Self::Daily { .. } | Self::During { .. } | Self::Once { .. } => {
                 for at_us in self.appointments(key, window.from_us, window.to_us, calendar, pace.kept) {
                     act(at_us, draw);
                 }
@@ -132,8 +134,15 @@ impl Cadence {
             Self::Once { at_us } if fraction(mix(key)) < kept => Some(at_us),
             _ => None,
         };
+        let during = match self {
+            Self::During { from_us: begin_us, to_us: end_us, seconds } => {
+                Some(spread(key, (begin_us, end_us), from_us, (seconds * SECOND_US as f64).max(1.0) as i64, kept))
+            }
+            _ => None,
+        };
+        let during = during.into_iter().flatten().take_while(move |&at_us| at_us < to_us);
         let days = calendar.days_near(from_us, to_us).filter_map(daily);
-        days.chain(once).filter(move |at_us| (from_us..to_us).contains(at_us))
+        days.chain(once).chain(during).filter(move |at_us| (from_us..to_us).contains(at_us))
     }
 }
 
@@ -164,6 +173,22 @@ fn ticks(key: u64, window: &Window, period_us: i64) -> impl Iterator<Item = i64>
     let first_us = if since_us == 0 { window.from_us } else { window.from_us - since_us + period_us };
     let to_us = window.to_us;
     (0..).map(move |tick| first_us + tick * period_us).take_while(move |&tick_us| tick_us < to_us)
+}
+
+/// An instant in each step of a time, those before `from_us` left out, of which a share is `kept`.
+fn spread(
+    key: u64,
+    (begin_us, end_us): (i64, i64),
+    from_us: i64,
+    step_us: i64,
+    kept: f64,
+) -> impl Iterator<Item = i64> {
+    let passed = (from_us - begin_us).max(0) / step_us;
+    let steps = (passed..).map(move |step| (step, begin_us + step * step_us));
+    steps.take_while(move |&(_, at_us)| at_us < end_us).filter_map(move |(step, at_us)| {
+        let fate = mix(key ^ mix(step as u64));
+        (fraction(mix(fate)) < kept).then_some(at_us + (fraction(fate) * step_us as f64) as i64)
+    })
 }
 
 /// A number in [0, 1) from the upper bits of another.
@@ -206,6 +231,8 @@ mod tests {
         check(Cadence::Hourly { times: 12.0, rhythm: Rhythm::Office });
         check(Cadence::Daily { days: Days::All, from_minute: 120.0, to_minute: 300.0 });
         check(Cadence::Daily { days: Days::Only(5), from_minute: 1_500.0, to_minute: 1_501.0 });
+        let from_us = Options::default().start.as_microsecond() + 7 * HOUR_US + 1;
+        check(Cadence::During { from_us, to_us: from_us + 9 * HOUR_US, seconds: 7.5 });
     }
 
     #[test]

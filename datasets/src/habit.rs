@@ -82,7 +82,9 @@ impl Habit {
         };
         let call = |at_us| Call::new(self.from, to, at_us, &self.what);
         match self.fan {
-            Fan::One => tap.call(call(at_us), draw),
+            Fan::One => {
+                tap.call(call(at_us), draw);
+            }
             Fan::Between(least, most) => {
                 let mut at_us = at_us;
                 for _ in 0..least + draw.below(most - least + 1) {

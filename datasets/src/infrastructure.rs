@@ -3,7 +3,7 @@
 use crate::{
     DeviceClass,
     names::named,
-    site::{Site, hosts},
+    site::{Party, Site, address, hosts},
 };
 use serde::Serialize;
 
@@ -34,6 +34,8 @@ named! {
         Backup = "backup",
         /// Fetches web pages for others.
         Proxy = "proxy",
+        /// Stands for several devices behind it.
+        Nat = "nat",
         /// A vendor's remote service.
         RemoteService = "remote-service",
         /// Resolves names.
@@ -75,7 +77,25 @@ pub(crate) fn declare(site: &Site) -> Vec<Infrastructure> {
         hours: Some("Wed 10:00-12:00"),
         note: "Lumenfold's engineers, for imaging modalities",
     };
-    own.chain([service]).collect()
+    let branch = match nat(site) {
+        Party::Vacant(ip, _) => Some(Infrastructure {
+            role: Role::Nat,
+            cidr: format!("{ip}/32"),
+            hours: None,
+            note: "A branch clinic, whose devices are behind this address",
+        }),
+        _ => None,
+    };
+    own.chain([service]).chain(branch).collect()
+}
+
+/// The number in the office zone of the address that a branch clinic has.
+const BRANCH: u32 = 45_000;
+
+/// The branch clinic, as all its devices appear.
+pub(crate) fn nat(site: &Site) -> Party {
+    let zone = site.zone(site.of(DeviceClass::Workstation)[0]);
+    Party::Vacant(address(zone, BRANCH), zone)
 }
 
 /// The peers that infusion pumps are meant to have.

@@ -74,7 +74,8 @@ mod tests {
         check::<Oddity>(
             "",
             "\"\" is no oddity; allowed are backup, vulnerability-scanner, vendor-remote-service, firmware-rollout, \
-             shelved-device, dhcp-churn",
+             shelved-device, dhcp-churn, discovery, proxy, pacs-burst, network-management, patient-transport, \
+             new-device, software-update, server-move, clinic-closure, retry-storm",
         );
     }
 }

@@ -59,12 +59,12 @@ impl<'a> Tap<'a> {
         Self { incident: Some(incident), ..self }
     }
 
-    /// Adds the call's flow. There is none if a party is away, loses its address meanwhile, or if the flow would end
-    /// after the archive does.
-    pub(crate) fn call(&mut self, call: Call<'_>, draw: &mut Draw) {
+    /// Adds the call's flow, and tells whether there is one: there is none if the caller is away, if a party loses its
+    /// address meanwhile, or if the flow would end after the archive does.
+    pub(crate) fn call(&mut self, call: Call<'_>, draw: &mut Draw) -> bool {
         let Call { from, to, at_us, exchange, .. } = call;
         if self.site.is_away(from, at_us) {
-            return;
+            return false;
         }
         let ends = if self.site.is_away(to, at_us) { Ending::Unanswered } else { exchange.ends };
         // A labelled flow keeps to IPv4, so that its peer has one address in the truth.
@@ -76,10 +76,10 @@ impl<'a> Tap<'a> {
         let lasts_us = call.lasts_us.unwrap_or_else(|| (exchange.lasts.draw(draw) * 1_000.0) as i64);
         let end_us = at_us + lasts_us;
         if end_us >= self.site.calendar.end_us {
-            return;
+            return false;
         }
         let Some((src, dst)) = self.site.end(from, v6, at_us, end_us).zip(self.site.end(to, v6, at_us, end_us)) else {
-            return;
+            return false;
         };
         let state = ends.state(exchange.transport, draw);
         let volume = Volume::new(&Exchange { ends, ..*exchange }, state, draw);
@@ -109,6 +109,7 @@ impl<'a> Tap<'a> {
             incident: self.incident,
         });
         self.next += 1;
+        true
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn habits(class: DeviceClass, actor: Actor<'_>) -> Vec<Habit> {
         let when = Cadence::Hourly { times, rhythm };
         habits.push(Habit::new(me, actor.my(DeviceClass::DnsServer), when, DNS.names(names)));
     }
-    if actor.site.devices[actor.device].bindings.iter().any(|binding| binding.source == "dhcp") {
+    if actor.site.devices[actor.device].bindings.first().is_some_and(|binding| binding.source == "dhcp") {
         let renewal = Cadence::Every { seconds: 4.0 * 3_600.0, jitter: 0.05 };
         habits.push(Habit::new(me, actor.my(DeviceClass::DhcpServer), renewal, DHCP_RENEW));
         let boot = Cadence::Daily { days: Days::All, from_minute: 360.0, to_minute: 480.0 };

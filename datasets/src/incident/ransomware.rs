@@ -13,7 +13,7 @@ use crate::{
 };
 
 const COPY: Exchange = Exchange::tcp("smb", 445).bytes(1_900_000.0, 20_000.0, 0.3).millis(4_000.0, 1.0);
-const ENCRYPT: Exchange = Exchange::tcp("smb", 445).bytes(9_000_000.0, 9_000_000.0, 1.5).millis(2_500.0, 1.0);
+const ENCRYPT: Exchange = Exchange::tcp("smb", 445).bytes(3_000_000.0, 3_000_000.0, 1.5).millis(2_500.0, 1.0);
 const ENCRYPT_LITTLE: Exchange = Exchange::tcp("smb", 445).bytes(900_000.0, 900_000.0, 1.5).millis(6_000.0, 1.5);
 
 pub(super) fn play(scene: &mut Scene<'_>) {

@@ -1,7 +1,7 @@
 //! Rogue server: patient monitors send to a host of somebody else's what they send to their own servers.
 //! ATT&CK for industrial control systems T0830; Enterprise T1557.
 //!
-//! Easy: three monitors stream waveforms and vital signs to an unknown host in their own zone, for up to a day. Stealthy:
+//! Easy: three monitors stream waveforms and vital signs to an unknown host in their own zone, for up to half a day. Stealthy:
 //! one sends vital signs, no more often than to its own server, to an unknown host among the servers, through the
 //! working hours of two days. Shown by: a new internal peer that is in no inventory, on a service that has a server.
 
@@ -24,7 +24,7 @@ pub(super) fn play(scene: &mut Scene<'_>) {
     let near = scene.pick(monitors[0], scene.site.of(DeviceClass::EhrServer)[0]);
     let zone = scene.site.zone(near);
     let rogue = Party::Vacant(address(zone, UNUSED.0 + scene.draw.below(UNUSED.1)), zone);
-    let easy = vec![scene.times((0.53, 0.82), 24 * HOUR_US)];
+    let easy = vec![scene.times((0.53, 0.82), 12 * HOUR_US)];
     let stealthy = scene.shifts(Days::Weekdays, 2, (8.0 * 60.0, 17.0 * 60.0));
     let stretches = scene.pick(easy, stealthy);
     for monitor in monitors {

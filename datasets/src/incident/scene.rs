@@ -142,14 +142,17 @@ impl<'a> Scene<'a> {
         let mut tap = Tap::new(self.site, &mut self.played.flows, owner, self.parts).label(self.incident);
         let mut peers = BTreeSet::new();
         for call in calls {
-            for party in [call.from, call.to] {
+            let parties = [call.from, call.to];
+            if !tap.call(call, &mut self.draw) {
+                continue;
+            }
+            for party in parties {
                 if let Party::Device(other) = party
                     && other != device
                 {
                     peers.insert(self.site.devices[other].id.clone());
                 }
             }
-            tap.call(call, &mut self.draw);
         }
         self.parts += 1;
         let flows = &self.played.flows[first..];

@@ -6,8 +6,8 @@
 use super::scene::{Scene, call};
 use crate::{DeviceClass, cadence::Days, calendar::MINUTE_US, exchange::Exchange};
 
-const RETRIEVE: Exchange = Exchange::tcp("dicom", 104).bytes(9_000.0, 18_000_000.0, 2.0).millis(3_000.0, 1.5);
-const VIEW: Exchange = Exchange::tcp("ssl", 443).bytes(12_000.0, 9_000_000.0, 1.5).millis(4_000.0, 1.5);
+const RETRIEVE: Exchange = Exchange::tcp("dicom", 104).bytes(9_000.0, 8_000_000.0, 1.5).millis(3_000.0, 1.5);
+const VIEW: Exchange = Exchange::tcp("ssl", 443).bytes(12_000.0, 6_000_000.0, 1.5).millis(4_000.0, 1.5);
 
 pub(super) fn play(scene: &mut Scene<'_>) {
     let workstation = scene.actor(0);

@@ -15,7 +15,7 @@ const SHARES: [(DeviceClass, u32, u32); 7] = [
     (DeviceClass::Workstation, 28, 9),
 ];
 
-const WARDS: [&str; 10] = [
+pub(crate) const WARDS: [&str; 10] = [
     "Intensive care A",
     "Intensive care B",
     "Emergency",

@@ -7,12 +7,13 @@ mod outside;
 mod zones;
 
 pub(crate) use addresses::{address, swap_leases};
+pub(crate) use cast::WARDS;
 pub(crate) use makers::maker;
 pub(crate) use outside::{Group, Outside, groups, hosts};
 pub(crate) use zones::Zone;
 
 use crate::{
-    Device, DeviceClass, Error, Options,
+    Binding, Device, DeviceClass, Error, Options,
     calendar::Calendar,
     incident::{self, Casting},
     oddity,
@@ -115,6 +116,12 @@ impl Site {
         self.away.get(&device).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a device is always there, at addresses that never change.
+    pub(crate) fn is_plain(&self, device: DeviceIndex) -> bool {
+        let stays = |binding: &Binding| binding.valid_from_us.is_none() && binding.valid_to_us.is_none();
+        self.away(device).is_empty() && self.devices[device].bindings.iter().all(stays)
+    }
+
     /// Takes a device off the network for a time.
     pub(crate) fn send_away(&mut self, device: DeviceIndex, times_us: (i64, i64)) {
         self.away.entry(device).or_default().push(times_us);
@@ -153,7 +160,8 @@ impl Site {
                 Some(End {
                     ip: binding.ip,
                     mac: Some(device.mac),
-                    zone: Some(self.zone(index)),
+                    // A device may have been taken along to another zone.
+                    zone: Some(zones::of(binding.ip).unwrap_or_else(|| self.zone(index))),
                     name: cast::host_name(device.class),
                 })
             }

@@ -103,6 +103,7 @@ pub(crate) mod groups {
         v6: Some((IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb)), [0x33, 0x33, 0, 0, 0, 0xfb])),
         ..group([224, 0, 0, 251])
     };
+    pub(crate) static LLMNR: Group = group([224, 0, 0, 252]);
     pub(crate) static SSDP: Group = group([239, 255, 255, 250]);
     pub(crate) static MONITOR_DISCOVERY: Group = group([239, 255, 40, 1]);
     pub(crate) static EVERYONE: Group = group([255, 255, 255, 255]);

@@ -11,7 +11,7 @@ use crate::{
     site::{DeviceIndex, Party, Site},
 };
 
-const STUDY: Exchange = Exchange::tcp("dicom", 104).bytes(20_000_000.0, 9_000.0, 2.0).millis(5_000.0, 1.5);
+const STUDY: Exchange = Exchange::tcp("dicom", 104).bytes(14_000_000.0, 9_000.0, 2.0).millis(5_000.0, 1.5);
 const PASSED_ON: Exchange = Exchange::tcp("smb", 445).bytes(25_000_000.0, 20_000.0, 1.5).millis(12_000.0, 1.5);
 const LASTS_US: i64 = 6 * HOUR_US;
 
@@ -22,7 +22,7 @@ pub(super) fn habits(site: &Site) -> Vec<(DeviceIndex, Habit)> {
     let every = |seconds| Cadence::During { from_us, to_us: from_us + LASTS_US, seconds };
     let pacs = site.of(DeviceClass::Pacs)[0];
     let archive = Party::Device(pacs);
-    let send = |&device: &DeviceIndex| (device, Habit::new(Party::Device(device), archive, every(25.0), STUDY));
-    let pass_on = Habit::new(archive, site.one(DeviceClass::FileServer, 0), every(20.0), PASSED_ON);
+    let send = |&device: &DeviceIndex| (device, Habit::new(Party::Device(device), archive, every(60.0), STUDY));
+    let pass_on = Habit::new(archive, site.one(DeviceClass::FileServer, 0), every(60.0), PASSED_ON);
     site.of(DeviceClass::ImagingModality).iter().map(send).chain([(pacs, pass_on)]).collect()
 }

@@ -72,6 +72,20 @@ impl Side {
         self.flags_of(0..self.packets)
     }
 
+    /// How many packets were sent before an instant.
+    pub(crate) fn before(&self, at_us: i64) -> u64 {
+        let (mut sent, mut rest) = (0, self.packets);
+        while sent < rest {
+            let middle = sent + (rest - sent) / 2;
+            if self.at_us(middle) < at_us {
+                sent = middle + 1;
+            } else {
+                rest = middle;
+            }
+        }
+        sent
+    }
+
     /// Runs of packets, each with those that come before the timeout counted from its first is over.
     pub(crate) fn pieces(self, timeout_us: i64) -> impl Iterator<Item = Range<u64>> {
         let mut start = 0;
@@ -79,16 +93,8 @@ impl Side {
             if start == self.packets {
                 return None;
             }
-            let over_us = self.at_us(start).saturating_add(timeout_us);
-            let (mut within, mut end) = (start, self.packets);
-            while end - within > 1 {
-                let middle = within + (end - within) / 2;
-                if self.at_us(middle) < over_us {
-                    within = middle;
-                } else {
-                    end = middle;
-                }
-            }
+            // A packet is in its own run, even if no time is allowed.
+            let end = self.before(self.at_us(start).saturating_add(timeout_us)).max(start + 1);
             Some(std::mem::replace(&mut start, end)..end)
         })
     }

@@ -12,8 +12,9 @@ use crate::{
     site::{DeviceIndex, Site, address},
 };
 
-/// One in so many of a class goes, and at least one.
+/// One in so many of a class goes, at least one and at most so many.
 const ONE_IN: usize = 8;
+const AT_MOST: usize = 30;
 /// The first number in the imaging zone that is lent to guests.
 const GUESTS: u32 = 40_000;
 /// The local minute at which the first of them leaves.
@@ -24,7 +25,7 @@ pub(super) fn arrange(site: &mut Site) {
     let Some(morning_us) = moment(site, Oddity::PatientTransport, Days::All, MORNING) else { return };
     let zone = site.zone(site.of(DeviceClass::ImagingModality)[0]);
     let travelling = |class| {
-        let count = (site.of(class).len() / ONE_IN).max(1);
+        let count = (site.of(class).len() / ONE_IN).clamp(1, AT_MOST);
         site.casting.bystanders(class).filter(|&device| site.is_plain(device)).take(count).collect::<Vec<_>>()
     };
     let devices = [DeviceClass::PatientMonitor, DeviceClass::InfusionPump].map(travelling).concat();

@@ -32,6 +32,7 @@ fn views_are_the_same_each_time() {
         ViewKind::South { overlap: 0.2 },
         ViewKind::Lossy { ratio: 0.1 },
         ViewKind::Sampled { one_in: 10 },
+        ViewKind::Asymmetric { ratio: 1.0 },
     ] {
         let whole = seen(kind, &flows);
         let mut reversed: Vec<Flow> = View::new(kind).of(flows.iter().rev().cloned()).collect();
@@ -48,6 +49,8 @@ fn a_sensor_that_sees_everything_changes_its_name_only() {
     assert!(seen(ViewKind::Lossy { ratio: 0.0 }, &flows) == flows);
     assert!(seen(ViewKind::Sampled { one_in: 1 }, &flows) == flows);
     assert!(seen(ViewKind::Lossy { ratio: 1.0 }, &flows).is_empty());
+    assert!(seen(ViewKind::TimedOut { after_us: i64::MAX }, &flows) == flows);
+    assert!(seen(ViewKind::Asymmetric { ratio: 0.0 }, &flows) == flows);
 }
 
 #[test]
@@ -118,4 +121,60 @@ fn a_clock_that_is_off_moves_both_times() {
     let back = seen(ViewKind::Skewed { by_us: 2_500_000 }, &late);
     assert!(back == flows && late[0].start_us + 2_500_000 == flows[0].start_us);
     assert!(late.iter().zip(&flows).all(|(late, flow)| flow.end_us - late.end_us == 2_500_000));
+}
+
+#[test]
+fn pieces_are_no_longer_than_the_timeout_and_all_there_is() {
+    const AFTER_US: i64 = 60_000_000;
+    let mut uids = BTreeMap::new();
+    let (mut cut, mut whole) = (0, 0);
+    for flow in flows() {
+        let pieces = seen(ViewKind::TimedOut { after_us: AFTER_US }, std::slice::from_ref(&flow));
+        if flow.end_us - flow.start_us < AFTER_US {
+            assert!(pieces == [flow], "a short flow is changed");
+            whole += 1;
+            continue;
+        }
+        let sum = |count: fn(&Flow) -> u64| pieces.iter().map(count).sum::<u64>();
+        assert_eq!(sum(|piece| piece.src_packets), flow.src_packets);
+        assert_eq!(sum(|piece| piece.dst_packets), flow.dst_packets);
+        assert_eq!(sum(|piece| piece.src_bytes), flow.src_bytes);
+        assert_eq!(sum(|piece| piece.dst_bytes), flow.dst_bytes);
+        assert!(pieces.iter().all(|piece| piece.end_us - piece.start_us < AFTER_US), "{pieces:#?}");
+        assert!(pieces.windows(2).all(|pair| pair[0].end_us < pair[1].start_us), "{pieces:#?}");
+        pieces.iter().for_each(|piece| *uids.entry(piece.uid).or_insert(0) += 1);
+        cut += usize::from(pieces.len() > 1);
+    }
+    assert!(cut > 100 && whole > 100, "{cut} flows are cut and {whole} are not");
+    assert!(uids.values().all(|&times| times == 1));
+}
+
+#[test]
+fn a_later_piece_has_no_beginning() {
+    let flows = flows();
+    let is_long = |flow: &&Flow| flow.service == "ssl" && flow.conn_state == ConnState::Sf && flow.src_packets > 100;
+    let long = flows.iter().filter(is_long).max_by_key(|flow| flow.end_us - flow.start_us).unwrap();
+    let after_us = (long.end_us - long.start_us) / 3;
+    let pieces = seen(ViewKind::TimedOut { after_us }, std::slice::from_ref(long));
+    assert_eq!(pieces[0].uid, long.uid);
+    let told: Vec<(&str, ConnState)> = pieces.iter().map(|piece| (piece.service, piece.conn_state)).collect();
+    let [first, middle, ..] = told[..] else { panic!("{told:?}") };
+    assert_eq!((first, middle), (("ssl", ConnState::S1), ("", ConnState::Oth)));
+}
+
+#[test]
+fn of_a_share_of_flows_one_side_is_seen_and_of_each_side_as_often() {
+    let flows: Vec<Flow> = flows().into_iter().filter(|flow| flow.src_packets > 0 && flow.dst_packets > 0).collect();
+    let seen = seen(ViewKind::Asymmetric { ratio: 0.4 }, &flows);
+    assert_eq!(seen.len(), flows.len());
+    let count = |is_so: fn(&Flow) -> bool| share(seen.iter().filter(|flow| is_so(flow)).count(), flows.len());
+    about(count(|flow| flow.dst_packets == 0), 0.2, 0.01);
+    about(count(|flow| flow.src_packets == 0), 0.2, 0.01);
+    for (flow, whole) in seen.iter().zip(&flows).filter(|(flow, _)| flow.src_packets * flow.dst_packets == 0) {
+        assert_eq!(
+            flow.src_bytes + flow.dst_bytes,
+            if flow.dst_packets == 0 { whole.src_bytes } else { whole.dst_bytes }
+        );
+        assert!(flow.protocol != 6 || !matches!(flow.conn_state, ConnState::Sf | ConnState::S1), "{flow:#?}");
+    }
 }

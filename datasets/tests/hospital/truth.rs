@@ -26,10 +26,18 @@ fn check(options: Options) {
         assert!(matches_flows(&hospital, row, flows), "{row:?} is not what the flows say");
     }
     for &incident in &incidents {
-        let flows = labelled.get(&incident).map_or(0, Vec::len) as u64;
-        assert_eq!(told.get(&incident), Some(&flows), "{incident}");
+        let flows = labelled.get(&incident).map_or(&[][..], Vec::as_slice);
+        assert_eq!(told.get(&incident), Some(&(flows.len() as u64)), "{incident}");
+        let rows = hospital.truth().iter().filter(|row| row.incident == incident && row.flows > 0);
+        let hours: BTreeSet<i64> = rows.flat_map(|row| row.hours_us.clone()).collect();
+        assert_eq!(hours, flows.iter().map(hour_us).collect(), "{incident}");
     }
     assert_eq!(told.into_keys().collect::<BTreeSet<_>>(), incidents.into_iter().collect());
+}
+
+/// The hour in which a flow ended.
+fn hour_us(flow: &Flow) -> i64 {
+    flow.end_us.div_euclid(HOUR_US) * HOUR_US
 }
 
 fn device<'a>(hospital: &'a Hospital, id: &str) -> &'a Device {
@@ -51,7 +59,7 @@ fn matches_flows(hospital: &Hospital, row: &Truth, flows: &[Flow]) -> bool {
             && row.protocol.is_none_or(|protocol| flow.protocol == protocol)
     };
     let flows: Vec<&Flow> = flows.iter().filter(of_row).collect();
-    let hours: BTreeSet<i64> = flows.iter().map(|flow| flow.end_us.div_euclid(HOUR_US) * HOUR_US).collect();
+    let hours: BTreeSet<i64> = flows.iter().map(|flow| hour_us(flow)).collect();
     let peers = row.peer_device_ids.iter().map(|id| device(hospital, id));
     flows.len() as u64 >= row.flows
         && row.hours_us.is_sorted()
@@ -173,4 +181,50 @@ fn a_silenced_monitor_says_nothing_in_the_hours_told() {
             (start_us..end_us).step_by(HOUR_US as usize).filter(|hour_us| !spoke.contains_key(hour_us)).count();
         assert!(silent <= row.hours_us.len() + 8, "{silent} hours were silent, {} are told", row.hours_us.len());
     }
+}
+
+/// The flows of a row's device with the row's peer and port that no incident made, by hour.
+fn ordinary(row: &Truth, flows: &[Flow], own: &Device) -> BTreeMap<i64, u64> {
+    let mut hours = BTreeMap::new();
+    let with_peer = flows.iter().filter(|flow| {
+        flow.incident.is_none()
+            && is_end(own, flow)
+            && row.peer_ip.is_some_and(|ip| flow.src_ip == ip || flow.dst_ip == ip)
+            && row.peer_port.is_none_or(|port| flow.dst_port == port)
+    });
+    with_peer.for_each(|flow| *hours.entry(hour_us(flow)).or_default() += 1);
+    hours
+}
+
+#[test]
+fn even_stealthy_incidents_differ_from_what_their_devices_do() {
+    use Incident::{DnsTunnel, InboundFlood, MqttFlood, OffHoursService, Ransomware};
+    for seed in 1..=3 {
+        let options = Options { seed, devices: 60, days: 7, variant: Variant::Stealthy, ..Options::default() };
+        let hospital = hospital(options);
+        let flows: Vec<Flow> = hospital.flows().collect();
+        for row in hospital.truth().iter().filter(|row| row.peer_ip.is_some()) {
+            let hours = ordinary(row, &flows, device(&hospital, &row.device_id));
+            let most = hours.values().max().copied().unwrap_or(0);
+            let a_told_hour = row.flows / row.hours_us.len() as u64;
+            let differs = match row.incident {
+                MqttFlood | InboundFlood => a_told_hour > 3 * most,
+                Ransomware => a_told_hour > 2 * hours.get(&row.hours_us[1]).copied().unwrap_or(0),
+                OffHoursService => row.hours_us.iter().all(|hour| !hours.contains_key(hour)),
+                // Its names are new, its server is not.
+                DnsTunnel => row.flows > 100,
+                _ => most == 0,
+            };
+            assert!(differs, "seed {seed}: {row:?} is like {hours:?}");
+        }
+    }
+}
+
+#[test]
+fn a_tunnels_names_are_asked_for_once() {
+    let hospital = hospital(Options { variant: Variant::Stealthy, incidents: vec![Incident::DnsTunnel], ..small() });
+    let tunnelled = hospital.flows().filter(|flow| flow.incident == Some(Incident::DnsTunnel));
+    let names: Vec<String> = tunnelled.map(|flow| flow.dst_name.unwrap().into_owned()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    assert!(names.iter().all(|name| name.ends_with(".t.pebble-sync.example")));
 }

@@ -48,6 +48,7 @@ const fn role_name(role: Role) -> &'static str {
         Role::Nms => "network-management",
         Role::Backup => "backup",
         Role::Proxy => "proxy",
+        Role::Nat => "nat",
         Role::RemoteService => "remote-service",
         Role::Dns => "name-server",
         Role::Ntp => "time-server",
@@ -225,7 +226,7 @@ fn write_truth_hours(truth: &[Truth], path: &std::path::Path) -> Result<()> {
     writer.write_record(["incident", "device_id", "hour"]).context(doing)?;
     let hours = truth
         .iter()
-        .flat_map(|row| row.hours_us.iter().map(|&hour_us| (row.incident, row.device_id.as_str(), hour_us)));
+        .flat_map(|row| row.hours_us.iter().map(move |&hour_us| (row.incident, row.device_id.as_str(), hour_us)));
     let distinct: BTreeSet<_> = hours.collect();
     for (incident, device, hour_us) in distinct {
         writer.write_record([incident.as_str(), device, &rfc_3339(hour_us)]).context(doing)?;

@@ -30,8 +30,8 @@
 //! they are made. Harmless oddities (`oddity/`) change the site or add habits. Incidents (`incident/`) are played once,
 //! in the second half of the span, and leave the truth.
 //!
-//! All makers and names are invented. Internal addresses are from RFC 1918 and RFC 4193; external ones from RFC 5737 and
-//! RFC 3849; names end in `.example` or `.local`.
+//! All makers and names are invented. Internal addresses are from RFC 1918 and RFC 4193; external ones from RFC 5737
+//! and RFC 3849; names end in `.example` or `.local`.
 //!
 //! Knows nothing of Arrow, Parquet or files, of the host or of detectors.
 

@@ -45,17 +45,17 @@ pub enum ViewKind {
         /// Microseconds; negative if it is late.
         by_us: i64,
     },
-    /// One with an active timeout, as exporters of NetFlow and IPFIX have (RFC 5102, `flowActiveTimeout`): a conversation
-    /// that lasts longer becomes several flows, each of the packets within so long of the one before. The first keeps
-    /// `uid`, the others have numbers of their own. What the pieces are is said at [`View`].
+    /// One with an active timeout, as exporters of NetFlow and IPFIX have (RFC 5102, `flowActiveTimeout`): a
+    /// conversation that lasts longer becomes several flows, each of the packets within so long of the one before. The
+    /// first keeps `uid`, the others have numbers of their own. What the pieces are is said at [`View`].
     TimedOut {
         /// Microseconds; less than a second is taken for one.
         after_us: i64,
     },
     /// One where traffic comes and goes by different ways: of a share of the flows only one side is seen, the
     /// initiator's of half of them and the responder's of the others, and flows without a packet of that side are
-    /// dropped. Who began stays as it was; a real sensor that sees only answers may take the responder for the initiator.
-    /// What a flow loses with its packets is said at [`View`].
+    /// dropped. Who began stays as it was; a real sensor that sees only answers may take the responder for the
+    /// initiator. What a flow loses with its packets is said at [`View`].
     Asymmetric {
         /// From 0 to 1.
         ratio: f64,
@@ -67,8 +67,9 @@ pub enum ViewKind {
 /// Views may follow on one another: what two sensors see of one network, each with losses of its own, is a `Lossy` view
 /// of a `North` and of a `South` one. Two views of one kind on the same flows are not independent.
 ///
-/// Where packets are not seen, or not in this flow (`Lossy`, `Sampled`, `TimedOut`, `Asymmetric`), packets lie evenly over the time of a flow and payload evenly over the
-/// packets, as in [exports](crate::export), and of a flow that lost some
+/// Where packets are not seen, or not in this flow (`Lossy`, `Sampled`, `TimedOut`, `Asymmetric`), packets lie evenly
+/// over the time of a flow and payload evenly over the packets, as in [exports](crate::export), and of a flow that lost
+/// some
 ///
 /// | field | is |
 /// |---|---|

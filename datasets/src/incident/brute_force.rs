@@ -1,8 +1,8 @@
 //! Brute force: a workstation guesses the password of an imaging modality, and gets in. ATT&CK T1110.001, then T1021.
 //!
 //! Easy: 300 guesses over SSH, one every few seconds, then two long logins. Stealthy: one guess over VNC every 8 to 20
-//! minutes in the working hours of two days, then one login. Shown by: a peer that is new to the modality, on a port that
-//! it never serves, by contacts that are aborted and then one that is not.
+//! minutes in the working hours of two days, then one login. Shown by: a peer that is new to the modality, on a port
+//! that it never serves, by contacts that are aborted and then one that is not.
 
 use super::scene::{Scene, call};
 use crate::{

@@ -2,8 +2,8 @@
 //! ATT&CK T1570; in what it does to the pump T0843 of those for industrial control systems.
 //!
 //! Easy: late at night, 60 MB at a time. Stealthy: in the hours in which pumps fetch their libraries, some 8 MB at a
-//! time, as much as a library has, over up to three nights. Shown by: a contact that comes to the pump, from a peer that
-//! is none of its servers, with the volume of a library.
+//! time, as much as a library has, over up to three nights. Shown by: a contact that comes to the pump, from a peer
+//! that is none of its servers, with the volume of a library.
 
 use super::scene::{Scene, call};
 use crate::{

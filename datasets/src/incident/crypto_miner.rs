@@ -1,8 +1,8 @@
 //! Crypto miner: a laboratory analyser works for a mining pool, which it stays connected to. ATT&CK T1496.
 //!
-//! Easy: by Stratum's own port, day and night, for up to two days. Stealthy: over TLS on port 443, on up to five nights,
-//! with a connection that is made anew every hour or so. Shown by: a new peer outside, a conversation that goes on for
-//! hours, and regular small volumes, which no upload and no download has.
+//! Easy: by Stratum's own port, day and night, for up to two days. Stealthy: over TLS on port 443, on up to five
+//! nights, with a connection that is made anew every hour or so. Shown by: a new peer outside, a conversation that goes
+//! on for hours, and regular small volumes, which no upload and no download has.
 
 use super::scene::Scene;
 use crate::{

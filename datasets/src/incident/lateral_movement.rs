@@ -2,8 +2,8 @@
 //! ATT&CK T1021.001, T1021.002.
 //!
 //! Easy: twelve others in some minutes, with many wrong passwords, then five desktops. Stealthy: five others over a
-//! working day, with a password that is right at once, and two desktops. Shown by: workstations as new peers of one that
-//! ordinarily speaks to servers only.
+//! working day, with a password that is right at once, and two desktops. Shown by: workstations as new peers of one
+//! that ordinarily speaks to servers only.
 
 use super::scene::{Scene, call};
 use crate::{

@@ -1,9 +1,9 @@
-//! Off-hours service: somebody has the account of an imaging vendor's engineers, and logs on to a modality from outside.
-//! ATT&CK T1133, T1078.
+//! Off-hours service: somebody has the account of an imaging vendor's engineers, and logs on to a modality from
+//! outside. ATT&CK T1133, T1078.
 //!
 //! Easy: from an address that is not the declared one, in the small hours, with much taken along. Stealthy: from the
-//! declared address itself, on two evenings, as long and as large as an engineer's visits. Shown by: the address, or only
-//! the hour, which the hospital has declared.
+//! declared address itself, on two evenings, as long and as large as an engineer's visits. Shown by: the address, or
+//! only the hour, which the hospital has declared.
 
 use super::scene::Scene;
 use crate::{

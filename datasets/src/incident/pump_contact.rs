@@ -1,8 +1,8 @@
 //! Pump contact: a workstation that has no business with infusion pumps opens the settings of one. ATT&CK T1021, T1078.
 //!
 //! Easy: it tries five ports, reads pages over HTTP, guesses a password and logs on by SSH. Stealthy: it opens some
-//! settings pages over HTTPS on two days, in working hours, and does nothing else. Shown by: a contact that comes to the
-//! pump, which ordinarily only calls others, from a peer that is none of its servers.
+//! settings pages over HTTPS on two days, in working hours, and does nothing else. Shown by: a contact that comes to
+//! the pump, which ordinarily only calls others, from a peer that is none of its servers.
 
 use super::scene::{Scene, call};
 use crate::{

@@ -1,9 +1,10 @@
 //! Rogue server: patient monitors send to a host of somebody else's what they send to their own servers.
 //! ATT&CK for industrial control systems T0830; Enterprise T1557.
 //!
-//! Easy: three monitors stream waveforms and vital signs to an unknown host in their own zone, for up to half a day. Stealthy:
-//! one sends vital signs, no more often than to its own server, to an unknown host among the servers, through the
-//! working hours of two days. Shown by: a new internal peer that is in no inventory, on a service that has a server.
+//! Easy: three monitors stream waveforms and vital signs to an unknown host in their own zone, for up to half a day.
+//! Stealthy: one sends vital signs, no more often than to its own server, to an unknown host among the servers, through
+//! the working hours of two days. Shown by: a new internal peer that is in no inventory, on a service that has a
+//! server.
 
 use super::scene::{Scene, call};
 use crate::{

@@ -1,12 +1,12 @@
-//! Telnet botnet: from a workstation somebody logs on to a wearable heart monitor gateway by Telnet, with the password it
-//! was delivered with. It then looks for others like it outside, and reports to a server. ATT&CK for industrial control
-//! systems T0812; Enterprise T1046, T1071. As Mirai does it (Antonakakis et al., "Understanding the Mirai Botnet",
-//! USENIX Security 2017): nine in ten of its probes go to port 23, the tenth to 2323.
+//! Telnet botnet: from a workstation somebody logs on to a wearable heart monitor gateway by Telnet, with the password
+//! it was delivered with. It then looks for others like it outside, and reports to a server. ATT&CK for industrial
+//! control systems T0812; Enterprise T1046, T1071. As Mirai does it (Antonakakis et al., "Understanding the Mirai
+//! Botnet", USENIX Security 2017): nine in ten of its probes go to port 23, the tenth to 2323.
 //!
 //! Easy: 40 passwords in two minutes, then 2,000 probes in 12 minutes, and a report every minute for up to a day.
-//! Stealthy: five passwords in an hour, then a probe every two to six minutes for up to a day, and a report over TLS every
-//! half hour. Shown by: a contact that comes to the gateway, Telnet, many new peers outside most of which do not answer,
-//! and one that does.
+//! Stealthy: five passwords in an hour, then a probe every two to six minutes for up to a day, and a report over TLS
+//! every half hour. Shown by: a contact that comes to the gateway, Telnet, many new peers outside most of which do not
+//! answer, and one that does.
 
 use super::scene::{Scene, call};
 use crate::{

@@ -1,5 +1,5 @@
-//! DHCP churn: in the small hours of every third day, a quarter of the workstations get each other's addresses. Those that
-//! incidents happen on keep theirs.
+//! DHCP churn: in the small hours of every third day, a quarter of the workstations get each other's addresses. Those
+//! that incidents happen on keep theirs.
 
 use crate::{
     DeviceClass,

@@ -1,5 +1,5 @@
-//! New device: after two thirds of the span a pump, a monitor, an analyser and a workstation are delivered. They do what
-//! others of their class do, and nobody has seen them before.
+//! New device: after two thirds of the span a pump, a monitor, an analyser and a workstation are delivered. They do
+//! what others of their class do, and nobody has seen them before.
 
 use super::{Oddity, moment::chance};
 use crate::{DeviceClass, site::Site};

@@ -1,5 +1,5 @@
-//! Patient transport: some monitors and pumps go with a patient to radiology and back. On the way they are not heard of;
-//! there they have another address, in the imaging zone, and call the servers that they always call.
+//! Patient transport: some monitors and pumps go with a patient to radiology and back. On the way they are not heard
+//! of; there they have another address, in the imaging zone, and call the servers that they always call.
 
 use super::{
     Oddity,

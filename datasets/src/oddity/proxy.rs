@@ -1,5 +1,5 @@
-//! Proxy: every other workstation's pages come by the declared web proxy, and a branch clinic whose devices no inventory
-//! has appears as one address, that of its NAT (RFC 3022), which is declared.
+//! Proxy: every other workstation's pages come by the declared web proxy, and a branch clinic whose devices no
+//! inventory has appears as one address, that of its NAT (RFC 3022), which is declared.
 
 use crate::{
     DeviceClass,

@@ -1,5 +1,5 @@
-//! Retry storm: the server of patients' records is down for half an hour. Those who want something of it try again every
-//! few seconds, in vain, and once more when it is back.
+//! Retry storm: the server of patients' records is down for half an hour. Those who want something of it try again
+//! every few seconds, in vain, and once more when it is back.
 
 use super::{Oddity, moment::moment};
 use crate::{

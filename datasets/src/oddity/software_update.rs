@@ -1,5 +1,5 @@
-//! Software update: in one night every workstation and every modality fetches hundreds of megabytes from the server that
-//! it always asks for updates.
+//! Software update: in one night every workstation and every modality fetches hundreds of megabytes from the server
+//! that it always asks for updates.
 
 use super::{
     Oddity,

@@ -21,8 +21,8 @@ impl Scene<'_> {
         (from_us, (from_us + lasts_us).min(self.site.calendar.at_share(OPEN.1)))
     }
 
-    /// Up to so many stretches, one a day on consecutive ones of these days, between two local minutes, of which up to a
-    /// sixth is left out at either end. If the second half of the span has no hour of them, most of that half.
+    /// Up to so many stretches, one a day on consecutive ones of these days, between two local minutes, of which up to
+    /// a sixth is left out at either end. If the second half of the span has no hour of them, most of that half.
     pub(in crate::incident) fn shifts(
         &mut self,
         days: Days,

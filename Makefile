@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-kit torture bench setup plugins host fmt deny clippy doc nextest test-plugins test-kit-native dist fuzz clean
+.PHONY: help demo test test-kit torture bench evaluate setup plugins host fmt deny clippy doc nextest test-plugins test-kit-native dist fuzz clean
 
 export CARGO_TERM_COLOR ?= auto
 # Logs of real networks, where there are any: without them their tests are skipped.
@@ -15,6 +15,7 @@ plugins_target := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR)/plugins,$(CURDIR)
 all := --release --workspace --locked
 wardflow := $(target)/release/wardflow
 python := $(target)/bench-python/bin/python
+evaluation_python := $(target)/evaluation-python/bin/python
 # Of one version, whatever is installed: what it checks is what passes.
 deny_version := 0.20.2
 cargo_deny := $(target)/tools/cargo-deny-$(deny_version)/bin/cargo-deny
@@ -36,6 +37,11 @@ bench: host ## Measure Wardflow beside DuckDB, Polars and DataFusion SQL: an hou
 	test -x $(python) || python3 -m venv $(dir $(python)).. || { echo "error: python3 has no venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
 	$(python) -m pip install --quiet --disable-pip-version-check duckdb==2.0.0 polars==2.1.0
 	$(target)/release/wardflow-bench --python $(python)
+
+evaluate: host ## Measure what is found of incidents in hospitals of other seeds and in captures, beside other means: two hours, a table for the README
+	test -x $(evaluation_python) || python3 -m venv $(dir $(evaluation_python)).. || { echo "error: python3 has no venv: on Debian, apt-get install python3-venv" >&2; exit 1; }
+	$(evaluation_python) -m pip install --quiet --disable-pip-version-check duckdb==2.0.0 scikit-learn==1.9.1
+	$(target)/release/wardflow-evaluation --python $(evaluation_python)
 
 torture: host ## Try to break it: much data, mutated plugins and files, spins, bombs, kills; hours, and a table for the README
 	$(target)/release/wardflow-torture
@@ -91,7 +97,7 @@ fuzz: ## Fuzz each reader of records, the manifest, the mapping and the config, 
 clean: ## Remove what was built here, and ./demo
 	cargo clean
 	cargo clean --manifest-path plugins/Cargo.toml --target-dir $(plugins_target)
-	rm -rf bench plugins/bench plugins/dist plugins/test dist demo
+	rm -rf bench evaluation plugins/bench plugins/dist plugins/test dist demo
 
 # Crates with C code, and the linker, need a C compiler.
 setup:

@@ -1,0 +1,131 @@
+//! Hospitals without incidents, as poorer sensors see them.
+
+use std::{
+    fs::{self, File},
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+use wardflow::synthetic;
+use wardflow_datasets::{
+    Flow, Hospital, Options, View, ViewKind,
+    export::{Format, Log, Zeek},
+};
+
+use crate::{
+    Args, Result,
+    command::{evaluate, text, wardflow},
+    report::Figure,
+    synthetic::{Counts, clear},
+};
+
+/// A way to see less than all.
+struct Sensors {
+    what: &'static str,
+    /// What each sensor sees.
+    views: Vec<(&'static str, Vec<ViewKind>)>,
+    /// Further arguments of `wardflow ingest`.
+    ingest: &'static [&'static str],
+}
+
+/// Bytes, flows and clocks as good sensors never show them.
+fn all() -> Vec<Sensors> {
+    let one = |what, kind| Sensors { what, views: vec![("one", vec![kind])], ingest: &[] };
+    let overlap = 0.5;
+    let (north, south) = (ViewKind::North { overlap }, ViewKind::South { overlap });
+    let late = ViewKind::Skewed { by_us: -3_000_000 };
+    vec![
+        one("a tenth of the packets lost", ViewKind::Lossy { ratio: 0.1 }),
+        one("flows cut each minute", ViewKind::TimedOut { after_us: 60_000_000 }),
+        one("one side of a tenth of the flows", ViewKind::Asymmetric { ratio: 0.1 }),
+        Sensors { what: "two sensors", views: vec![("north", vec![north]), ("south", vec![south])], ingest: &[] },
+        Sensors {
+            what: "two sensors, one three seconds late",
+            views: vec![("north", vec![north]), ("south", vec![south, late])],
+            ingest: &[],
+        },
+        Sensors {
+            what: "one packet in a hundred",
+            views: vec![("one", vec![ViewKind::Sampled { one_in: 100 }])],
+            ingest: &["--sampling", "100"],
+        },
+    ]
+}
+
+/// Findings of medium severity and above where there should be none.
+pub(crate) fn quiet(args: &Args) -> Result<Vec<Figure>> {
+    let seed = *args.seeds.first().ok_or("no seed")?;
+    let options = Options { devices: 120, days: args.days, seed, incidents: Vec::new(), ..Options::default() };
+    let hospital = Hospital::new(options)?;
+    let mut figures = Vec::new();
+    for sensors in all() {
+        let seen: Vec<(&str, Box<dyn Iterator<Item = Flow> + '_>)> = sensors
+            .views
+            .iter()
+            .map(|(name, kinds)| {
+                let mut flows: Box<dyn Iterator<Item = Flow> + '_> = Box::new(hospital.flows());
+                for kind in kinds {
+                    flows = Box::new(View::new(*kind).of(flows));
+                }
+                (*name, flows)
+            })
+            .collect();
+        let workspace = ingested(args, &hospital, seen, sensors.ingest)?;
+        let report = evaluate(&workspace, &workspace.join("truth.csv"), "medium", None)?;
+        let mut counts = Counts::default();
+        counts.add(&report)?;
+        let looked = format!("{} of {} slices of plugins complete", complete(&report), report["slices"]);
+        figures.push(Figure::new(
+            format!("the same, 120 devices, seed {seed}: {}", sensors.what),
+            "groups of medium severity and above, a device and day ≤ 0.001",
+            format!("{:.5} ({} in {:.0} device-days); {looked}", counts.rate(), counts.false_groups, counts.device_days),
+        ));
+        clear(args, &workspace)?;
+    }
+    Ok(figures)
+}
+
+fn complete(report: &serde_json::Value) -> u64 {
+    let number = |name: &str| report[name].as_u64().unwrap_or_default();
+    number("slices") - number("incomplete_slices")
+}
+
+/// A workspace of a hospital, with flows that went through Zeek logs, a directory of them for each sensor; analysed.
+pub(crate) fn ingested<'a>(
+    args: &Args,
+    hospital: &Hospital,
+    seen: Vec<(&str, Box<dyn Iterator<Item = Flow> + 'a>)>,
+    ingest: &[&str],
+) -> Result<PathBuf> {
+    let workspace = args.dir.join("hospital");
+    if workspace.exists() {
+        fs::remove_dir_all(&workspace)?;
+    }
+    let dir = text(&workspace)?;
+    wardflow(&["-q", "init", dir])?;
+    fs::write(workspace.join("wardflow.toml"), synthetic::config(hospital))?;
+    synthetic::write_inventory(hospital, &workspace.join("inventory.csv"))?;
+    synthetic::write_truth(hospital, &workspace)?;
+    let opened = hospital.flows().next().ok_or("a hospital without flows")?.start_us;
+    for (sensor, flows) in seen {
+        let logs = args.dir.join("logs");
+        write_logs(&logs, flows, opened)?;
+        let mut arguments = vec!["-C", dir, "-q", "ingest", "zeek", text(&logs)?, "--sensor", sensor];
+        arguments.extend(ingest);
+        wardflow(&arguments)?;
+        fs::remove_dir_all(&logs)?;
+    }
+    wardflow(&["-C", dir, "-q", "analyze"])?;
+    Ok(workspace)
+}
+
+fn write_logs(directory: &Path, flows: impl Iterator<Item = Flow>, opened: i64) -> Result<()> {
+    fs::create_dir_all(directory)?;
+    let file = BufWriter::new(File::create(directory.join("conn.log"))?);
+    let mut log = Zeek::new(file, Log::Conn, Format::Tsv, opened)?;
+    for flow in flows {
+        log.write(&flow)?;
+    }
+    log.finish()?;
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! `wardflow/exfiltration`: payload that a device sends to peers outside, beyond what it ever sent.
+//!
+//! # What it finds
+//! - `exfiltration`: the device sent one outside peer, over days, far more than it sends to peers that are new to it; or
+//!   to a peer that it knows, on one day, far more than it ever did; or to many new peers together.
+//!
+//! # Why it matters for a device
+//! A medical device holds patients' data and has few peers outside: its maker's cloud, perhaps an update service. Data
+//! that is carried off goes to somebody else, or to a peer that never got so much (ATT&CK T1041, T1567; in small pieces
+//! over days T1030).
+//!
+//! # How
+//! Payload is summed by peer. Each night a sum keeps 0.84 of itself (a half-life of four days), so that a hundred
+//! kilobytes at a time add up over days and are forgotten over weeks. Amounts are compared as ln(100 kB + bytes): what
+//! is below 100 kB is nothing, and a doubling is a doubling.
+//! - A *new* peer is one that the device took up after it had been watched for a day, at most two weeks ago. Each day
+//!   teaches how much the new peers that the class does not share have been sent: nothing, for most devices; some for a
+//!   workstation. A new peer's sum is judged by that level. That no other of a class of `n` devices ever used the peer
+//!   adds log2(n + 2) bits (Laplace's rule of succession).
+//! - A *known* peer, or one that `shared_by` other devices of the class use, is judged by the day: by the level of what it
+//!   is sent on the days on which it is sent something, or, before five such days, by that of all that goes outside.
+//! - Levels deviate by a factor of e at least, and by more where few days were learned. Bits of a finding are those of
+//!   the deviation, less log2 of the number of outside peers in the slice.
+//!
+//! Less than `least_bytes` to a peer is never reported, nor is a peer that sends back more than it is sent: calls,
+//! video and browsing do that. Medium asks, moreover, for 20 bits, a new peer, four times as much sent as received, and a
+//! day on which all that goes outside is beyond usual by three deviations, of a factor 1.65 at least: a cloud that moves to
+//! another address is new, but adds nothing. High asks for 40 bits. A known peer is medium at most.
+//!
+//! Before `learning_hours` only a peer that is new to a class that is known (5 devices or more share some peer of this
+//! device) is reported, by a level of a device that sends nothing, of one and a half times the deviation, from 20 bits.
+//!
+//! # What is no exfiltration
+//! Peers of group `expected-cloud` and of roles remote service (in its hours) and backup; what a declared proxy, NAT,
+//! backup, remote service or name server sends; peers inside.
+//!
+//! # Blind spots
+//! What goes out through a proxy inside, or hidden in DNS; less than the level of what the device sends to new peers
+//! anyway; a peer that the class shares, such as a public cloud; what was sent while it learned; after two weeks a peer
+//! is known. Amounts of sampled records are wrong: the plugin is then `unsuited`.
+//!
+//! # Memory
+//! 96 peers that got little and 64 that got 256 kB or more, the least recently used forgotten first: some 50 bytes each.
+//!
+//! # Parameters
+//! `least_bytes`, `shared_by`, `learning_hours`: see `plugin.toml`.
+
+mod amount;
+mod peers;
+mod seen;
+
+use serde::{Deserialize, Serialize};
+use wardflow_sdk::{
+    Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, Level, PeerRole, PeerScope, Saved, Severity,
+    Slice, UNKNOWN,
+};
+
+use crate::{
+    amount::{Amount, Verdict, Yardstick},
+    peers::{Peer, Peers},
+    seen::Seen,
+};
+
+/// Position of the peer group in `plugin.toml`.
+const EXPECTED_CLOUD: u16 = 1;
+/// Flows that learning needs beside hours.
+const LEAST_FLOWS: u64 = 50;
+/// Devices of a class that share a peer, from which the class counts as known.
+const CLASS_KNOWN: u32 = 5;
+/// Single peers that are reported in a slice; the rest are one finding.
+const SINGLE: usize = 8;
+/// Outside peers of a slice that are told apart.
+const IN_SLICE: usize = 1_024;
+
+/// What one device sends outside.
+pub struct Exfiltration {
+    parameters: Parameters,
+    state: State,
+    /// What the slice shows, by peer.
+    seen: Bounded<u64, Seen, IN_SLICE>,
+}
+
+/// What the hospital may set; see `plugin.toml`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Parameters {
+    least_bytes: f64,
+    shared_by: u32,
+    learning_hours: u32,
+}
+
+/// What is remembered of a device.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    learning: Learning,
+    /// Start of the device's first flow, in microseconds since 1970.
+    watched_since: Option<i64>,
+    /// Bytes sent outside since midnight UTC.
+    today: u64,
+    /// Whether the device had any flow since midnight.
+    is_active: bool,
+    /// A day's [`today`](Self::today), as an [`Amount`].
+    outside: Level,
+    /// The sum of new peers that the class does not share, at a day's end, as an [`Amount`].
+    newcomers: Level,
+    /// Most devices of the class that shared a peer of this device.
+    class: u32,
+    peers: Peers,
+}
+
+impl Detector for Exfiltration {
+    type Parameters = Parameters;
+    type State = State;
+
+    fn open(_: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
+        Ok(Self { parameters, state: state.unwrap_or_default(), seen: Bounded::new() })
+    }
+
+    fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
+        let scopes = flows.peer_scope();
+        for row in flows.rows() {
+            let end = flows.end_time()[row];
+            if self.state.learning.count(end) == Continuity::Returned {
+                self.state = State { learning: self.state.learning, ..State::default() };
+            }
+            self.state.is_active = true;
+            self.state.watched_since.get_or_insert(end);
+            if scopes[row] == PeerScope::External && is_judged(flows, row) {
+                self.take(flows, row, end);
+            }
+        }
+    }
+
+    fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
+        let mut found = Vec::new();
+        let seen = std::mem::take(&mut self.seen);
+        for (peer, seen) in seen.iter() {
+            self.state.absorb(*peer, seen);
+        }
+        let looks = seen.len() as f64;
+        for (peer, seen) in seen.iter() {
+            if let Some(verdict) = self.judge(*peer, seen, looks, slice.end) {
+                found.push((*peer, seen, verdict));
+            }
+        }
+        found.sort_by(|(_, _, one), (_, _, other)| other.bits.total_cmp(&one.bits));
+        for (peer, seen, verdict) in found.iter().take(SINGLE) {
+            self.report(*peer, seen, verdict, findings);
+        }
+        if found.len() > SINGLE {
+            let rest: Vec<_> = found[SINGLE..].iter().map(|(_, seen, _)| *seen).collect();
+            report_many(&rest, found[SINGLE].2, findings);
+        } else if found.is_empty() {
+            self.judge_newcomers(&seen, slice.end, findings);
+        }
+        if slice.end.div_euclid(DAY) > slice.start.div_euclid(DAY) {
+            self.state.end_day(slice.end, self.parameters.shared_by);
+        }
+    }
+
+    fn save(self) -> Saved<State> {
+        let learned = self.state.learning.progress(self.parameters.learning_hours, LEAST_FLOWS);
+        Saved { state: self.state, learned, ready: learned >= 1.0 }
+    }
+}
+
+/// Whether a flow with an outside peer is judged at all.
+fn is_judged(flows: &Flows<'_>, row: usize) -> bool {
+    let sent = flows.bytes_sent()[row];
+    let is_declared = matches!(flows.peer_role()[row], PeerRole::RemoteService | PeerRole::Backup)
+        || flows.peer_group()[row] == EXPECTED_CLOUD;
+    let is_for_others = matches!(
+        flows.local_role()[row],
+        PeerRole::Proxy | PeerRole::Nat | PeerRole::Backup | PeerRole::RemoteService | PeerRole::NameServer
+    );
+    sent != UNKNOWN && sent > 0 && !is_declared && !is_for_others
+}
+
+impl Exfiltration {
+    fn take(&mut self, flows: &Flows<'_>, row: usize, end: i64) {
+        let peer = flows.peer()[row];
+        if let Some((gone, seen)) = self.seen.make_room(&peer) {
+            self.state.absorb(gone, &seen);
+        }
+        self.seen.touch(peer, end, || Seen::new(flows, row)).add(flows, row);
+    }
+
+    fn judge(&self, peer: u64, seen: &Seen, looks: f64, now: i64) -> Option<Verdict> {
+        let state = &self.state;
+        let known = state.peers.get(peer)?;
+        let sum = known.sent as f64;
+        // What a peer got earlier is no news in a slice in which it gets next to nothing.
+        let is_going_on = (seen.sent as f64) * 50.0 >= sum;
+        if sum < self.parameters.least_bytes || !is_going_on || known.ratio().is_some_and(|ratio| ratio < 1.0) {
+            return None;
+        }
+        let is_learned = state.learning.is_done(self.parameters.learning_hours, LEAST_FLOWS);
+        let others = seen.others(known);
+        let is_shared = others >= self.parameters.shared_by;
+        let is_new = state.is_new(known, now) && !is_shared;
+        let (amount, yardstick) = match (is_learned, is_new) {
+            (true, true) => (sum, Yardstick::of(&state.newcomers)),
+            (true, false) if known.usual.values() >= 5 => (known.today as f64, Yardstick::of(&known.usual)),
+            (true, false) => (known.today as f64, Yardstick::of(&state.outside)),
+            (false, _) if state.class >= CLASS_KNOWN && others == 0 => (sum, Yardstick::UNLEARNED),
+            (false, _) => return None,
+        };
+        let company = if others == 0 && (is_new || !is_learned) { state.class } else { 0 };
+        let bits = yardstick.bits(amount, company, looks);
+        let beyond = Yardstick::of_days(&state.outside).sigmas(state.today as f64);
+        let is_upload = known.ratio().is_some_and(|ratio| ratio >= 4.0);
+        let severity = match bits {
+            ..amount::REPORTED => return None,
+            _ if !is_new && (amount < self.parameters.least_bytes || bits < amount::STRONG) => return None,
+            amount::VERY_STRONG.. if is_learned && is_new && is_upload && beyond >= 3.0 => Severity::High,
+            amount::STRONG.. if is_learned && is_new && is_upload && beyond >= 3.0 => Severity::Medium,
+            amount::VERY_STRONG.. if is_upload && !(is_new && beyond < 3.0) => Severity::Medium,
+            _ => Severity::Low,
+        };
+        let days = f64::from(state.outside.values());
+        let certainty = if known.ratio().is_some() { 0.95 } else { 0.6 };
+        let confidence = certainty * (days + 1.0) / (days + 3.0);
+        Some(Verdict { bits, severity, confidence, amount, usual: yardstick.usual(), is_new, others })
+    }
+
+    fn report(&self, peer: u64, seen: &Seen, verdict: &Verdict, findings: &mut Findings) {
+        let (amount, usual) = (Amount(verdict.amount), Amount(verdict.usual));
+        let received = self.state.peers.get(peer).and_then(|known| known.received);
+        let draft = seen
+            .draft(*verdict, findings)
+            .peer(peer)
+            .measured("bytes-sent", verdict.amount, "By", ..=verdict.usual)
+            .measured("bytes-sent-in-slice", seen.sent as f64, "By", ..)
+            .measured("bytes-received", received.map_or(f64::NAN, |received| received as f64), "By", ..)
+            .measured("bytes-sent-outside-today", self.state.today as f64, "By", ..)
+            .measured("others-of-class", f64::from(verdict.others), "1", ..);
+        let port = seen.port_name();
+        if verdict.is_new {
+            draft.summary(format_args!(
+                "sent {amount} to a new outside peer on {port} within days, {} of it now; new peers usually get {usual} \
+                 at most",
+                Amount(seen.sent as f64)
+            ));
+        } else {
+            draft
+                .summary(format_args!("sent {amount} to an outside peer on {port} in a day; usual is {usual} at most"));
+        }
+    }
+
+    /// Reports new peers that got little each and much together.
+    fn judge_newcomers(&self, seen: &Bounded<u64, Seen, IN_SLICE>, now: i64, findings: &mut Findings) {
+        let state = &self.state;
+        if !state.learning.is_done(self.parameters.learning_hours, LEAST_FLOWS) {
+            return;
+        }
+        let is_one = |peer: &u64, seen: &Seen| {
+            state.peers.get(*peer).filter(|known| {
+                let is_upload = known.ratio().is_some_and(|ratio| ratio >= 1.0);
+                is_upload && state.is_new(known, now) && seen.others(known) < self.parameters.shared_by
+            })
+        };
+        let new: Vec<_> = seen.iter().filter_map(|(peer, seen)| Some((seen, is_one(peer, seen)?))).collect();
+        let amount = new.iter().map(|(_, known)| known.sent as f64).sum();
+        let yardstick = Yardstick::of(&state.newcomers);
+        let bits = yardstick.bits(amount, 0, 1.0);
+        if amount < self.parameters.least_bytes || bits < amount::STRONG {
+            return;
+        }
+        let (usual, severity) = (yardstick.usual(), Severity::Low);
+        let verdict = Verdict { bits, severity, confidence: 0.6, amount, usual, is_new: true, others: 0 };
+        report_many(&new.iter().map(|(seen, _)| *seen).collect::<Vec<_>>(), verdict, findings);
+    }
+}
+
+/// Reports many peers as one.
+fn report_many(all: &[&Seen], verdict: Verdict, findings: &mut Findings) {
+    let Some(together) = Seen::together(all) else { return };
+    together
+        .draft(verdict, findings)
+        .cause_key("many-peers")
+        .measured("bytes-sent-in-slice", together.sent as f64, "By", ..)
+        .measured("peers", all.len() as f64, "1", ..)
+        .summary(format_args!("sent {} to {} outside peers together", Amount(together.sent as f64), all.len()));
+}
+
+impl State {
+    /// Adds what was seen of a peer.
+    fn absorb(&mut self, peer: u64, seen: &Seen) {
+        self.today = self.today.saturating_add(seen.sent);
+        self.class = self.class.max(seen.prevalence);
+        self.peers.add(peer, seen);
+    }
+
+    /// Whether the device took a peer up after it had been watched for a day, not long ago.
+    fn is_new(&self, peer: &Peer, now: i64) -> bool {
+        let since = self.watched_since.unwrap_or(now);
+        peer.since() - since >= DAY && now - peer.since() < 14 * DAY
+    }
+
+    /// Learns a day, if the device had any flow in it.
+    fn end_day(&mut self, now: i64, shared_by: u32) {
+        if std::mem::take(&mut self.is_active) {
+            amount::teach(&mut self.outside, self.today as f64);
+            if self.watched_since.is_some_and(|since| now - since >= DAY) {
+                let new = self.peers.iter().filter(|peer| self.is_new(peer, now) && peer.others < shared_by);
+                let sum = new.map(|peer| peer.sent as f64).sum();
+                amount::teach(&mut self.newcomers, sum);
+            }
+        }
+        self.today = 0;
+        self.peers.end_day();
+    }
+}
+
+wardflow_sdk::export!(Exfiltration, include_str!("../plugin.toml"));

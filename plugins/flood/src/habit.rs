@@ -1,0 +1,91 @@
+//! What is usual: the busiest minute of each hour, by port.
+
+use serde::{Deserialize, Serialize};
+use wardflow_sdk::{Bounded, Level, math, surprise};
+
+use crate::minutes::Minutes;
+
+/// Hours that a level remembers: two weeks.
+const MEMORY: u32 = 14 * 24;
+/// Hours from which a port is judged by its own: three days of a flood do not become usual before.
+pub(crate) const OWN: u32 = 72;
+/// Hours from which a value may be suspicious.
+const SETTLED: u32 = 12;
+/// A direction in which there was nothing while the device was learned: one flow a minute.
+const NOTHING: Usual = Usual { mean: std::f64::consts::LN_2, deviation: 1.5 * LEAST };
+
+/// Least standard deviation of the logarithm of a rate: a factor of 1.65.
+const LEAST: f64 = 0.5;
+
+/// The rates of one direction.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Habit {
+    ports: Bounded<(u8, u16), Level, 24>,
+    all: Level,
+    packets: Level,
+}
+
+/// A rate that is usual, and how far it varies, as ln(1 + c) for a count of c a minute.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Usual {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Habit {
+    /// What is usual for a port, or else in this direction.
+    pub(crate) fn of(&self, port: (u8, u16), is_learned: bool) -> Usual {
+        Usual::of(self.ports.get(&port).filter(|level| level.values() >= OWN).unwrap_or(&self.all), is_learned)
+    }
+
+    /// What is usual of packets that are not answered.
+    pub(crate) fn packets(&self, is_learned: bool) -> Usual {
+        Usual::of(&self.packets, is_learned)
+    }
+
+    /// Learns what a slice shows of one service; `now` in seconds.
+    pub(crate) fn learn(&mut self, port: (u8, u16), minutes: &Minutes, now: i64) {
+        for (_, flows, packets) in minutes.hours() {
+            let flows = math::ln_1p(f64::from(flows));
+            let own = self.ports.touch(port, now, Level::default);
+            match own.values() {
+                OWN.. => teach(own, flows),
+                _ => own.learn(flows, MEMORY),
+            }
+            teach(&mut self.all, flows);
+            teach(&mut self.packets, math::ln_1p(packets));
+        }
+    }
+}
+
+/// Teaches a level a value. One that is suspicious, three deviations above the mean, where a level that never varied counts
+/// as one that does, teaches one deviation: a flood must not become usual in hours.
+fn teach(level: &mut Level, value: f64) {
+    let deviation = level.deviation().max(LEAST);
+    let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;
+    level.learn(if is_suspicious { level.mean() + deviation } else { value }, MEMORY);
+}
+
+impl Usual {
+    /// As learned; before the first hour, ten a minute and a factor of e.
+    fn of(level: &Level, is_learned: bool) -> Self {
+        match level.values() {
+            0 if is_learned => NOTHING,
+            0 => Self { mean: math::ln_1p(10.0), deviation: 2.0 * LEAST },
+            values => {
+                Self { mean: level.mean(), deviation: level.deviation().max(LEAST) * (1.0 + 2.0 / f64::from(values)) }
+            }
+        }
+    }
+
+    /// The most a minute that would be no surprise: two deviations above the mean.
+    pub(crate) fn peak(self) -> f64 {
+        math::expm1(self.mean + 2.0 * self.deviation)
+    }
+
+    /// Bits of a count a minute, of one of `looks` services.
+    pub(crate) fn bits(self, count: f64, looks: f64) -> f64 {
+        let deviation = surprise::of_deviation((math::ln_1p(count) - self.mean) / self.deviation);
+        deviation.min(surprise::of_count(count, self.peak())) - math::log2(looks.max(1.0))
+    }
+}

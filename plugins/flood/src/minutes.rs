@@ -1,0 +1,150 @@
+//! How many flows and packets each minute of a slice had, of one service.
+
+use std::collections::BTreeMap;
+
+/// Minutes in which flows that are reported now may have started.
+const OPEN: usize = 8;
+
+/// Counts by the minute of the start, from flows that come in order of their end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Minutes {
+    /// Of the minutes that may still get flows, at `minute % OPEN`.
+    open: [Count; OPEN],
+    /// The latest minute that was seen.
+    latest: Option<i64>,
+    /// Minutes of a flow or more by how many they had, in steps of [`STEP`].
+    busy: BTreeMap<u32, Busy>,
+    most_flows: u32,
+    /// As `busy`, by packets in steps of [`PACKETS`].
+    loud: BTreeMap<u32, Busy>,
+    most_packets: f64,
+    /// The busiest minute of each hour, in hours since 1970.
+    hours: BTreeMap<i64, (u32, f64)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    flows: u32,
+    packets: f64,
+}
+
+/// Minutes that are alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Busy {
+    pub(crate) minutes: usize,
+    pub(crate) flows: u64,
+    /// The first of them and the last, in minutes since 1970.
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+}
+
+/// Flows a minute that are told apart.
+const STEP: u32 = 4;
+/// Packets a minute that are told apart.
+const PACKETS: f64 = 1_000.0;
+
+impl Minutes {
+    /// Adds a flow by the minutes of its start and end.
+    /// Returns how many flows and packets that minute has by now.
+    pub(crate) fn add(&mut self, start: i64, end: i64, packets: f64) -> (u32, f64) {
+        let latest = self.latest.map_or(end, |latest| latest.max(end));
+        if let Some(before) = self.latest {
+            (before - OPEN as i64 + 1..=before.min(latest - OPEN as i64)).for_each(|minute| self.close(minute));
+        }
+        self.latest = Some(latest);
+        let is_open = latest - start < OPEN as i64;
+        // Of a long connection the packets still count, as those of a minute like any other of it.
+        let minute = if is_open { start } else { latest };
+        let count = &mut self.open[slot(minute)];
+        count.flows += u32::from(is_open);
+        count.packets += packets;
+        (count.flows, count.packets)
+    }
+
+    /// Counts what is still open.
+    pub(crate) fn finish(&mut self) {
+        if let Some(latest) = self.latest.take() {
+            (latest - OPEN as i64 + 1..=latest).for_each(|minute| self.close(minute));
+        }
+    }
+
+    fn close(&mut self, minute: i64) {
+        let count = std::mem::take(&mut self.open[slot(minute)]);
+        if count.flows == 0 && count.packets == 0.0 {
+            return;
+        }
+        self.most_flows = self.most_flows.max(count.flows);
+        self.most_packets = self.most_packets.max(count.packets);
+        self.busy.entry(count.flows / STEP).or_default().add(minute, count.flows);
+        if count.packets >= PACKETS {
+            self.loud.entry((count.packets / PACKETS) as u32).or_default().add(minute, count.flows);
+        }
+        let (flows, packets) = self.hours.entry(minute.div_euclid(60)).or_default();
+        (*flows, *packets) = (count.flows.max(*flows), count.packets.max(*packets));
+    }
+
+    pub(crate) fn most_flows(&self) -> u32 {
+        self.most_flows
+    }
+
+    pub(crate) fn most_packets(&self) -> f64 {
+        self.most_packets
+    }
+
+    /// The minutes that had so many flows or more.
+    pub(crate) fn with_flows(&self, least: f64) -> Busy {
+        together(&self.busy, (least / f64::from(STEP)) as u32)
+    }
+
+    /// The minutes that had so many packets or more.
+    pub(crate) fn with_packets(&self, least: f64) -> Busy {
+        together(&self.loud, (least / PACKETS) as u32)
+    }
+
+    /// Hours with flows, and flows and packets of the busiest minute of each.
+    pub(crate) fn hours(&self) -> impl Iterator<Item = (i64, u32, f64)> {
+        self.hours.iter().map(|(hour, (flows, packets))| (*hour, *flows, *packets))
+    }
+}
+
+impl Busy {
+    fn add(&mut self, minute: i64, flows: u32) {
+        self.merge(Self { minutes: 1, flows: flows.into(), first: minute, last: minute });
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.first = if self.minutes == 0 { other.first } else { self.first.min(other.first) };
+        self.last = if self.minutes == 0 { other.last } else { self.last.max(other.last) };
+        self.minutes += other.minutes;
+        self.flows += other.flows;
+    }
+}
+
+fn together(minutes: &BTreeMap<u32, Busy>, least: u32) -> Busy {
+    let mut all = Busy::default();
+    minutes.range(least..).for_each(|(_, busy)| all.merge(*busy));
+    all
+}
+
+fn slot(minute: i64) -> usize {
+    minute.rem_euclid(OPEN as i64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Busy, Minutes};
+
+    #[test]
+    fn flows_count_in_the_minute_of_their_start() {
+        let mut minutes = Minutes::default();
+        for (start, end) in [(10, 10), (10, 11), (9, 11), (10, 12), (3, 12), (70, 70), (69, 70), (70, 71)] {
+            minutes.add(start, end, 600.0);
+        }
+        minutes.finish();
+        assert_eq!(minutes.most_flows(), 3);
+        assert!((minutes.most_packets() - 1_800.0).abs() < 1e-9, "{minutes:?}");
+        assert_eq!(minutes.hours().map(|(hour, flows, _)| (hour, flows)).collect::<Vec<_>>(), [(0, 3), (1, 2)]);
+        assert_eq!((minutes.with_packets(1_000.0).minutes, minutes.with_flows(4.0)), (2, Busy::default()));
+        assert_eq!(minutes.with_flows(0.0), Busy { minutes: 5, flows: 7, first: 9, last: 70 });
+    }
+}

@@ -1,0 +1,61 @@
+//! What one slice shows of a service. It is not saved.
+
+use crate::minutes::Minutes;
+
+/// Flows that are kept as examples.
+const EXAMPLES: usize = 5;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) minutes: Minutes,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) flows: u64,
+    /// Flows that were refused or not answered at all.
+    pub(crate) failed: u64,
+    /// Minutes that the flow of most packets lasted.
+    pub(crate) minutes_of_packets: usize,
+    /// Whether most packets are of connections of which no handshake was seen.
+    pub(crate) is_doubtful: bool,
+    most_packets: f64,
+    pub(crate) examples: Vec<u32>,
+}
+
+impl Seen {
+    pub(crate) fn new(first: i64) -> Self {
+        Self {
+            minutes: Minutes::default(),
+            first,
+            last: first,
+            flows: 0,
+            failed: 0,
+            minutes_of_packets: 0,
+            is_doubtful: false,
+            most_packets: 0.0,
+            examples: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, start: i64, end: i64, has_failed: bool) {
+        self.first = self.first.min(start);
+        self.last = end;
+        self.flows += 1;
+        self.failed += u64::from(has_failed);
+    }
+
+    /// Keeps a flow of a busy minute as an example.
+    pub(crate) fn show(&mut self, position: u32) {
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(position);
+        }
+    }
+
+    /// Takes the packets a minute of a flow that nobody answered, which lasted so many minutes.
+    pub(crate) fn add_packets(&mut self, packets: f64, lasts: f64, is_doubtful: bool) {
+        if packets > self.most_packets {
+            self.most_packets = packets;
+            self.minutes_of_packets = lasts as usize;
+            self.is_doubtful = is_doubtful;
+        }
+    }
+}

@@ -1,4 +1,4 @@
-use wardflow_sdk::{ConnState, Direction, Flows, PeerScope, UNKNOWN};
+use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, UNKNOWN};
 
 /// IANA protocol numbers.
 pub(crate) const ICMP: u8 = 1;
@@ -23,11 +23,15 @@ pub(crate) struct Contact {
 }
 
 impl Contact {
-    /// The contact in a row, unless it was the peer's, went to a group of receivers, or its outcome is not known.
+    /// The contact in a row, unless it was the peer's, went to a group of receivers, is what the device is declared for, or
+    /// its outcome is not known.
     pub(crate) fn of(flows: &Flows<'_>, row: usize) -> Option<Self> {
         let is_one_peer =
             matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal | PeerScope::External);
         if flows.direction()[row] != Direction::Outbound || !is_one_peer {
+            return None;
+        }
+        if matches!(flows.local_role()[row], PeerRole::Scanner | PeerRole::NetworkManagement) {
             return None;
         }
         let protocol = flows.protocol()[row];

@@ -20,13 +20,14 @@
 //! in a burst, with less than a minute from one contact to the next. Flows of which only one side or the middle was seen
 //! tell nothing. Multicast, broadcast, and traceroute do not count, nor does a retry: one dead server is one failure.
 //!
-//! More than four ports, or peers, at once are one finding for all of them.
+//! More than four ports, or peers, at once are one finding for all of them. The score is that of the likelihood ratio in
+//! bits, without the bound at which the test is over: two bits for a connection that failed, two off for one answered.
 //!
 //! **Blind spots.** A scan that is answered like ordinary traffic; one with a new port for every peer; one with more
 //! than `patience_hours` between contacts; a slow one by UDP; requests for addresses (ARP), which are no flows; any scan
 //! seen from one side only, for which the plugin is `unsuited`. A poller of more than 512 peers looks like a scanner
 //! during an outage, and peer-to-peer software with a fixed UDP port looks like one always. A device of an exempt class
-//! is not looked at.
+//! is not looked at, nor is one while it is declared a scanner or network management.
 //!
 //! **Memory.** 512 contacts, 256 contacts of scans, 128 tests by port and 64 by peer, the least recently used forgotten
 //! first; about 10 KiB saved at most, and a few hundred bytes for most devices.

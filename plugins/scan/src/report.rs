@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use wardflow_sdk::{Findings, MINUTE};
+use wardflow_sdk::{Findings, MINUTE, surprise};
 
 use crate::{
     SCANNED,
@@ -130,7 +130,7 @@ impl Shown {
         let certainty = if protocol == UDP { 0.7 } else { 0.95 };
         let mut draft = findings
             .report(cause.kind, tally.first, tally.last)
-            .score(count / (count + test.needed(protocol)))
+            .score(surprise::score(test.bits(protocol, count, answered as f64)))
             .confidence(certainty * count / contacts)
             .protocol(protocol)
             .flow_count(tally.failed)

@@ -1,3 +1,5 @@
+use std::f64::consts::LOG2_E;
+
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::math::ln;
 
@@ -81,9 +83,11 @@ impl Test {
         if protocol == UDP { DATAGRAM_PATIENCE.min(self.patience) } else { self.patience }
     }
 
-    /// First contacts that must fail in a row.
-    pub(crate) fn needed(&self, protocol: u8) -> f64 {
-        self.upper / self.steps(protocol).failed
+    /// Bits of so many first contacts that failed and so many that were answered: the logarithm of the likelihood ratio,
+    /// without the bound at which the test is over.
+    pub(crate) fn bits(&self, protocol: u8, failed: f64, answered: f64) -> f64 {
+        let steps = self.steps(protocol);
+        (failed * steps.failed + answered * steps.answered) * LOG2_E
     }
 
     /// Share of first contacts that fail ordinarily.

@@ -1,7 +1,7 @@
 //! What counts as a scan, and what only looks like one.
 
 use wardflow_sdk::{
-    ConnState, Device, HOUR, MINUTE, PeerScope, SECOND,
+    ConnState, Device, HOUR, MINUTE, PeerRole, PeerScope, SECOND,
     native::{Flow, Harness, Run},
 };
 
@@ -158,7 +158,26 @@ fn a_device_that_is_meant_to_scan_is_left_alone() {
     let device = Device { class: "Vulnerability-Scanner".into(), ..Device::default() };
     assert_eq!(harness().device(device).run(scan.clone()).kinds(), <[&str; 0]>::default());
     let all = harness().parameter("exempt_classes", serde_json::json!([]));
-    assert_eq!(all.run(scan).kinds(), ["horizontal-scan"]);
+    assert_eq!(all.run(scan.clone()).kinds(), ["horizontal-scan"]);
+    let declared = |local_role| {
+        let run = harness().run(scan.iter().cloned().map(|flow| Flow { local_role, ..flow }));
+        run.findings.len()
+    };
+    assert_eq!(declared(PeerRole::Scanner) + declared(PeerRole::NetworkManagement), 0);
+    assert_eq!(declared(PeerRole::RemoteService), 1);
+}
+
+#[test]
+fn the_score_is_that_of_the_likelihood_ratio() {
+    let score = |failed, answered| {
+        let flows = contacts(failed + answered, SECOND, |number, flow| {
+            let flow = Flow { peer: number, peer_port: 22, ..flow };
+            if number < failed { rejected(flow) } else { flow }
+        });
+        harness().run(flows).findings[0].finding.score
+    };
+    assert!((score(20, 0) - 40.0 / 60.0).abs() < 1e-9, "{}", score(20, 0));
+    assert!((score(20, 5) - 30.0 / 50.0).abs() < 1e-9, "{}", score(20, 5));
 }
 
 #[test]

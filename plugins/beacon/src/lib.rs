@@ -3,7 +3,8 @@
 //! # What it finds
 //! - `beacon`: the device contacts a peer and port at regular intervals, give or take a fifth, whatever the gaps in
 //!   between; or with payload of the same size each time and more evenly than chance would have it.
-//! - `failed-contact`: the device keeps trying a peer and port over TCP, and at least 19 in 20 attempts fail.
+//!
+//! Contact of which 19 in 20 attempts fail is the matter of the plugin `failed-contact`.
 //!
 //! # Why it matters for a device
 //! A medical device has few peers, and its maker knows them. One outside peer that it asks every minute is either a
@@ -27,14 +28,17 @@
 //!   payloads, in both directions, lie in a window of ratio 1.1 (compare RITA's data size score). Size alone would
 //!   report every revocation check of a browser.
 //!
-//! The score is (p - 4/27) / (1 - 4/27), or its mean with the share of equal sizes if that is more; confidence is
-//! n / (n + 10) for n intervals. Severity starts at low, goes up for a port that is none of the usual ones for polling
+//! The score is that of the bits of p, a share of n intervals of which 4/27 is usual, less 6 bits for the 64 windows that
+//! it may lie in. Bits of equal sizes are taken likewise, where one in eight is usual: sizes of a conversation seldom differ
+//! by more than that. If these are more, the mean of both counts. Confidence is n / (n + 10). Severity starts at low, goes up for a port that is none of the usual ones for polling
 //! and for a peer that the device took up after a day of being watched, and down where `shared_by` devices of the class
 //! use peer and port or where the peer is internal.
 //!
 //! # What is no beacon
 //! - DHCP, multicast, broadcast, flows that the peer initiated, and any peer of group `expected-cloud` or of a declared
 //!   role other than name and time server, proxy and NAT.
+//! - What a device does in a declared role of its own: a name server asks other name servers, a time server other time
+//!   servers; a proxy, NAT, scanner, network management or backup server contacts whom it is told to.
 //! - Name and time service: with declared servers whatever its shape, with others if it looks like it (recognised as
 //!   `dns` or `ntp`, or on 53 or 123 with payload that DNS over UDP, RFC 1035, and NTP, RFC 5905, have). A resolver that
 //!   nobody declared is therefore not reported: queries follow what else the device does, and those contacts are
@@ -59,7 +63,7 @@ mod track;
 
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{
-    Bounded, DAY, Detector, Device, Findings, Flows, HOUR, MINUTE, SECOND, Saved, Severity, Slice, math,
+    Bounded, DAY, Detector, Device, Findings, Flows, HOUR, MINUTE, SECOND, Saved, Severity, Slice, math, surprise,
 };
 
 use crate::{
@@ -76,6 +80,10 @@ const SIGMAS: f64 = 6.0;
 const EQUAL_SIZES: f64 = 0.9;
 /// Share of failed contacts from which contact counts as failing.
 const FAILING: f64 = 0.95;
+/// Windows that the mode may lie in, in bits: some fifty intervals of ratio 1.1 between a minute and a few hours.
+const WINDOWS: f64 = 6.0;
+/// Share of equal sizes that is usual.
+const SIZES_BY_CHANCE: f64 = 0.125;
 /// How long a device is watched before a peer counts as new to it.
 const WATCHED: i64 = DAY;
 /// Contacts after which a track is kept apart from those that come and go.
@@ -182,18 +190,16 @@ impl Beacon {
         let failed = f64::from(track.failed) / f64::from(track.contacts.max(1));
         let (peer, port, protocol) = key;
         let name = scope::port_name(port, protocol);
-        let (kind, score) = match failed {
-            FAILING.. => ("failed-contact", failed),
-            _ if regularity.is_regular(self.parameters.least_share) => ("beacon", regularity.score()),
-            _ => return,
-        };
+        if failed >= FAILING || !regularity.is_regular(self.parameters.least_share) {
+            return;
+        }
         let place = if seen.is_external { "an outside peer" } else { "a peer inside" };
         let every = Every(seen.interval(regularity.mode));
         let percent = regularity.mode.share * 100.0;
-        let draft = findings
-            .report(kind, seen.first, seen.last)
+        findings
+            .report("beacon", seen.first, seen.last)
             .severity(self.severity(key, track, seen))
-            .score(score)
+            .score(surprise::score(regularity.bits()))
             .confidence(regularity.confidence())
             .peer(peer)
             .peer_port(port)
@@ -204,19 +210,11 @@ impl Beacon {
             .measured("size-share", regularity.size, "1", ..)
             .measured("contacts", f64::from(track.contacts), "1", ..)
             .measured("failed-share", failed, "1", ..)
-            .examples(seen.examples.iter().copied());
-        if kind == "beacon" {
-            draft.summary(format_args!(
+            .examples(seen.examples.iter().copied())
+            .summary(format_args!(
                 "contacted {name} of {place} every {every}, {percent:.0} % of intervals within a fifth of it, {} flows",
                 seen.flows
             ));
-        } else {
-            draft.summary(format_args!(
-                "tried {name} of {place} every {every}; {:.0} % of attempts failed, {} flows",
-                failed * 100.0,
-                seen.flows
-            ));
-        }
     }
 
     fn severity(&self, (_, port, protocol): Key, track: &Track, seen: &Seen) -> Severity {
@@ -260,9 +258,10 @@ impl Regularity {
         beyond_chance && (self.mode.share >= least_share || self.size >= EQUAL_SIZES)
     }
 
-    fn score(&self) -> f64 {
-        let time = (self.mode.share - CHANCE) / (1.0 - CHANCE);
-        time.max(f64::midpoint(time, self.size))
+    fn bits(&self) -> f64 {
+        let of = |share: f64, usual| surprise::of_share(share * self.intervals, self.intervals, usual) - WINDOWS;
+        let time = of(self.mode.share, CHANCE);
+        time.max(f64::midpoint(time, of(self.size, SIZES_BY_CHANCE)))
     }
 
     fn confidence(&self) -> f64 {

@@ -20,7 +20,21 @@ pub(crate) fn is_judged(flows: &Flows<'_>, row: usize, internal: bool) -> bool {
         PeerScope::SameZone | PeerScope::OtherInternal => internal,
         PeerScope::Multicast | PeerScope::Broadcast | PeerScope::Unspecified => false,
     };
-    in_scope && flows.direction()[row] == Direction::Outbound && !is_declared(flows, row) && !is_helper(flows, row)
+    in_scope
+        && flows.direction()[row] == Direction::Outbound
+        && !is_own_role(flows.local_role()[row], flows.peer_port()[row])
+        && !is_declared(flows, row)
+        && !is_helper(flows, row)
+}
+
+/// Whether the contact is what the device itself is declared for.
+const fn is_own_role(role: PeerRole, port: u16) -> bool {
+    match role {
+        PeerRole::Scanner | PeerRole::NetworkManagement | PeerRole::Backup | PeerRole::Proxy | PeerRole::Nat => true,
+        PeerRole::NameServer => is_name(port),
+        PeerRole::TimeServer => is_time(port),
+        PeerRole::None | PeerRole::RemoteService | PeerRole::DomainController | PeerRole::DhcpServer => false,
+    }
 }
 
 /// Whether the hospital declared the contact.

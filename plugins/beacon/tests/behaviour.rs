@@ -121,31 +121,16 @@ fn equal_sizes_count_if_contact_is_more_even_than_chance() {
 }
 
 #[test]
-fn attempts_that_only_fail_are_of_another_kind() {
+fn attempts_that_only_fail_are_another_plugins() {
     let failing = |state, packets_received| {
         let fail = move |flow: Flow| Flow { conn_state: state, packets_received, bytes_sent: 0, ..flow };
         every(60.0, MONDAY, MONDAY + 2 * HOUR).into_iter().map(fail).collect::<Vec<_>>()
     };
-    check(failing(ConnState::S0, 0), &["failed-contact"]);
-    check(failing(ConnState::Rej, 1), &["failed-contact"]);
-    check(failing(ConnState::Unknown, 0), &["failed-contact"]);
+    check(failing(ConnState::S0, 0), &[]);
+    check(failing(ConnState::Rej, 1), &[]);
+    check(failing(ConnState::Unknown, 0), &[]);
     check(failing(ConnState::Unknown, UNKNOWN), &["beacon"]);
     check(failing(ConnState::Rsto, 1), &["beacon"]);
-}
-
-#[test]
-fn repeated_syns_are_one_attempt() {
-    let mut flows = Vec::new();
-    for time in contacts(MONDAY, MONDAY + HOUR, || 30.0) {
-        for (after, local_port) in [(0, 50_000), (3, 50_000), (7, 50_000)] {
-            let port = local_port + (time / SECOND).rem_euclid(9_000) as u16;
-            flows.push(Flow { conn_state: ConnState::S0, local_port: port, ..outside(time + after * SECOND) });
-        }
-    }
-    let findings = check(flows, &["failed-contact"]);
-    let (interval, contacts) = (&findings[0].observations[0], &findings[0].observations[3]);
-    assert!((interval.measured - 30.0).abs() < 0.1, "{interval:?}");
-    assert!((contacts.measured - 120.0).abs() < 0.1, "{contacts:?}");
 }
 
 #[test]
@@ -205,6 +190,29 @@ fn declared_peers_are_no_beacons() {
             &[],
         );
     }
+}
+
+#[test]
+fn what_a_device_is_declared_for_is_no_beacon() {
+    let with = |local_role, peer_port| {
+        let change = move |flow: Flow| Flow { local_role, peer_port, bytes_sent: 900, ..flow };
+        every(300.0, MONDAY, MONDAY + 5 * HOUR).into_iter().map(change).collect::<Vec<_>>()
+    };
+    for role in [PeerRole::Scanner, PeerRole::NetworkManagement, PeerRole::Backup, PeerRole::Proxy, PeerRole::Nat] {
+        check(with(role, 443), &[]);
+    }
+    check(with(PeerRole::NameServer, 53), &[]);
+    check(with(PeerRole::TimeServer, 123), &[]);
+    check(with(PeerRole::NameServer, 8_443), &["beacon"]);
+    check(with(PeerRole::TimeServer, 443), &["beacon"]);
+    check(with(PeerRole::DomainController, 443), &["beacon"]);
+}
+
+#[test]
+fn the_score_grows_with_evidence() {
+    let score = |minutes| check(every(60.0, MONDAY, MONDAY + minutes * MINUTE), &["beacon"])[0].score;
+    let (early, late) = (score(31), score(300));
+    assert!((0.75..0.85).contains(&early) && late > 0.95, "{early} {late}");
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn a_device_that_is_meant_to_scan_is_left_alone() {
     let all = harness().parameter("exempt_classes", serde_json::json!([]));
     assert_eq!(all.run(scan.clone()).kinds(), ["horizontal-scan"]);
     let declared = |local_role| {
-        let run = harness().run(scan.iter().cloned().map(|flow| Flow { local_role, ..flow }));
+        let run = harness().run(scan.iter().map(|flow| Flow { local_role, ..flow.clone() }));
         run.findings.len()
     };
     assert_eq!(declared(PeerRole::Scanner) + declared(PeerRole::NetworkManagement), 0);

@@ -1,0 +1,206 @@
+//! # `wardflow/brute-force`: guessed passwords
+//!
+//! **Finds** many short connections, alike in size, to a service that asks for a password: by the device at a peer
+//! (`brute-force-out`), by a peer at the device (`brute-force-in`), and by the device at many peers, a few each
+//! (`brute-force-out`, cause `spray`).
+//!
+//! **Why it matters.** Medical devices have passwords that their makers set and nobody may change (CISA ICS-ALERT-13-164-01
+//! told of 300 devices), and seldom lock an account. A device that guesses is held by somebody; one that is guessed at will
+//! be (ATT&CK T1110).
+//!
+//! **How.** A *try* is a connection to SSH, Telnet, FTP, RDP, VNC, WinRM, SMB, LDAP or a database that came about, with at most
+//! 10 kB and 60 s; all else is a *session*. Flows of one connection, which exporters cut, are told by the initiator's port.
+//! Tries in a row, less than an hour apart and without a session between them, are a run; its sizes differ by less than a
+//! factor of 1.8. That a failed log-on shows as a short flow of few packets, and many of them alike as guessing, is the finding
+//! of Hellemons, Hendriks, Hofstede, Sperotto, Sadre, Pras, "SSHCure: A Flow-Based SSH Intrusion Detection System", AIMS 2012.
+//!
+//! The run is held against what is usual an hour: of this peer and service, from two days with tries on; of all peers of the
+//! device, mean and a deviation; and one at least. Eight tries and a Poisson surprise of 10 bits are reported: eight in an
+//! hour, or one each quarter of an hour for five. Eight are more than a person mistypes.
+//!
+//! A session within the hour after the run, and no further tries after it, is its success: high, unless the pair has sessions
+//! on other days. Without it twenty tries, two a minute, at a service for people are medium; the rest is low: a stored password
+//! that expired looks the same. A run by the clock with always the same size is a check of health.
+//!
+//! **Spraying.** Eight peers or more that the device tries for the first time within a day, with a surprise of 10 bits over its
+//! own habit of new peers (Jeffreys' prior for a Poisson rate, 1946): low; from twenty, or with a session after it, medium.
+//!
+//! **No finding**: attempts without a connection, which are the business of detectors of scans; declared scanners, network
+//! management, backup, remote service in its hours, NAT and proxies; what the pair does on other days.
+//!
+//! **Blind spots.** Web pages and SIP; many guesses in one connection; less than one in ten minutes; guesses of one size by the
+//! clock; a peer that guesses at many devices, few each, which the devices do not know of one another.
+//!
+//! **Memory.** 64 peers and services, the longest unused forgotten first, 7 KiB at most, and a hundred bytes for most devices.
+//!
+//! **Parameters** are described in `plugin.toml`.
+
+mod login;
+mod report;
+mod track;
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
+use wardflow_sdk::{
+    Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, Level, MINUTE, Saved, Slice,
+};
+
+use login::{Login, Service};
+use report::{Guessing, Spray};
+use track::Track;
+
+/// Tries of a run that may be reported.
+pub(crate) const LEAST: u32 = 8;
+/// Tries an hour that are never a surprise in themselves.
+const USUAL: f64 = 1.0;
+/// Days of pairs, and days, that the device's habit remembers.
+const MEMORY: u32 = 200;
+const MEMORY_DAYS: f64 = 56.0;
+/// Findings of a slice; what is beyond waits for those to end.
+const MOST: usize = 8;
+
+/// The detector of guessed passwords; see the crate's documentation.
+pub struct BruteForce {
+    parameters: Parameters,
+    state: State,
+    /// From before this slice.
+    usual: f64,
+}
+
+/// What the hospital may set, as `plugin.toml` describes it.
+#[derive(Clone, Deserialize)]
+pub struct Parameters {
+    learning_hours: u32,
+    least_flows: u64,
+}
+
+/// What is remembered of a device. Times of use are in minutes.
+#[derive(Default, Serialize, Deserialize)]
+pub struct State {
+    learning: Learning,
+    /// By peer, service, and whether the device came to the peer.
+    tracks: Bounded<(u64, Service, bool), Track, 64>,
+    /// Tries in each hour with tries, over all peers.
+    hourly: Level,
+    newcomers: Newcomers,
+}
+
+/// Peers that the device tries for the first time: how many on a day.
+#[derive(Default, Serialize, Deserialize)]
+struct Newcomers {
+    days: f64,
+    total: f64,
+    day: i64,
+    today: u32,
+    yesterday: u32,
+    /// When the latest of them came, in minutes.
+    latest: Bounded<(u64, Service), i64, 64>,
+}
+
+impl Detector for BruteForce {
+    type Parameters = Parameters;
+    type State = State;
+
+    fn open(_: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
+        let state = state.unwrap_or_default();
+        Ok(Self { parameters, usual: (state.hourly.mean() + state.hourly.deviation()).max(USUAL), state })
+    }
+
+    fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
+        for row in flows.rows() {
+            if self.state.learning.count(flows.end_time()[row]) == Continuity::Returned {
+                self.state = State { learning: self.state.learning, ..State::default() };
+            }
+            if let Some(login) = Login::of(flows, row) {
+                self.take(flows, row, login);
+            }
+        }
+    }
+
+    fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
+        if !self.is_learned() {
+            return;
+        }
+        self.report_spray(slice, findings);
+        let mut found = Vec::new();
+        for ((peer, service, by_device), track) in self.state.tracks.iter_mut() {
+            if let Some(guessing) = Guessing::of(*peer, *service, *by_device, track, self.usual) {
+                track.is_reported = true;
+                found.push(guessing);
+            }
+        }
+        found.sort_by_key(|guessing| Reverse(guessing.rank()));
+        found.into_iter().take(MOST).for_each(|guessing| guessing.report(findings));
+    }
+
+    fn save(self) -> Saved<State> {
+        let Parameters { learning_hours, least_flows } = self.parameters;
+        let learned = self.state.learning.progress(learning_hours, least_flows);
+        Saved { learned, ready: learned >= 1.0, state: self.state }
+    }
+}
+
+impl BruteForce {
+    fn take(&mut self, flows: &Flows<'_>, row: usize, login: Login) {
+        let minute = login.end.div_euclid(MINUTE);
+        let key = (flows.peer()[row], login.service, login.by_device);
+        let track = match self.state.tracks.touch_known(&key, minute) {
+            Some(track) => track,
+            None => {
+                if login.by_device {
+                    self.state.newcomers.count((key.0, key.1), login.end);
+                }
+                self.state.tracks.touch(key, minute, || Track::new(&login))
+            }
+        };
+        if let Some(hourly) = track.add(flows, row, login) {
+            self.state.hourly.learn(hourly, MEMORY);
+        }
+    }
+
+    /// Reports services that the device tried at many peers. What is a run in itself is reported as that.
+    fn report_spray(&self, slice: &Slice<'_>, findings: &mut Findings) {
+        let since = (slice.end - DAY).div_euclid(MINUTE);
+        let mut sprays = BTreeMap::<Service, Spray>::new();
+        for ((peer, service), latest) in self.state.newcomers.latest.iter() {
+            let track = self.state.tracks.get(&(*peer, *service, true));
+            if let Some(track) = track.filter(|track| *latest >= since && track.run.tries < LEAST) {
+                sprays.entry(*service).or_default().add(track);
+            }
+        }
+        let usual = self.state.newcomers.usual();
+        sprays.into_iter().for_each(|(service, spray)| spray.report(service, usual, findings));
+    }
+
+    fn is_learned(&self) -> bool {
+        self.state.learning.is_done(self.parameters.learning_hours, self.parameters.least_flows)
+    }
+}
+
+impl Newcomers {
+    fn count(&mut self, key: (u64, Service), time: i64) {
+        let day = time.div_euclid(DAY);
+        if self.day == 0 {
+            self.day = day;
+        }
+        // A day is learned one day late, so that who goes on over midnight is not judged by himself.
+        for _ in 0..(day - self.day).clamp(0, MEMORY_DAYS as i64) {
+            self.days += 1.0;
+            self.total += f64::from(std::mem::replace(&mut self.yesterday, std::mem::take(&mut self.today)));
+            if self.days >= MEMORY_DAYS {
+                (self.days, self.total) = (self.days / 2.0, self.total / 2.0);
+            }
+        }
+        self.day = day.max(self.day);
+        self.today += 1;
+        self.latest.touch(key, time.div_euclid(MINUTE), || time.div_euclid(MINUTE));
+    }
+
+    /// New peers on an ordinary day, one at least.
+    fn usual(&self) -> f64 {
+        ((self.total + 0.5) / (self.days + 1.0)).max(1.0)
+    }
+}
+
+wardflow_sdk::export!(BruteForce, include_str!("../plugin.toml"));

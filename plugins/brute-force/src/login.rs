@@ -1,0 +1,130 @@
+//! Connections to services that ask who one is.
+
+use std::fmt;
+
+use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, SECOND, UNKNOWN};
+
+const TCP: u8 = 6;
+/// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
+const DYNAMIC: u16 = 32_768;
+/// Payload of a refused log-on, both directions: SSH, SMB and RDP negotiate keys and versions in two to six kilobytes, the
+/// others in some hundred bytes.
+const SMALL: u64 = 10_000;
+/// How long one takes: servers wait two to five seconds before they say no, and let people type.
+const SHORT: i64 = 60 * SECOND;
+
+/// A connection to a login service, or a piece of one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Login {
+    pub(crate) service: Service,
+    /// Whether the device came to the peer.
+    pub(crate) by_device: bool,
+    /// The initiator's port, which tells connections apart.
+    pub(crate) port: u16,
+    /// Payload, both directions, in bytes.
+    pub(crate) bytes: u64,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+}
+
+/// A service, by its port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Service(pub(crate) u16);
+
+impl Login {
+    /// The connection in a row, if one came about and nobody declared what it is for.
+    pub(crate) fn of(flows: &Flows<'_>, row: usize) -> Option<Self> {
+        if flows.protocol()[row] != TCP {
+            return None;
+        }
+        let (local, remote) = (flows.local_port()[row], flows.peer_port()[row]);
+        let is_outbound = flows.direction()[row] == Direction::Outbound;
+        let (own, other) = if is_outbound { (remote, local) } else { (local, remote) };
+        let state = flows.conn_state()[row];
+        let is_midstream = matches!(state, ConnState::Unknown | ConnState::Oth);
+        // Exporters that join midstream often turn a flow around.
+        let is_turned = is_midstream && own >= DYNAMIC && other < DYNAMIC;
+        let (offered, port) = if is_turned { (other, own) } else { (own, other) };
+        let service = Service::of(offered)?;
+        let by_device = is_outbound != is_turned;
+        if !is_judged(flows, row, by_device) {
+            return None;
+        }
+        let bytes = payload(flows, row, state)?;
+        let (start, end) = (flows.start_time()[row], flows.end_time()[row]);
+        Some(Self { service, by_device, port, bytes, start, end })
+    }
+
+    /// Whether it is as small and short as a refused log-on.
+    pub(crate) const fn is_try(&self) -> bool {
+        self.bytes <= SMALL && self.end - self.start <= SHORT
+    }
+}
+
+/// Payload of both directions, where a connection came about. A piece of one has more packets than a refusal.
+fn payload(flows: &Flows<'_>, row: usize, state: ConnState) -> Option<u64> {
+    let came_about = match state {
+        ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Rstrh | ConnState::Sh | ConnState::Shr => false,
+        ConnState::Unknown | ConnState::Oth => {
+            [flows.packets_sent()[row], flows.packets_received()[row]].into_iter().any(|packets| packets >= 3)
+        }
+        _ => true,
+    };
+    let known = |bytes: u64| if bytes == UNKNOWN { 0 } else { bytes };
+    let bytes = known(flows.bytes_sent()[row]).saturating_add(known(flows.bytes_received()[row]));
+    (came_about && bytes > 0).then_some(bytes)
+}
+
+/// Whether it is one peer, and neither end is declared to knock at many doors. Who serves everybody may be attacked.
+fn is_judged(flows: &Flows<'_>, row: usize, by_device: bool) -> bool {
+    let knocks = |role| {
+        matches!(
+            role,
+            PeerRole::Scanner
+                | PeerRole::NetworkManagement
+                | PeerRole::Backup
+                | PeerRole::RemoteService
+                | PeerRole::Nat
+                | PeerRole::Proxy
+        )
+    };
+    let is_one_peer =
+        matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal | PeerScope::External);
+    is_one_peer && !knocks(if by_device { flows.local_role()[row] } else { flows.peer_role()[row] })
+}
+
+impl Service {
+    /// By the port of the end that offers it (IANA service names).
+    fn of(port: u16) -> Option<Self> {
+        let is_login = matches!(
+            port,
+            21..=23 | 139 | 389 | 445 | 636 | 1433 | 1521 | 3306 | 3389 | 5432 | 5900..=5906 | 5985 | 5986
+        );
+        is_login.then_some(Self(port))
+    }
+
+    /// Whether people log on to it. To the others programs do, often and shortly.
+    pub(crate) const fn is_for_people(self) -> bool {
+        matches!(self.0, 21..=23 | 3389 | 5900..=5906 | 5985 | 5986)
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.0 {
+            21 => "FTP",
+            22 => "SSH",
+            23 => "Telnet",
+            139 | 445 => "SMB",
+            389 | 636 => "LDAP",
+            1433 => "SQL Server",
+            1521 => "Oracle",
+            3306 => "MySQL",
+            3389 => "RDP",
+            5432 => "PostgreSQL",
+            5985 | 5986 => "WinRM",
+            _ => "VNC",
+        };
+        write!(f, "{name} ({}/tcp)", self.0)
+    }
+}

@@ -1,0 +1,148 @@
+//! What is said of a run of tries, and of tries at many peers.
+
+use wardflow_sdk::{Findings, Severity, surprise};
+
+use crate::{
+    login::Service,
+    track::{Run, Seen, Track},
+};
+
+/// Bits of surprise from which a run is reported.
+const REPORTED: f64 = 10.0;
+/// Tries, and tries a minute, that are medium even without success.
+const MANY: u32 = 20;
+const FAST: f64 = 2.0;
+/// Peers at which a device tries a service for the first time in a day: reported, and medium.
+const SPRAYED: u32 = 8;
+const WIDELY: u32 = 20;
+/// Tries of one kind differ by less: e^0.6 is a factor of 1.8.
+const ALIKE: f64 = 0.6;
+
+/// A run that is worth a finding.
+pub(crate) struct Guessing {
+    pub(crate) peer: u64,
+    pub(crate) service: Service,
+    pub(crate) by_device: bool,
+    run: Run,
+    seen: Seen,
+    severity: Severity,
+    usual: f64,
+    bits: f64,
+}
+
+/// First tries of a service at many peers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spray {
+    pub(crate) peers: u32,
+    pub(crate) tries: u32,
+    pub(crate) sessions: u32,
+    pub(crate) seen: Seen,
+}
+
+impl Guessing {
+    /// What a track shows in this slice, where `usual` tries an hour are usual for the device.
+    pub(crate) fn of(peer: u64, service: Service, by_device: bool, track: &Track, usual: f64) -> Option<Self> {
+        let (seen, run) = (track.seen.clone()?, track.run.clone());
+        let usual = usual.max(track.usual());
+        let bits = surprise::of_count(f64::from(run.tries), usual * run.hours());
+        let is_guessing = run.tries >= crate::LEAST && bits >= REPORTED && run.size_deviation() <= ALIKE;
+        let has_success = run.success > 0 && !track.has_sessions();
+        if !is_guessing || (run.is_clockwork() && !has_success) {
+            return None;
+        }
+        let severity = match has_success {
+            true if run.is_clockwork() => Severity::Low,
+            true => Severity::High,
+            false if service.is_for_people() && run.tries >= MANY && run.rate() >= FAST => Severity::Medium,
+            false => Severity::Low,
+        };
+        Some(Self { peer, service, by_device, run, seen, severity, usual, bits })
+    }
+
+    /// By what the worst comes first.
+    pub(crate) const fn rank(&self) -> (u8, u32) {
+        (self.severity as u8, self.run.tries)
+    }
+
+    pub(crate) fn report(self, findings: &mut Findings) {
+        let Self { peer, service, by_device, run, seen, severity, usual, bits } = self;
+        let hours = run.hours();
+        let success = run.success;
+        let kind = if by_device { "brute-force-out" } else { "brute-force-in" };
+        let mut draft = findings
+            .report(kind, seen.first, seen.last)
+            .severity(severity)
+            .score(surprise::score(bits))
+            .confidence(if service.is_for_people() { 0.8 } else { 0.6 })
+            .peer(peer)
+            .protocol(6)
+            .cause_key(&if by_device { String::new() } else { format!("device {}", service.0) })
+            .flow_count(seen.flows)
+            .measured("tries", f64::from(run.tries), "1", ..=usual * hours)
+            .measured("tries-rate", run.rate(), "/min", ..)
+            .measured("usual-rate", usual, "/h", ..)
+            .measured("size-deviation", run.size_deviation(), "1", ..)
+            .measured("surprise", bits, "bit", ..)
+            .examples(seen.examples);
+        if by_device {
+            draft = draft.peer_port(service.0);
+        }
+        let then = match success {
+            0 => String::new(),
+            bytes => format!(", then a connection of {bytes} bytes"),
+        };
+        if success > 0 {
+            draft = draft.measured("success-bytes", success as f64, "By", ..);
+        }
+        let (tries, minutes) = (run.tries, ((run.last - run.first) / wardflow_sdk::MINUTE).max(1));
+        let who = if by_device { "tried" } else { "was tried by one peer on" };
+        draft
+            .summary(format_args!("{who} {service} {tries} times in {minutes} min{then}; usual is {usual:.1} an hour"));
+    }
+}
+
+impl Spray {
+    /// Takes a track that is new.
+    pub(crate) fn add(&mut self, track: &Track) {
+        let Some(seen) = &track.seen else { return };
+        self.peers += 1;
+        self.tries += track.run.tries;
+        self.sessions += u32::from(track.run.success > 0 || track.run.tries == 0);
+        if self.seen.flows == 0 {
+            self.seen = seen.clone();
+            return;
+        }
+        self.seen.flows += seen.flows;
+        self.seen.first = self.seen.first.min(seen.first);
+        self.seen.last = self.seen.last.max(seen.last);
+        self.seen.examples.extend(seen.examples.first());
+    }
+
+    /// Reports it where `usual` new peers a day are usual.
+    pub(crate) fn report(self, service: Service, usual: f64, findings: &mut Findings) {
+        let bits = surprise::of_count(f64::from(self.peers), usual);
+        let are_mostly_tries = self.sessions * 2 <= self.peers;
+        if self.peers < SPRAYED || bits < REPORTED || !are_mostly_tries {
+            return;
+        }
+        let is_wide = self.peers >= WIDELY && service.is_for_people();
+        let Self { peers, tries, sessions, seen } = self;
+        findings
+            .report("brute-force-out", seen.first, seen.last)
+            .severity(if is_wide || sessions > 0 { Severity::Medium } else { Severity::Low })
+            .score(surprise::score(bits))
+            .confidence(0.6)
+            .protocol(6)
+            .peer_port(service.0)
+            .cause_key("spray")
+            .flow_count(seen.flows)
+            .measured("peers", f64::from(peers), "1", ..=usual)
+            .measured("tries", f64::from(tries), "1", ..)
+            .measured("sessions", f64::from(sessions), "1", ..)
+            .measured("surprise", bits, "bit", ..)
+            .examples(seen.examples)
+            .summary(format_args!(
+                "tried {service} of {peers} peers for the first time, {tries} times in all; usual is {usual:.1} a day"
+            ));
+    }
+}

@@ -1,0 +1,195 @@
+//! What is guessing, and what only looks like it.
+
+use wardflow_sdk::{
+    ConnState, DAY, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity,
+    native::{Flow, Harness, Run},
+};
+
+const MONDAY: i64 = 19_723 * DAY;
+const LATER: i64 = MONDAY + 8 * DAY + 9 * HOUR + 10 * MINUTE;
+const END: i64 = MONDAY + 10 * DAY;
+
+const TARGET: u64 = 66;
+
+/// A connection of its own port, with some payload that varies as passwords do.
+fn to(peer: u64, peer_port: u16, time: i64) -> Flow {
+    let number = (time / SECOND).rem_euclid(28_000);
+    let local_port = 32_768 + number as u16;
+    let (bytes_sent, bytes_received) = (1_700 + (time / SECOND) as u64 * 2_654_435_761 % 300, 2_100);
+    Flow { peer, peer_port, local_port, bytes_sent, bytes_received, end_time: time + 3 * SECOND, ..Flow::at(time) }
+}
+
+fn inbound(flow: Flow) -> Flow {
+    let (local_port, peer_port) = (flow.peer_port, flow.local_port);
+    let (bytes_sent, bytes_received) = (flow.bytes_received, flow.bytes_sent);
+    Flow { direction: Direction::Inbound, local_port, peer_port, bytes_sent, bytes_received, ..flow }
+}
+
+fn session(flow: Flow) -> Flow {
+    Flow { bytes_received: 40_000, end_time: flow.start_time + 4 * MINUTE, ..flow }
+}
+
+fn tries(count: i64, port: u16, from: i64, step: i64) -> Vec<Flow> {
+    // A tenth more or less, so that no clock is behind it.
+    (0..count).map(|n| to(TARGET, port, from + n * step + (n * n % 7) * step / 20)).collect()
+}
+
+fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
+    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
+}
+
+fn usual() -> impl Iterator<Item = Flow> {
+    times(MONDAY, END, 20 * MINUTE).map(|time| to(10, 443, time))
+}
+
+fn run(more: impl IntoIterator<Item = Flow>) -> Run {
+    Harness::of(wardflow_brute_force::plugin()).until(END).run(usual().chain(more))
+}
+
+#[track_caller]
+fn check(more: impl IntoIterator<Item = Flow>, expected: &[(&str, Severity)]) -> Vec<Finding> {
+    let run = run(more);
+    let found: Vec<_> =
+        run.findings.iter().map(|found| (found.finding.kind.as_str(), found.finding.severity.unwrap())).collect();
+    assert_eq!(found, expected, "{:#?}", run.findings);
+    run.findings.into_iter().map(|found| found.finding).collect()
+}
+
+const OUT: &str = "brute-force-out";
+const IN: &str = "brute-force-in";
+
+#[test]
+fn usual_weeks_report_nothing() {
+    let run = run([]);
+    assert_eq!(run.findings, []);
+    assert!(run.ready && run.largest_state < 64, "{} bytes", run.largest_state);
+}
+
+#[test]
+fn few_tries_are_reported_and_success_is_high() {
+    let eight = || tries(8, 22, LATER, 15 * SECOND);
+    let findings = check(eight(), &[(OUT, Severity::Low)]);
+    assert_eq!((findings[0].peer, findings[0].peer_port, findings[0].flow_count), (Some(TARGET), Some(22), 8));
+    let success = session(to(TARGET, 22, LATER + 5 * MINUTE));
+    let findings = check(eight().into_iter().chain([success.clone()]), &[(OUT, Severity::High)]);
+    let bytes = findings[0].observations.iter().find(|observation| observation.name == "success-bytes").unwrap();
+    assert!(bytes.measured > 40_000.0, "{bytes:?}");
+    let findings = check(eight().into_iter().chain([success]).map(inbound), &[(IN, Severity::High)]);
+    assert_eq!((findings[0].peer_port, findings[0].cause_key.as_str()), (None, "device 22"));
+}
+
+#[test]
+fn slow_and_loud_ones_are_found() {
+    let slow = tries(12, 23, LATER - 3 * HOUR, 5 * MINUTE);
+    check(slow.clone(), &[(OUT, Severity::Low)]);
+    let success = session(to(TARGET, 23, LATER - 3 * HOUR + 70 * MINUTE));
+    check(slow.into_iter().chain([success]), &[(OUT, Severity::High)]);
+    let quarters = tries(24, 22, LATER - 9 * HOUR, 15 * MINUTE);
+    assert_eq!(run(quarters).findings.last().unwrap().finding.severity, Some(Severity::Low));
+    let loud = (0..5_000).map(|n| Flow { local_port: 10_000 + n as u16, ..to(TARGET, 3_389, LATER + n * SECOND / 2) });
+    let findings = check(loud, &[(OUT, Severity::Medium)]);
+    assert!(findings[0].score > 0.95 && findings[0].observations[0].measured == 5_000.0, "{findings:#?}");
+}
+
+#[test]
+fn few_slips_are_no_guessing() {
+    let slips = tries(5, 22, LATER, 10 * SECOND).into_iter();
+    check(slips.chain([session(to(TARGET, 22, LATER + 2 * MINUTE))]), &[]);
+    let mixed = (0..40).map(|n| {
+        let flow = to(TARGET, 445, LATER + n * 30 * SECOND);
+        if n % 4 == 0 { session(flow) } else { flow }
+    });
+    check(mixed, &[]);
+}
+
+#[test]
+fn short_connections_that_go_on_after_a_session_are_work() {
+    let work = tries(30, 22, LATER, 20 * SECOND).into_iter();
+    let later = tries(6, 22, LATER + 15 * MINUTE, 20 * SECOND);
+    check(work.chain([session(to(TARGET, 22, LATER + 13 * MINUTE))]).chain(later), &[]);
+}
+
+#[test]
+fn habits_are_learned() {
+    let daily = |step| times(MONDAY, END, step).map(move |time| to(TARGET, 5_432, time + time / 7 % (step / 4)));
+    check(daily(30 * SECOND), &[]);
+    check(daily(10 * MINUTE), &[]);
+    let ldap = (0..10).flat_map(|day| tries(40, 389, MONDAY + day * DAY + 8 * HOUR, 30 * SECOND));
+    check(ldap, &[]);
+}
+
+#[test]
+fn checks_of_health_go_by_the_clock() {
+    let same = |time| Flow { bytes_sent: 1_700, ..to(TARGET, 22, time) };
+    check(times(LATER, END, MINUTE).map(same), &[]);
+    check(times(LATER, END, 30 * SECOND).map(same).map(inbound), &[]);
+}
+
+#[test]
+fn attempts_and_other_services_are_quiet() {
+    for conn_state in [ConnState::S0, ConnState::Rej, ConnState::Sh] {
+        check(tries(500, 22, LATER, SECOND).into_iter().map(|flow| Flow { conn_state, ..flow }), &[]);
+    }
+    check(tries(500, 443, LATER, SECOND), &[]);
+    check(tries(500, 22, LATER, SECOND).into_iter().map(|flow| Flow { bytes_sent: 0, bytes_received: 0, ..flow }), &[]);
+    let transfers = tries(500, 445, LATER, SECOND).into_iter().map(|flow| Flow { bytes_sent: 90_000, ..flow });
+    check(transfers, &[]);
+}
+
+#[test]
+fn what_the_hospital_declared_is_quiet() {
+    for role in [PeerRole::Scanner, PeerRole::NetworkManagement, PeerRole::Backup, PeerRole::RemoteService] {
+        check(tries(90, 22, LATER, SECOND).into_iter().map(|flow| Flow { local_role: role, ..flow }), &[]);
+        check(tries(90, 22, LATER, SECOND).into_iter().map(|flow| inbound(Flow { peer_role: role, ..flow })), &[]);
+    }
+    let at_domain_controller = |flow| Flow { peer_role: PeerRole::DomainController, ..flow };
+    check(tries(90, 389, LATER, SECOND).into_iter().map(at_domain_controller), &[(OUT, Severity::Low)]);
+    let multicast = |flow| Flow { peer_scope: PeerScope::Multicast, ..flow };
+    check(tries(90, 22, LATER, SECOND).into_iter().map(multicast), &[]);
+}
+
+#[test]
+fn pieces_of_a_connection_are_one() {
+    let piece = |flow: Flow| Flow { local_port: 40_000, conn_state: ConnState::Oth, ..flow };
+    check(tries(60, 22, LATER, MINUTE).into_iter().map(piece), &[]);
+    let twice = tries(5, 22, LATER, 20 * SECOND).into_iter().flat_map(|flow| [flow.clone(), flow]);
+    check(twice, &[]);
+}
+
+#[test]
+fn one_side_of_the_conversation_suffices() {
+    let half = |flow| Flow { bytes_received: 0, packets_received: 0, conn_state: ConnState::Oth, ..flow };
+    check(tries(30, 22, LATER, 15 * SECOND).into_iter().map(half), &[(OUT, Severity::Medium)]);
+}
+
+#[test]
+fn a_spray_is_told_by_its_peers() {
+    let spray = |peers: u64| {
+        (0..peers).flat_map(|n| (0..3).map(move |time| to(100 + n, 3_389, LATER + (n as i64 * 3 + time) * 40 * SECOND)))
+    };
+    check(spray(6), &[]);
+    let findings = check(spray(12), &[(OUT, Severity::Low)]);
+    assert_eq!((findings[0].peer, findings[0].cause_key.as_str()), (None, "spray"));
+    check(spray(30), &[(OUT, Severity::Medium)]);
+    let sessions = spray(12).map(session);
+    check(sessions, &[]);
+}
+
+#[test]
+fn slices_make_no_difference() {
+    let run = |slice| {
+        let guessing = tries(12, 22, LATER, 20 * SECOND).into_iter();
+        let flows = usual().chain(guessing).chain([session(to(TARGET, 22, LATER + 9 * MINUTE))]);
+        let run = Harness::of(wardflow_brute_force::plugin()).slice(slice).run(flows);
+        run.findings.into_iter().map(|found| (found.finding.severity, found.finding.score)).collect::<Vec<_>>()
+    };
+    assert_eq!(run(3 * HOUR), run(DAY));
+    let cut: Vec<_> = run(MINUTE).into_iter().map(|(severity, _)| severity).collect();
+    assert_eq!(cut.last(), Some(&Some(Severity::High)));
+}
+
+#[test]
+fn the_state_is_bounded() {
+    let run = run((0..30_000).map(|n| to(n, 445, LATER + n as i64 * 4 * SECOND)));
+    assert!(run.largest_state < 8_192, "{} bytes", run.largest_state);
+}

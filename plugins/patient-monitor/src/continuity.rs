@@ -1,0 +1,152 @@
+use serde::{Deserialize, Serialize};
+use wardflow_sdk::{HOUR, MINUTE, Slice};
+
+/// The least time without contact that is a break: telemetry comes each second, records of it each minute or more.
+const LEAST: i64 = 5 * MINUTE;
+/// Unbroken contact that shows a monitor in use.
+const IN_USE: i64 = HOUR;
+/// Stretches of a break, of [`LEAST`] each, in which other flows show the monitor on the network: as many, and a quarter.
+const LIFE: u32 = 3;
+/// A break that has not ended is not told of any longer than this.
+const ONGOING: i64 = 24 * HOUR;
+
+/// The contact of a monitor with its central station, as its flows cover the time, and the breaks in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Continuity {
+    /// Beginning and end of the unbroken contact so far, in microseconds since 1970.
+    covered: Option<(i64, i64)>,
+    /// Since then, in earlier slices: time in which the sensors delivered nothing.
+    blind: i64,
+    /// Since then: a bit for each stretch of [`LEAST`] in which another flow ended, the first 128; and the end of the last.
+    life: u128,
+    last_life: i64,
+    /// Since then: whether the monitor asked for an address.
+    has_moved: bool,
+    /// The longest break that was learned, in microseconds.
+    longest: i64,
+}
+
+/// A break of contact in use.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Break {
+    /// End of the last contact before it.
+    pub(crate) from: i64,
+    /// Beginning of the first contact after it, or end of the slice if there is none yet.
+    to: i64,
+    /// End of the first contact after it, or of the last sign of life if there is none yet.
+    pub(crate) last_flow: i64,
+    blind: i64,
+    life: u128,
+    pub(crate) has_moved: bool,
+    pub(crate) has_ended: bool,
+}
+
+impl Continuity {
+    /// Takes a contact with the central station. A long one that ends late fills the breaks that it spans.
+    pub(crate) fn contact(&mut self, start: i64, end: i64, breaks: &mut Vec<Break>) {
+        breaks.retain(|known| known.from < start);
+        breaks.iter_mut().for_each(|known| known.to = known.to.min(start));
+        let Some((since, until)) = self.covered else {
+            self.covered = Some((start, end));
+            return;
+        };
+        let is_broken = start - until >= LEAST;
+        if is_broken && until - since >= IN_USE {
+            let Self { blind, life, has_moved, .. } = *self;
+            breaks.push(Break { from: until, to: start, last_flow: end, blind, life, has_moved, has_ended: true });
+        }
+        let since = if is_broken { start } else { since.min(start) };
+        *self = Self { covered: Some((since, until.max(end))), longest: self.longest, ..Self::default() };
+    }
+
+    /// Takes another flow that shows the monitor on the network.
+    pub(crate) fn live(&mut self, time: i64) {
+        if let Some((_, until)) = self.covered.filter(|(_, until)| time > *until) {
+            self.life |= 1 << stretches(until, time).min(127);
+            self.last_life = time;
+        }
+    }
+
+    /// Takes a request for an address: a monitor that was moved, or switched on, makes one.
+    pub(crate) fn ask_for_address(&mut self) {
+        self.has_moved = true;
+    }
+
+    /// Ends a slice: tells the gaps of the sensors from breaks. Returns the break that goes on, if the monitor is still on
+    /// the network.
+    pub(crate) fn end_slice(&mut self, slice: &Slice<'_>, ended: &mut [Break]) -> Option<Break> {
+        for known in ended {
+            known.blind += blind(slice, known.from, known.to);
+        }
+        let (since, until) = self.covered?;
+        self.blind += blind(slice, until, slice.end);
+        if slice.end - until > ONGOING {
+            self.covered = None;
+        }
+        let is_break = slice.end - until >= LEAST && until - since >= IN_USE && self.last_life >= slice.start;
+        let Self { blind, life, last_life: last_flow, has_moved, .. } = *self;
+        let ongoing = Break { from: until, to: slice.end, last_flow, blind, life, has_moved, has_ended: false };
+        (is_break && self.covered.is_some() && ongoing.is_alive()).then_some(ongoing)
+    }
+
+    /// Learns that a break is nothing unusual.
+    pub(crate) fn learn(&mut self, known: &Break) {
+        self.longest = self.longest.max(known.length());
+    }
+
+    /// The longest break that was learned, in microseconds.
+    pub(crate) fn longest(&self) -> i64 {
+        self.longest
+    }
+}
+
+impl Break {
+    /// Microseconds of it in which the sensors delivered.
+    pub(crate) fn length(&self) -> i64 {
+        self.to - self.from - self.blind
+    }
+
+    /// Whether other flows show that the monitor was on the network.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.life() >= LIFE && self.life() * 4 >= stretches(self.from, self.to).min(128)
+    }
+
+    /// Stretches of five minutes in it with other flows.
+    pub(crate) fn life(&self) -> u32 {
+        let all = stretches(self.from, self.to);
+        let before_end = 1_u128.checked_shl(all).map_or(u128::MAX, |end| end - 1);
+        (self.life & before_end).count_ones()
+    }
+}
+
+/// Whole stretches of [`LEAST`] in [`from`, `to`).
+fn stretches(from: i64, to: i64) -> u32 {
+    u32::try_from((to - from) / LEAST).unwrap_or_default()
+}
+
+/// Microseconds in [`from`, `to`), as far as it lies in the slice, in which the sensors delivered nothing.
+fn blind(slice: &Slice<'_>, from: i64, to: i64) -> i64 {
+    let inside = to.min(slice.end) - from.max(slice.start);
+    inside.max(0) - slice.observed(from, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Continuity;
+    use wardflow_sdk::{HOUR, MINUTE};
+
+    #[test]
+    fn a_long_contact_that_ends_late_fills_breaks() {
+        let check = |contacts: &[(i64, i64)], lengths: &[i64]| {
+            let (mut continuity, mut breaks) = (Continuity::default(), Vec::new());
+            let contacts = contacts.iter().map(|(start, end)| (start * MINUTE, end * MINUTE));
+            contacts.for_each(|(start, end)| continuity.contact(start, end, &mut breaks));
+            assert_eq!(breaks.iter().map(|known| known.length() / MINUTE).collect::<Vec<_>>(), lengths);
+        };
+        assert_eq!(HOUR, 60 * MINUTE);
+        check(&[(0, 60), (62, 90), (100, 130)], &[10]);
+        check(&[(0, 30), (50, 70), (90, 100)], &[]);
+        check(&[(0, 60), (100, 101), (30, 200)], &[]);
+        check(&[(0, 60), (100, 101), (80, 200)], &[20]);
+    }
+}

@@ -5,8 +5,8 @@ use wardflow_sdk::Flows;
 use crate::{Evidence, Service, Standing};
 
 /// Causes that are told apart. When another comes, the one with fewest flows joins the rest, so that what is busy stays
-/// though it came late (the idea of Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements in
-/// data streams", ICDT 2005).
+/// though it came late (the idea of Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
+/// in data streams", ICDT 2005).
 const KEPT: usize = 128;
 
 /// Causes of one kind in a slice, and the flows that show each.

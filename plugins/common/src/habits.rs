@@ -6,8 +6,8 @@ use crate::{Days, Service};
 /// What is seen on one day only is no habit.
 const LEAST_DAYS: u16 = 2;
 
-/// The services that a device has with peers which its model does not declare. They are learned until they are settled; from
-/// then on they do not change, so that nobody becomes a habit by coming again.
+/// The services that a device has with peers which its model does not declare. They are learned until they are settled;
+/// from then on they do not change, so that nobody becomes a habit by coming again.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Habits {
     is_settled: bool,

@@ -13,8 +13,8 @@ pub const UDP: u8 = 17;
 /// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
 const EPHEMERAL: u16 = 32_768;
 
-/// TCP ports by which people and programs log in or fetch and leave files: FTP, SSH, Telnet, MS-RPC, NetBIOS, SMB, rexec,
-/// rlogin, rsh, RDP, VNC, WinRM (IANA's registry of service names).
+/// TCP ports by which people and programs log in or fetch and leave files: FTP, SSH, Telnet, MS-RPC, NetBIOS, SMB,
+/// rexec, rlogin, rsh, RDP, VNC, WinRM (IANA's registry of service names).
 pub const LOGIN: [u16; 14] = [21, 22, 23, 135, 139, 445, 512, 513, 514, 3389, 5800, 5900, 5985, 5986];
 
 /// A service: who offers it, and where.

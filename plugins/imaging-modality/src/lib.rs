@@ -1,52 +1,56 @@
 //! `wardflow/imaging-modality`: a sample of a maker's model, built from public documents. No maker answers for it.
 //!
 //! # What it finds
-//! - `dicom-outside-groups`: a DICOM association, either way, with a peer that is neither PACS nor worklist server. With the
-//!   internet from the first day, with others if it was no habit while the modality's behaviour was learned.
-//! - `contact-outside-groups`: somebody on the internet who comes to the modality, from the first day; after learning, any
-//!   other peer outside the groups that is new, inside or outside.
-//! - `bulk-retrieval`: a peer that is no archive takes far more from the modality than ever, by a connection it opened or by
-//!   DICOM.
-//! - `unusual-hours`: a known peer logs in or opens an association in hours in which nobody did; a maker's engineer logs in
-//!   outside of the declared hours.
+//! - `dicom-outside-groups`: a DICOM association, either way, with a peer that is neither PACS nor worklist server.
+//!   With the internet from the first day, with others if it was no habit while the modality's behaviour was learned.
+//! - `contact-outside-groups`: somebody on the internet who comes to the modality, from the first day; after learning,
+//!   any other peer outside the groups that is new, inside or outside.
+//! - `bulk-retrieval`: a peer that is no archive takes far more from the modality than ever, by a connection it opened
+//!   or by DICOM.
+//! - `unusual-hours`: a known peer logs in or opens an association in hours in which nobody did; a maker's engineer
+//!   logs in outside of the declared hours.
 //! - `new-service`: a port of a known peer, or of the modality, that is new.
 //!
 //! # Why it matters for a device
-//! A CT scanner is a computer that people work with and engineers log in to, full of images of patients, and often older than
-//! what its operating system's maker supports. NIST SP 1800-24, "Securing Picture Archiving and Communication System
-//! (PACS)" (2020), puts modalities into a zone of their own and lets makers in by guarded remote access only. CISA's
-//! advisories tell what is there to be found: passwords that are known or travel in the clear, with the rights of service
-//! (ICSMA-18-037-02, ICSMA-20-343-01), Telnet without a password (ICSMA-19-113-01), an operating system's file service that
-//! runs anybody's code (ICSMA-17-215-01), DICOM receivers that write files where they should not (ICSMA-22-174-01).
+//! A CT scanner is a computer that people work with and engineers log in to, full of images of patients, and often
+//! older than what its operating system's maker supports. NIST SP 1800-24, "Securing Picture Archiving and
+//! Communication System (PACS)" (2020), puts modalities into a zone of their own and lets makers in by guarded remote
+//! access only. CISA's advisories tell what is there to be found: passwords that are known or travel in the clear, with
+//! the rights of service (ICSMA-18-037-02, ICSMA-20-343-01), Telnet without a password (ICSMA-19-113-01), an operating
+//! system's file service that runs anybody's code (ICSMA-17-215-01), DICOM receivers that write files where they should
+//! not (ICSMA-22-174-01).
 //!
-//! A modality asks for its worklist, stores images, and has the archive confirm that it keeps them, which the archive may do
-//! by an association of its own (IHE Radiology Technical Framework, Scheduled Workflow; DICOM PS3.4, Annex J). Nobody fetches
-//! from it. Ports: PS3.8, 9.1.1 (104, 11112) and PS3.15, B.1 (2762, TLS); HL7 2575 and ISCL 2761 are IANA's.
+//! A modality asks for its worklist, stores images, and has the archive confirm that it keeps them, which the archive
+//! may do by an association of its own (IHE Radiology Technical Framework, Scheduled Workflow; DICOM PS3.4, Annex J).
+//! Nobody fetches from it. Ports: PS3.8, 9.1.1 (104, 11112) and PS3.15, B.1 (2762, TLS); HL7 2575 and ISCL 2761 are
+//! IANA's.
 //!
 //! # How
-//! - Who a peer is: its peer group as the host matched it; else its class in the inventory; else its declared role. Scanners,
-//!   network management, backup, domain controllers, DHCP, and remote service in its hours are not judged.
+//! - Who a peer is: its peer group as the host matched it; else its class in the inventory; else its declared role.
+//!   Scanners, network management, backup, domain controllers, DHCP, and remote service in its hours are not judged.
 //! - What a hospital decides is learned: hosts besides the archives, and ports. `learning_hours` with traffic and
-//!   `least_flows`; a habit is what was seen on two days. Where no archive is known, DICOM with the internet is learned too. After a
-//!   week of silence learning begins anew.
+//!   `least_flows`; a habit is what was seen on two days. Where no archive is known, DICOM with the internet is learned
+//!   too. After a week of silence learning begins anew.
 //! - What three other devices of the class use is the class's, and not reported: a maker's cloud. A cloud of ever new
 //!   addresses is nothing new: by the share of slices in which the modality called somebody new outside, this must be a
 //!   surprise of 3 bits (one slice in eight).
-//! - Who takes: payload from the modality, a peer and slice, in connections that the peer opened and in DICOM. From `bulk_bytes`,
-//!   if the peer took nothing like it before: its logarithm four standard deviations above the mean, of half a bit at least,
-//!   so four times the usual or more.
+//! - Who takes: payload from the modality, a peer and slice, in connections that the peer opened and in DICOM. From
+//!   `bulk_bytes`, if the peer took nothing like it before: its logarithm four standard deviations above the mean, of
+//!   half a bit at least, so four times the usual or more.
 //! - Hours: an hour of the day in which, and in the two beside it, nobody came on any of five days with visits or more.
-//! - Score: bits of surprise of what neither the modality did in any hour nor the class; 10 more for what is declared never
-//!   to happen; of an amount, by its standard deviations.
+//! - Score: bits of surprise of what neither the modality did in any hour nor the class; 10 more for what is declared
+//!   never to happen; of an amount, by its standard deviations.
 //!
 //! # What is no finding
-//! A PACS that sends, asks or confirms; attempts that nobody answered, by hosts inside; a scanner or backup that is declared; an
-//! engineer in the declared hours; bursts of images to the archive; a PACS that all modalities move to, once three have.
+//! A PACS that sends, asks or confirms; attempts that nobody answered, by hosts inside; a scanner or backup that is
+//! declared; an engineer in the declared hours; bursts of images to the archive; a PACS that all modalities move to,
+//! once three have.
 //!
 //! # Blind spots
-//! What looks like its PACS; content, since it sees flows only; who fetches from the PACS itself, which is another device; what
-//! was there while it learned, on two days; images taken in small pieces; a new PACS that nobody mapped is reported by the
-//! first three modalities; DICOM on a port of its own, if the sensor does not recognise it, is a service like any other.
+//! What looks like its PACS; content, since it sees flows only; who fetches from the PACS itself, which is another
+//! device; what was there while it learned, on two days; images taken in small pieces; a new PACS that nobody mapped is
+//! reported by the first three modalities; DICOM on a port of its own, if the sensor does not recognise it, is a
+//! service like any other.
 //!
 //! # Memory
 //! 96 services with peers inside and 96 outside, 32 amounts, hours: about 6 KiB at most.

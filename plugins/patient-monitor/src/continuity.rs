@@ -5,7 +5,8 @@ use wardflow_sdk::{HOUR, MINUTE, Slice};
 const LEAST: i64 = 5 * MINUTE;
 /// Unbroken contact that shows a monitor in use.
 const IN_USE: i64 = HOUR;
-/// Stretches of a break, of [`LEAST`] each, in which other flows show the monitor on the network: as many, and a quarter.
+/// Stretches of a break, of [`LEAST`] each, in which other flows show the monitor on the network: as many, and a
+/// quarter.
 const LIFE: u32 = 3;
 /// A break that has not ended is not told of any longer than this.
 const ONGOING: i64 = 24 * HOUR;
@@ -17,7 +18,8 @@ pub(crate) struct Continuity {
     covered: Option<(i64, i64)>,
     /// Since then, in earlier slices: time in which the sensors delivered nothing.
     blind: i64,
-    /// Since then: a bit for each stretch of [`LEAST`] in which another flow ended, the first 128; and the end of the last.
+    /// Since then: a bit for each stretch of [`LEAST`] in which another flow ended, the first 128; and the end of the
+    /// last.
     life: u128,
     last_life: i64,
     /// Since then: whether the monitor asked for an address.
@@ -72,8 +74,8 @@ impl Continuity {
         self.has_moved = true;
     }
 
-    /// Ends a slice: tells the gaps of the sensors from breaks. Returns the break that goes on, if the monitor is still on
-    /// the network.
+    /// Ends a slice: tells the gaps of the sensors from breaks. Returns the break that goes on, if the monitor is still
+    /// on the network.
     pub(crate) fn end_slice(&mut self, slice: &Slice<'_>, ended: &mut [Break]) -> Option<Break> {
         for known in ended {
             known.blind += blind(slice, known.from, known.to);

@@ -1,49 +1,53 @@
 //! `wardflow/patient-monitor`: a sample of a maker's model, built from public documents. No maker answers for it.
 //!
 //! # What it finds
-//! - `contact-outside-groups`: flows with a workstation or the internet, from the first day; and with any other internal host
-//!   outside the peer groups that was no habit while the monitor's behaviour was learned.
-//! - `central-changed`: the monitor's telemetry, or as much as that, goes to an internal host that is no central station:
-//!   beside the station, or in its place.
-//! - `continuity-lost`: contact with the central station broke in use, for longer than ever, not in gaps of the sensors.
+//! - `contact-outside-groups`: flows with a workstation or the internet, from the first day; and with any other
+//!   internal host outside the peer groups that was no habit while the monitor's behaviour was learned.
+//! - `central-changed`: the monitor's telemetry, or as much as that, goes to an internal host that is no central
+//!   station: beside the station, or in its place.
+//! - `continuity-lost`: contact with the central station broke in use, for longer than ever, not in gaps of the
+//!   sensors.
 //! - `new-service`: a port of a known peer, or of the monitor, that is new.
 //!
 //! # Why it matters for a device
-//! Staff at the central station see a patient by what the monitor sends. Makers ask for a network of its own, isolated from
-//! the hospital's and guarded by access lists (ICSMA-20-023-01, ICSMA-20-254-01). CISA's advisories tell what who gets in can
-//! do: stop monitoring, change settings of alarms, use keyboards and remote viewing without a password (ICSMA-20-023-01), have
-//! monitors restart and write their memory from the same subnet (ICSMA-18-156-01, ICSMA-20-254-01), crash all of them by one
-//! datagram (ICSMA-22-244-01), interrupt the view at the central station (ICSMA-21-322-02). And monitors call a fixed address
-//! on the internet by themselves (ICSMA-25-030-01). That the network is part of what is monitored, and its failure a hazard, is
-//! IEC 80001-1; how devices at the bedside find and serve each other is ISO/IEEE 11073 SDC, which this sample does not know.
-//! Ports are assumptions (`plugin.toml`); a maker's own model has those of its monitor.
+//! Staff at the central station see a patient by what the monitor sends. Makers ask for a network of its own, isolated
+//! from the hospital's and guarded by access lists (ICSMA-20-023-01, ICSMA-20-254-01). CISA's advisories tell what who
+//! gets in can do: stop monitoring, change settings of alarms, use keyboards and remote viewing without a password
+//! (ICSMA-20-023-01), have monitors restart and write their memory from the same subnet (ICSMA-18-156-01,
+//! ICSMA-20-254-01), crash all of them by one datagram (ICSMA-22-244-01), interrupt the view at the central station
+//! (ICSMA-21-322-02). And monitors call a fixed address on the internet by themselves (ICSMA-25-030-01). That the
+//! network is part of what is monitored, and its failure a hazard, is IEC 80001-1; how devices at the bedside find and
+//! serve each other is ISO/IEEE 11073 SDC, which this sample does not know. Ports are assumptions (`plugin.toml`); a
+//! maker's own model has those of its monitor.
 //!
 //! # How
-//! - Who a peer is: its peer group as the host matched it; else its class in the inventory; else its declared role. Scanners,
-//!   network management, backup, domain controllers, DHCP, and remote service in its hours are not judged.
-//! - Where no central station is known as such, it is the internal host that is sent most while the monitor is learned; nothing is
-//!   more than medium then, and a host that any other monitor already used is a station too.
-//! - Learning counts hours with traffic: `learning_hours`, `least_flows`. A habit is what was seen on two days. Ports are
-//!   learned, of stations too. After a week of silence learning begins anew.
+//! - Who a peer is: its peer group as the host matched it; else its class in the inventory; else its declared role.
+//!   Scanners, network management, backup, domain controllers, DHCP, and remote service in its hours are not judged.
+//! - Where no central station is known as such, it is the internal host that is sent most while the monitor is learned;
+//!   nothing is more than medium then, and a host that any other monitor already used is a station too.
+//! - Learning counts hours with traffic: `learning_hours`, `least_flows`. A habit is what was seen on two days. Ports
+//!   are learned, of stations too. After a week of silence learning begins anew.
 //! - Telemetry elsewhere: bytes to one host in a slice, at least a twentieth of what the station usually has (its
 //!   logarithm's mean), and four standard deviations above what this host was ever sent; or 10 kB by a telemetry port.
 //!   In addition, if the station has half of its usual; else in its place. What three monitors use is a station.
-//! - Contact is what the flows cover, so that a connection of hours is no silence. A break is 5 minutes or more after an hour
-//!   of unbroken contact. It is judged if longer than `break_minutes` and half as long again as the longest one learned. While
-//!   other flows show the monitor on the network, in a quarter of it, it is low, and medium from `transport_minutes` on.
-//!   Without them the monitor was carried along or switched off: nothing up to `transport_minutes` nor from `shelved_hours`
-//!   on, low in between. Nor is there anything up to `transport_minutes` if the monitor asked for an address, as one that is moved does.
-//! - Score: bits of surprise of what neither the monitor did in any hour nor the class; 10 more for what is declared never to
-//!   happen; of a break, the logarithm of how many times too long it was (as if lengths had a Pareto distribution, index 1).
+//! - Contact is what the flows cover, so that a connection of hours is no silence. A break is 5 minutes or more after
+//!   an hour of unbroken contact. It is judged if longer than `break_minutes` and half as long again as the longest one
+//!   learned. While other flows show the monitor on the network, in a quarter of it, it is low, and medium from
+//!   `transport_minutes` on. Without them the monitor was carried along or switched off: nothing up to
+//!   `transport_minutes` nor from `shelved_hours` on, low in between. Nor is there anything up to `transport_minutes`
+//!   if the monitor asked for an address, as one that is moved does.
+//! - Score: bits of surprise of what neither the monitor did in any hour nor the class; 10 more for what is declared
+//!   never to happen; of a break, the logarithm of how many times too long it was (as if lengths had a Pareto
+//!   distribution, index 1).
 //!
 //! # What is no finding
-//! Transport between wards, another station of the inventory, discharge, a monitor on the shelf, discovery by multicast,
-//! declared scanners, a station that was replaced once three monitors use it.
+//! Transport between wards, another station of the inventory, discharge, a monitor on the shelf, discovery by
+//! multicast, declared scanners, a station that was replaced once three monitors use it.
 //!
 //! # Blind spots
 //! What looks like its central station; content; telemetry copied at the station; what was there on two days while it
-//! learned; a monitor of which the network is cut, which looks switched off; breaks of less than five minutes; connections
-//! recorded at their end only, each of hours, of which the breaks between are learned as usual.
+//! learned; a monitor of which the network is cut, which looks switched off; breaks of less than five minutes;
+//! connections recorded at their end only, each of hours, of which the breaks between are learned as usual.
 //!
 //! # Memory
 //! 96 services, 16 amounts: about 4 KiB at most.

@@ -17,7 +17,8 @@ const LEAST_VALUES: u32 = 4;
 const SIGMAS: f64 = 4.0;
 /// The least standard deviation of an amount, in bits.
 const LEAST_DEVIATION: f64 = 0.5;
-/// Share of the station's usual amount that is taken for telemetry: numbers without waves, or waves of a quarter of an hour.
+/// Share of the station's usual amount that is taken for telemetry: numbers without waves, or waves of a quarter of an
+/// hour.
 const SHARE: f64 = 0.05;
 /// Bytes by a telemetry port that are more than an attempt.
 const BY_PORT: u64 = 10_000;

@@ -101,21 +101,21 @@ impl Reporter<'_> {
             let draft = findings.report("unusual-hours", shown.first, shown.last);
             let draft = shown.fill(draft).peer(*peer);
             match visit {
-                Visit::OfEngineer => draft
-                    .severity(Severity::Medium)
-                    .score(surprise::score(DECLARED))
-                    .cause_key("engineer")
-                    .summary(format_args!(
-                        "an engineer's host came to the modality on {service} outside of its declared hours, {flows} flows"
-                    )),
+                Visit::OfEngineer => {
+                    draft.severity(Severity::Medium).score(surprise::score(DECLARED)).cause_key("engineer").summary(
+                        format_args!(
+                            "an engineer's host came to the modality on {service} outside of its hours, {flows} flows"
+                        ),
+                    )
+                }
                 Visit::OfKnown => draft
                     .severity(Severity::Low)
                     .score(surprise::score(surprise::of_novelty(days)))
                     .confidence(0.5)
                     .measured("days-with-visits", days, "d", ..)
                     .summary(format_args!(
-                        "a known peer came to the modality on {service} in an hour in which nobody did, on {days} days with \
-                         visits, {flows} flows"
+                        "a known peer came to the modality on {service} in an hour in which nobody did, on {days} days \
+                         with visits, {flows} flows"
                     )),
             };
         }

@@ -1,92 +1,67 @@
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::{Bounded, HOUR};
+use wardflow_common::{Days, Experience, Habits, hour_of_day};
+use wardflow_sdk::{Bounded, Level, math};
 
-use crate::peers::Service;
+/// Bulk transfers of drug library servers that their level is learned from: half a year of weekly ones.
+const MEMORY: u32 = 26;
+/// As many must there be before it tells anything.
+const LEAST_VALUES: u32 = 4;
+/// Standard deviations above the mean from which the size of a transfer is unusual: one in 30,000 of a normal
+/// distribution.
+const SIGMAS: f64 = 4.0;
+/// The least standard deviation of a size, in bits: four times the usual is not unusual yet.
+const LEAST_DEVIATION: f64 = 0.5;
 
 /// What was learned of one pump. Only internal peers outside the declared groups are learned.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Baseline {
-    /// Whether learning is over. From then on what was learned does not change any more.
-    pub(crate) is_done: bool,
-    /// Whether a drug library server is known as such.
+    pub(crate) experience: Experience,
+    /// Once they are settled, what was learned does not change any more, but for the sizes of drug libraries.
+    pub(crate) habits: Habits,
+    /// Whether a pump gateway is known as such, and a drug library server.
+    pub(crate) has_gateway: bool,
     pub(crate) has_library: bool,
-    /// Hours with traffic, and the last of them, in hours since 1970.
-    hours: u32,
-    last_hour: i64,
-    flows: u64,
-    /// Services that the pump had with a peer.
-    services: Bounded<(u64, Service), Days, 96>,
     /// Most payload that a peer sent the pump in a slice, in bytes.
     volumes: Bounded<u64, u64, 64>,
+    /// What drug library servers send in a slice, if it is a bulk transfer, as binary logarithm of bytes.
+    library: Level,
     /// On how many days each local hour had contact with servers.
     active: [Days; 24],
 }
 
-/// Days on which something was seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Days {
-    count: u16,
-    /// Day of the local week, from 1.
-    last: u8,
+/// A size that is unusual.
+pub(crate) struct Unusual {
+    /// Standard deviations above the usual.
+    pub(crate) sigmas: f64,
+    /// The most that was expected, in bytes.
+    pub(crate) most: f64,
 }
 
 impl Baseline {
-    /// Counts a flow that ended at `time`.
-    pub(crate) fn count(&mut self, time: i64) {
-        if self.is_done {
-            return;
-        }
-        self.flows += 1;
-        let hour = time.div_euclid(HOUR);
-        if hour != self.last_hour {
-            (self.hours, self.last_hour) = (self.hours + 1, hour);
-        }
-    }
-
-    /// Learns that a peer and the pump have a service.
-    pub(crate) fn learn_service(&mut self, peer: u64, service: Service, time: i64, minute_of_week: u16) {
-        if !self.is_done {
-            self.services.touch((peer, service), time, Days::default).add(minute_of_week);
-        }
+    /// Begins anew, with what does not depend on where the pump is.
+    pub(crate) fn again(&mut self) {
+        let Self { experience, has_gateway, has_library, library, .. } = std::mem::take(self);
+        *self = Self { experience, has_gateway, has_library, library, ..Self::default() };
     }
 
     /// Learns that there is contact with servers at a time of day.
-    pub(crate) fn learn_activity(&mut self, minute_of_week: u16) {
-        if !self.is_done {
-            self.active[hour_of_day(minute_of_week)].add(minute_of_week);
+    pub(crate) fn learn_activity(&mut self, time: i64, minute_of_week: u16) {
+        if !self.habits.is_settled() {
+            self.active[hour_of_day(minute_of_week)].add(time, minute_of_week);
         }
     }
 
     /// Learns what a peer sent in a slice.
     pub(crate) fn learn_volume(&mut self, peer: u64, bytes: u64, time: i64) {
-        if !self.is_done {
+        if !self.habits.is_settled() {
             let most = self.volumes.touch(peer, time, || 0);
             *most = bytes.max(*most);
         }
     }
 
-    /// How far learning is, in [0, 1].
-    pub(crate) fn progress(&self, hours: u32, flows: u64) -> f64 {
-        if self.is_done {
-            return 1.0;
-        }
-        (f64::from(self.hours) / f64::from(hours)).min(self.flows as f64 / flows as f64).min(1.0)
-    }
-
-    /// Ends learning if it has enough. What was seen on one day only was not a habit.
-    pub(crate) fn settle(&mut self, hours: u32, flows: u64) {
-        if !self.is_done && self.progress(hours, flows) >= 1.0 {
-            self.is_done = true;
-            self.services.retain(|_, _, days| days.count >= 2);
-        }
-    }
-
-    pub(crate) fn knows(&self, peer: u64, service: Service) -> bool {
-        self.services.get(&(peer, service)).is_some()
-    }
-
-    pub(crate) fn knows_peer(&self, peer: u64) -> bool {
-        self.services.iter().any(|((known, _), _)| *known == peer)
+    /// Learns the size of a drug library, or of firmware.
+    pub(crate) fn learn_library(&mut self, bytes: u64) {
+        self.library.learn(math::log2(bytes as f64 + 1.0), MEMORY);
     }
 
     /// Most payload of a peer in a slice, in bytes.
@@ -94,22 +69,16 @@ impl Baseline {
         self.volumes.get(&peer).copied().unwrap_or_default()
     }
 
+    /// Whether a drug library is much larger than those before.
+    pub(crate) fn unusual_library(&self, bytes: u64) -> Option<Unusual> {
+        let sigmas = self.library.sigmas(math::log2(bytes as f64 + 1.0), LEAST_DEVIATION);
+        let most = math::exp2(self.library.mean() + SIGMAS * self.library.deviation().max(LEAST_DEVIATION));
+        (self.library.values() >= LEAST_VALUES && sigmas > SIGMAS).then_some(Unusual { sigmas, most })
+    }
+
     /// Whether the pump had contact with servers in this local hour on at least half as many days as in its busiest.
     pub(crate) fn is_usual(&self, minute_of_week: u16) -> bool {
-        let most = self.active.iter().map(|days| days.count).max().unwrap_or_default();
-        most > 0 && self.active[hour_of_day(minute_of_week)].count * 2 >= most
+        let most = self.active.iter().map(|days| days.count()).max().unwrap_or_default();
+        most > 0 && self.active[hour_of_day(minute_of_week)].count() * 2 >= most
     }
-}
-
-impl Days {
-    fn add(&mut self, minute_of_week: u16) {
-        let day = (minute_of_week / 1_440) as u8 + 1;
-        if day != self.last {
-            (self.count, self.last) = (self.count.saturating_add(1), day);
-        }
-    }
-}
-
-pub(crate) fn hour_of_day(minute_of_week: u16) -> usize {
-    usize::from(minute_of_week / 60 % 24)
 }

@@ -138,8 +138,9 @@ fn declared_hosts_are_not_judged() {
 fn a_service_that_nobody_declared_is_new() {
     let of_gateway = |local_port, time| Flow { peer_group: 1, ..from(GATEWAY, local_port, time) };
     check([to(GATEWAY, 1, 6, 21, MONDAY + HOUR)], &[("new-service", Severity::Medium)]);
-    check([of_gateway(23, MONDAY + HOUR)], &[("new-service", Severity::High)]);
-    check([of_gateway(8_080, LATER)], &[("new-service", Severity::Medium)]);
+    check([of_gateway(23, MONDAY + HOUR)], &[("inbound-command", Severity::High)]);
+    check([of_gateway(8_080, LATER)], &[("inbound-command", Severity::Medium)]);
+    check([Flow { bytes_received: 0, ..of_gateway(8_080, LATER) }], &[("new-service", Severity::Medium)]);
     check([Flow { conn_state: ConnState::S0, ..of_gateway(8_080, LATER) }], &[("new-service", Severity::Low)]);
     check([to(LOGS, 0, 6, 6_514, LATER)], &[("new-service", Severity::Medium)]);
     let ping = Flow { protocol: 1, local_port: 8, peer_port: 0, conn_state: ConnState::Oth, ..of_gateway(0, LATER) };
@@ -245,39 +246,124 @@ fn a_pump_that_is_used_by_day_may_be_silent_at_night() {
     check(|flow| flow.peer == CLOCK || flow.peer == NAMES);
 }
 
+/// A usual week without peer groups, in which the library server has a class in the inventory.
+fn unmapped(class: &'static str) -> Vec<Flow> {
+    let flows = usual(END).into_iter().map(move |flow| {
+        let peer_class = if flow.peer == LIBRARY { name_id(class) } else { 0 };
+        Flow { peer_group: 0, peer_class, ..flow }
+    });
+    flows.collect()
+}
+
 #[test]
 fn without_groups_the_inventory_or_learning_serves() {
-    let unmapped = |class: &'static str| {
-        let flows = usual(END).into_iter().map(move |flow| {
-            let peer_class = if flow.peer == LIBRARY { name_id(class) } else { 0 };
-            Flow { peer_group: 0, peer_class, ..flow }
-        });
-        flows.collect::<Vec<_>>()
+    let check = |flows: Vec<Flow>, expected: &[(&str, Severity)]| {
+        let found = findings(run(flows));
+        let others = found.iter().filter(|finding| finding.kind != "groups-unmapped");
+        let reported: Vec<_> = others.map(|finding| (finding.kind.as_str(), finding.severity.unwrap())).collect();
+        assert_eq!(reported, expected, "{found:#?}");
     };
-    assert_eq!(run(unmapped("")).findings, []);
+    check(unmapped(""), &[]);
     let weekly = Flow { bytes_received: 60_000_000, ..to(NAMES, 0, 6, 443, MONDAY + 7 * DAY) };
     let known = times(MONDAY, END, DAY).map(|time| to(NAMES, 0, 6, 443, time));
-    assert_eq!(run(unmapped("").into_iter().chain(known).chain([weekly.clone()]).collect()).findings, []);
+    check(unmapped("").into_iter().chain(known).chain([weekly.clone()]).collect(), &[]);
     let unknown = Flow { peer: STRANGER, ..weekly };
-    let reported = run(unmapped("").into_iter().chain([unknown]).collect());
-    assert_eq!(reported.kinds(), ["contact-outside-groups", "bulk-inbound"]);
-    let day = LATER + 14 * HOUR;
+    let both = [("contact-outside-groups", Severity::Low), ("bulk-inbound", Severity::Medium)];
+    check(unmapped("").into_iter().chain([unknown]).collect(), &both);
     let by_day = Flow {
         peer_group: 0,
         peer_class: name_id("drug-library-server"),
         bytes_received: 5_000_000,
-        ..to(LIBRARY, 2, 6, 443, day)
+        ..to(LIBRARY, 2, 6, 443, LATER + 14 * HOUR)
     };
-    let run = run(unmapped("drug-library-server").into_iter().chain([by_day]).collect());
-    assert_eq!(run.kinds(), ["bulk-inbound"]);
+    check(unmapped("drug-library-server").into_iter().chain([by_day]).collect(), &[("bulk-inbound", Severity::Low)]);
 }
 
 #[test]
-fn many_causes_are_reported_as_one_beyond_sixteen() {
-    let strangers = (0..3_000).map(|n| from(1_000 + n, 8_443, LATER + n as i64 * SECOND));
-    let found = findings(run(usual(END).into_iter().chain(strangers).collect()));
+fn groups_that_nobody_mapped_are_told_of_once_a_slice() {
+    let run = run(unmapped(""));
+    assert_eq!(run.findings.len(), run.slices);
+    let Some(first) = run.findings.first() else { panic!("no finding") };
+    assert_eq!(
+        (first.finding.kind.as_str(), first.finding.severity),
+        ("groups-unmapped", Some(Severity::Informational))
+    );
+    assert!(first.finding.summary.starts_with("none of 4 peers"), "{}", first.finding.summary);
+    assert!(first.finding.summary.ends_with("more than medium"), "{}", first.finding.summary);
+}
+
+#[test]
+fn without_groups_fifty_outside_peers_are_one_medium_finding() {
+    let outside = |n| Flow { peer_scope: PeerScope::External, ..to(500 + n, 0, 6, 443, MONDAY + HOUR + n as i64) };
+    let check = |count: u64, expected: &[Severity]| {
+        let run = run(unmapped("").into_iter().chain((0..count).map(outside)).collect());
+        let contacts = run.of_kind("contact-outside-groups");
+        assert_eq!(contacts.iter().map(|contact| contact.severity.unwrap()).collect::<Vec<_>>(), expected);
+        assert_eq!(contacts.iter().map(|contact| contact.flow_count).sum::<u64>(), count);
+    };
+    check(3, &[Severity::Medium; 3]);
+    check(51, &[Severity::Medium]);
+}
+
+#[test]
+fn very_many_peers_are_one_finding() {
+    let strangers = |count| (0..count).map(|n| from(1_000 + n, 8_443, LATER + n as i64 * SECOND));
+    let run = |count| findings(run(usual(END).into_iter().chain(strangers(count)).collect()));
+    assert_eq!(run(8).len(), 8);
+    let found = run(3_000);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!((found[0].flow_count, found[0].observations[0].measured), (3_000, 3_000.0));
+    assert!(found[0].summary.starts_with("3000 contacts with the internal peers"), "{}", found[0].summary);
+}
+
+#[test]
+fn many_services_of_known_peers_are_capped() {
+    let services = (0..100).map(|n| to(GATEWAY, 1, 6, 5_000 + n, LATER));
+    let found = findings(run(usual(END).into_iter().chain(services).collect()));
     assert_eq!(found.len(), 17, "{found:#?}");
-    assert_eq!(found.iter().map(|finding| finding.flow_count).sum::<u64>(), 3_000);
+    assert_eq!(found.iter().map(|finding| finding.flow_count).sum::<u64>(), 100);
+}
+
+#[test]
+fn orders_are_the_gateways() {
+    let orders = |flow: Flow| Flow { peer_port: 4010, ..flow };
+    let kind = "orders-outside-gateway";
+    for time in [MONDAY + HOUR, LATER] {
+        check([orders(to(STRANGER, 0, 6, 0, time))], &[(kind, Severity::Medium)]);
+        let workstation = Flow { peer_class: name_id("workstation"), ..to(STRANGER, 0, 6, 0, time) };
+        check([orders(workstation)], &[(kind, Severity::High)]);
+        check([orders(Flow { conn_state: ConnState::S0, ..to(STRANGER, 0, 6, 0, time) })], &[(kind, Severity::Low)]);
+    }
+    check([orders(Flow { peer_prevalence: 3, ..to(STRANGER, 0, 6, 0, LATER) })], &[]);
+}
+
+#[test]
+fn what_other_pumps_use_is_theirs() {
+    let shared = |peer_prevalence| Flow { peer_prevalence, ..to(STRANGER, 0, 17, 514, LATER) };
+    check([shared(2)], &[("contact-outside-groups", Severity::Medium)]);
+    check([shared(3)], &[]);
+}
+
+#[test]
+fn sizes_of_libraries_are_learned() {
+    let library =
+        |night: i64, bytes_received| Flow { bytes_received, ..to(LIBRARY, 2, 6, 443, MONDAY + night * DAY + 3 * HOUR) };
+    let nightly = || (0..6).map(|night| library(night, 8_000_000 + 100_000 * night as u64));
+    check(nightly().chain([library(6, 20_000_000)]), &[]);
+    check(nightly().chain([library(6, 60_000_000)]), &[("bulk-inbound", Severity::Low)]);
+    check([library(6, 60_000_000)], &[]);
+}
+
+#[test]
+fn after_a_week_away_learning_begins_anew() {
+    let back = END + 8 * DAY;
+    let again = usual(MONDAY + DAY).into_iter().map(|flow| {
+        let shift = back - MONDAY;
+        Flow { start_time: flow.start_time + shift, end_time: flow.end_time + shift, ..flow }
+    });
+    let stranger = from(STRANGER, 8_443, back + HOUR);
+    let run = run(usual(END).into_iter().chain(again).chain([stranger]).collect());
+    assert_eq!((run.findings, run.ready), (vec![], false));
 }
 
 #[test]

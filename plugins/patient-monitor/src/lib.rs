@@ -111,8 +111,8 @@ impl Detector for PatientMonitor {
         let Parameters { break_minutes: least, transport_minutes: transport, shelved_hours: most, .. } = parameters;
         if least > transport || transport >= most * 60 {
             return Err(format!(
-                "break_minutes is {least}, transport_minutes {transport}, shelved_hours {most}; each must be longer than the \
-                 one before"
+                "break_minutes is {least}, transport_minutes {transport}, shelved_hours {most}; each must be longer \
+                 than the one before"
             ));
         }
         Ok(Self {

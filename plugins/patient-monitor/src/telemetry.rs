@@ -107,8 +107,8 @@ impl Amounts {
                 .measured("bytes-sent", shown.sent as f64, "By", ..=usual * SHARE)
                 .measured("bytes-sent-to-station", self.station as f64, "By", usual / 2.0..)
                 .summary(format_args!(
-                    "{how} its central station ({station} kB) the monitor sent {kilobytes} kB to another internal host by \
-                     {service}"
+                    "{how} its central station ({station} kB) the monitor sent {kilobytes} kB to another internal host \
+                     by {service}"
                 ));
         }
     }

@@ -1,6 +1,6 @@
 //! The synthetic hospital as a workspace: its configuration, inventory, flows and truth.
 
-use std::{collections::BTreeSet, fmt::Write};
+use std::{collections::BTreeSet, fmt::Write, path::Path};
 
 use wardflow_datasets::{Flow, Hospital, Infrastructure, Options, Role, Truth};
 
@@ -68,8 +68,7 @@ pub async fn write(
 ) -> Result<u64> {
     remove_unfinished(config)?;
     write_inventory(hospital, &config.root.join("inventory.csv"))?;
-    write_truth(hospital.truth(), &config.root.join(TRUTH))?;
-    write_truth_hours(hospital.truth(), &config.root.join(TRUTH_HOURS))?;
+    write_truth(hospital, &config.root)?;
     write_flows(config, hospital, stop, progress).await
 }
 
@@ -87,7 +86,7 @@ fn remove_unfinished(config: &Config) -> Result<()> {
 ///
 /// # Errors
 /// It cannot be written.
-pub fn write_inventory(hospital: &Hospital, path: &std::path::Path) -> Result<()> {
+pub fn write_inventory(hospital: &Hospital, path: &Path) -> Result<()> {
     write_inventory_csv(&entries(hospital), path)
 }
 
@@ -178,9 +177,17 @@ pub fn entries(hospital: &Hospital) -> Vec<Entry> {
     .collect()
 }
 
-/// What really happened, one row a thing that an incident did. Several devices at the other end have a space between
-/// their ids.
-fn write_truth(truth: &[Truth], path: &std::path::Path) -> Result<()> {
+/// Writes what really happened, in [`TRUTH`] and [`TRUTH_HOURS`] of a directory.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_truth(hospital: &Hospital, directory: &Path) -> Result<()> {
+    write_incidents(hospital.truth(), &directory.join(TRUTH))?;
+    write_hours(hospital.truth(), &directory.join(TRUTH_HOURS))
+}
+
+/// One row a thing that an incident did. Several devices at the other end have a space between their ids.
+fn write_incidents(truth: &[Truth], path: &Path) -> Result<()> {
     let doing = || format!("cannot write {}", path.display());
     let mut writer = csv::Writer::from_path(path).context(doing)?;
     let header = [
@@ -220,7 +227,7 @@ fn write_truth(truth: &[Truth], path: &std::path::Path) -> Result<()> {
 }
 
 /// When it happened: one row for each hour in which an incident left something of a device, or silence.
-fn write_truth_hours(truth: &[Truth], path: &std::path::Path) -> Result<()> {
+fn write_hours(truth: &[Truth], path: &Path) -> Result<()> {
     let doing = || format!("cannot write {}", path.display());
     let mut writer = csv::Writer::from_path(path).context(doing)?;
     writer.write_record(["incident", "device_id", "hour"]).context(doing)?;

@@ -124,7 +124,8 @@ impl Capture {
         let scenarios = report["by_scenario"].as_array().ok_or("the evaluation has no scenarios")?;
         let told = scenarios.iter().map(|scenario| {
             let by = scenario["found_by"].as_array().and_then(|by| by.first()).and_then(Value::as_str);
-            let worst = if scenario["is_first"] == true { "the worst of its device" } else { "not the worst of its device" };
+            let worst =
+                if scenario["is_first"] == true { "the worst of its device" } else { "not the worst of its device" };
             let name = scenario["incident"].as_str().unwrap_or_default();
             by.map_or_else(|| format!("{name}: MISSED"), |by| format!("{name}: {by}, {worst}"))
         });
@@ -153,7 +154,8 @@ impl Capture {
             workspace,
             "SELECT severity, count(*) AS groups FROM finding_groups GROUP BY severity, severity_id ORDER BY severity_id DESC",
         )?;
-        let told = found.iter().map(|row| format!("{} {}", row["groups"], row["severity"].as_str().unwrap_or_default()));
+        let told =
+            found.iter().map(|row| format!("{} {}", row["groups"], row["severity"].as_str().unwrap_or_default()));
         let told = told.collect::<Vec<_>>().join(", ");
         let told = if told.is_empty() { "none".to_owned() } else { told };
         Ok(Figure::new(self.path, "few groups of findings: nothing is known to be wrong", told))

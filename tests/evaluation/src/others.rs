@@ -32,7 +32,13 @@ pub(crate) fn compare(args: &Args, python: &Path) -> Result<Vec<Figure>> {
             figures.push(Figure::new(
                 format!("seed {seed}, {variant}: {name}"),
                 format!("recall at {} false findings at most", report["allowed"]),
-                format!("{:.3} ({} of {}, {} false)", means["recall"].as_f64().unwrap_or_default(), means["found"], report["incidents"], means["false"]),
+                format!(
+                    "{:.3} ({} of {}, {} false)",
+                    means["recall"].as_f64().unwrap_or_default(),
+                    means["found"],
+                    report["incidents"],
+                    means["false"]
+                ),
             ));
         }
         clear(args, &workspace)?;

@@ -78,7 +78,12 @@ pub(crate) fn quiet(args: &Args) -> Result<Vec<Figure>> {
         figures.push(Figure::new(
             format!("the same, 120 devices, seed {seed}: {}", sensors.what),
             "groups of medium severity and above, a device and day ≤ 0.001",
-            format!("{:.5} ({} in {:.0} device-days); {looked}", counts.rate(), counts.false_groups, counts.device_days),
+            format!(
+                "{:.5} ({} in {:.0} device-days); {looked}",
+                counts.rate(),
+                counts.false_groups,
+                counts.device_days
+            ),
         ));
         clear(args, &workspace)?;
     }

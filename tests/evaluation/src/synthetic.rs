@@ -30,7 +30,11 @@ pub(crate) fn incidents(args: &Args, variant: &str) -> Result<Vec<Figure>> {
         Figure::new(
             &data,
             format!("recall of incidents ≥ {wanted}"),
-            format!("{} by findings of medium severity and above{missed}; {} by low and above", of_medium.recall(), of_any.recall()),
+            format!(
+                "{} by findings of medium severity and above{missed}; {} by low and above",
+                of_medium.recall(),
+                of_any.recall()
+            ),
         ),
         Figure::new(
             &data,

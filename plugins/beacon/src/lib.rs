@@ -28,11 +28,12 @@
 //!   payloads, in both directions, lie in a window of ratio 1.1 (compare RITA's data size score). Size alone would
 //!   report every revocation check of a browser.
 //!
-//! The score is that of the bits of p, a share of n intervals of which 4/27 is usual, less 6 bits for the 64 windows that
-//! it may lie in. Bits of equal sizes are taken likewise, where one in eight is usual: sizes of a conversation seldom differ
-//! by more than that. If these are more, the mean of both counts. Confidence is n / (n + 10). Severity starts at low, goes up for a port that is none of the usual ones for polling
-//! and for a peer that the device took up after a day of being watched, and down where `shared_by` devices of the class
-//! use peer and port or where the peer is internal.
+//! The score is that of the bits of p, a share of n intervals of which 4/27 is usual, less 6 bits for the 64 windows
+//! that it may lie in. Bits of equal sizes are taken likewise, where one in eight is usual: sizes of a conversation
+//! seldom differ by more than that. If these are more, the mean of both counts. Confidence is n / (n + 10). Severity
+//! starts at low, goes up for a port that is none of the usual ones for polling and for a peer that the device took up
+//! after a day of being watched, and down where `shared_by` devices of the class use peer and port or where the peer is
+//! internal.
 //!
 //! # What is no beacon
 //! - DHCP, multicast, broadcast, flows that the peer initiated, and any peer of group `expected-cloud` or of a declared
@@ -40,8 +41,8 @@
 //! - What a device does in a declared role of its own: a name server asks other name servers, a time server other time
 //!   servers; a proxy, NAT, scanner, network management or backup server contacts whom it is told to.
 //! - Name and time service: with declared servers whatever its shape, with others if it looks like it (recognised as
-//!   `dns` or `ntp`, or on 53 or 123 with payload that DNS over UDP, RFC 1035, and NTP, RFC 5905, have). A resolver that
-//!   nobody declared is therefore not reported: queries follow what else the device does, and those contacts are
+//!   `dns` or `ntp`, or on 53 or 123 with payload that DNS over UDP, RFC 1035, and NTP, RFC 5905, have). A resolver
+//!   that nobody declared is therefore not reported: queries follow what else the device does, and those contacts are
 //!   judged. (RITA's sample logs `proxy_rolling` score one such resolver 0.67; its p is 0.32, which is no beacon here
 //!   either.) Any other service of such a server is judged.
 //!
@@ -50,8 +51,8 @@
 //! contacts; jitter above about half the period with payload that varies; a server that moves from address to address;
 //! tunnelling in DNS or NTP; one fixed port, for UDP more often than every 15 s, for TCP where records do not tell of
 //! handshakes; servers behind a proxy, where all contacts go to one peer; and, in a device with more than 160 new peers
-//! between two beats, slow beacons, whose memory is taken by newer peers. An infection of many devices at once counts as
-//! common to the class, and lowers severity.
+//! between two beats, slow beacons, whose memory is taken by newer peers. An infection of many devices at once counts
+//! as common to the class, and lowers severity.
 //!
 //! # Parameters
 //! `least_contacts`, `least_span_minutes`, `least_share`, `shared_by`, `internal`: see `plugin.toml`.

@@ -100,8 +100,8 @@ fn yardstick(level: &Level) -> (f64, f64) {
     (level.mean(), level.deviation().max(LEAST) * (1.0 + 2.0 / f64::from(level.values().max(1))))
 }
 
-/// Teaches a level a value. One that is suspicious, three deviations above the mean, where a level that never varied counts
-/// as one that does, teaches one deviation: a tunnel must not become usual in hours.
+/// Teaches a level a value. One that is suspicious, three deviations above the mean, where a level that never varied
+/// counts as one that does, teaches one deviation: a tunnel must not become usual in hours.
 fn teach(level: &mut Level, value: f64, memory: u32) {
     let deviation = level.deviation().max(LEAST);
     let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;

@@ -1,45 +1,48 @@
 //! `wardflow/dns-tunnel`: data carried in name queries, and name servers that nobody declared.
 //!
 //! # What it finds
-//! - `dns-tunnel`: the device's queries to a name server carry far more than names are long, in far longer queries, than
-//!   the device ever sent.
-//! - `foreign-resolver`: the device begins to ask a name server outside that nobody declared and that its class does not
-//!   use.
+//! - `dns-tunnel`: the device's queries to a name server carry far more than names are long, in far longer queries,
+//!   than the device ever sent.
+//! - `foreign-resolver`: the device begins to ask a name server outside that nobody declared and that its class does
+//!   not use.
 //!
 //! # Why it matters for a device
 //! Name service reaches the internet where nothing else does: a device that may only ask the hospital's name server can
-//! still carry data out, piece by piece in the names that it asks for, and take orders in the answers (ATT&CK T1071.004,
-//! T1048). Who decides which name server is asked decides where the device's updates come from (T1584.002).
+//! still carry data out, piece by piece in the names that it asks for, and take orders in the answers (ATT&CK
+//! T1071.004, T1048). Who decides which name server is asked decides where the device's updates come from (T1584.002).
 //!
 //! # How
-//! A flow to port 53, or one that the sensor calls `dns`, is one query for each packet sent over UDP; over TCP, for each
-//! two packets beyond the handshake. Names are not visible, sizes are. A query has 12 bytes of header, the name and two
-//! more, 4 of type and class (RFC 1035, 4.1), and often 11 of EDNS (RFC 6891), which is 30 to 60 bytes for names as people
-//! make them; a tunnel fills the 255 bytes that a name may have (RFC 1035, 2.3.4), 90 to 280 bytes a query (Born and
-//! Gustafson, "Detecting DNS Tunnels Using Character Frequency Analysis", 2010; Nadler, Aminov, Shabtai, "Detection of
-//! malicious and low throughput data exfiltration over the DNS protocol", Computers & Security 80, 2019, for the slow).
-//! - What a query has beyond 60 bytes is *carried*. Carried bytes are learned by the hour, as ln(1 kB + bytes), and by the
-//!   day, as ln(10 kB + bytes); a deviation is a factor of 1.65 at least. Bits of the amount are those of the larger of
-//!   both deviations.
+//! A flow to port 53, or one that the sensor calls `dns`, is one query for each packet sent over UDP; over TCP, for
+//! each two packets beyond the handshake. Names are not visible, sizes are. A query has 12 bytes of header, the name
+//! and two more, 4 of type and class (RFC 1035, 4.1), and often 11 of EDNS (RFC 6891), which is 30 to 60 bytes for
+//! names as people make them; a tunnel fills the 255 bytes that a name may have (RFC 1035, 2.3.4), 90 to 280 bytes a
+//! query (Born and Gustafson, "Detecting DNS Tunnels Using Character Frequency Analysis", 2010; Nadler, Aminov,
+//! Shabtai, "Detection of malicious and low throughput data exfiltration over the DNS protocol", Computers & Security
+//! 80, 2019, for the slow).
+//! - What a query has beyond 60 bytes is *carried*. Carried bytes are learned by the hour, as ln(1 kB + bytes), and by
+//!   the day, as ln(10 kB + bytes); a deviation is a factor of 1.65 at least. Bits of the amount are those of the
+//!   larger of both deviations.
 //! - A query of 80 bytes or more is *long*. Bits of the shape are those of the share of long queries, where what was
-//!   learned, and one in twenty at least, is usual. Since queries repeat one another, only one in eight of them counts, and
-//!   10 bits at most.
-//! - A tunnel is reported with 6 bits of amount, 15 of shape before the eighth, and 14 of both, less log2 of the number of
-//!   name servers, once the day's carried bytes reach `least_bytes`.
+//!   learned, and one in twenty at least, is usual. Since queries repeat one another, only one in eight of them counts,
+//!   and 10 bits at most.
+//! - A tunnel is reported with 6 bits of amount, 15 of shape before the eighth, and 14 of both, less log2 of the number
+//!   of name servers, once the day's carried bytes reach `least_bytes`.
 //!
-//! Severity is low. Medium asks for 100 kB in the day, long queries of which not seven in ten are of one size (one name, asked
-//! for again and again, has one), and either 20 bits of amount or one of: large answers (256 bytes on average, as TXT and NULL records
-//! make), queries longer than a name can be, nine in ten of them long, an undeclared name server outside. High asks for 1 MB and 40 bits. Before
-//! `learning_hours`, a tunnel is low, by a level of 3 kB an hour that varies by a factor of e.
+//! Severity is low. Medium asks for 100 kB in the day, long queries of which not seven in ten are of one size (one
+//! name, asked for again and again, has one), and either 20 bits of amount or one of: large answers (256 bytes on
+//! average, as TXT and NULL records make), queries longer than a name can be, nine in ten of them long, an undeclared
+//! name server outside. High asks for 1 MB and 40 bits. Before `learning_hours`, a tunnel is low, by a level of 3 kB an
+//! hour that varies by a factor of e.
 //!
-//! A foreign resolver is one outside that the device took up after it was learned, at most two weeks ago, or, if its class
-//! is known to share a name server, from the first day. It is low; medium if in a later slice than its first the device
-//! asks it twenty times and none of the name servers that it used on three days: then its settings were changed.
+//! A foreign resolver is one outside that the device took up after it was learned, at most two weeks ago, or, if its
+//! class is known to share a name server, from the first day. It is low; medium if in a later slice than its first the
+//! device asks it twenty times and none of the name servers that it used on three days: then its settings were changed.
 //!
 //! # What is neither
-//! Browsing, whose names are short and whose sizes vary; long names that are usual, such as reputation services look up,
-//! once learned; a device of role name server, or one that asks eight servers outside or more: it resolves by itself;
-//! multicast names; declared name servers outside (role, or group `name-servers`), which are still looked at for tunnels.
+//! Browsing, whose names are short and whose sizes vary; long names that are usual, such as reputation services look
+//! up, once learned; a device of role name server, or one that asks eight servers outside or more: it resolves by
+//! itself; multicast names; declared name servers outside (role, or group `name-servers`), which are still looked at
+//! for tunnels.
 //!
 //! # Blind spots
 //! What is in the names. A tunnel below the level that the device's own queries vary by: some 3 kB an hour. One through
@@ -193,8 +196,8 @@ impl DnsTunnel {
                 .measured("queries", seen.queries as f64, "1", ..)
                 .examples(seen.examples.iter().copied())
                 .summary(format_args!(
-                    "{} queries of {:.0} bytes on average to a name server {place}, {:.0} % of them long; beyond ordinary \
-                     names they carried {:.0} kB, {:.0} kB in the busiest hour, usual is {:.1} kB",
+                    "{} queries of {:.0} bytes on average to a name server {place}, {:.0} % of them long; beyond \
+                     ordinary names they carried {:.0} kB, {:.0} kB in the busiest hour, usual is {:.1} kB",
                     seen.queries,
                     seen.query_size(),
                     seen.long_share() * 100.0,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use wardflow_sdk::{Level, Severity, math, surprise};
 
-/// Bits from which a new peer is reported; one in 250 days, for what is informational to a person at most once.
+/// Bits from which a new peer is reported: what a device shows on one day in 250.
 pub(crate) const REPORTED: f64 = 8.0;
 /// One in a million.
 pub(crate) const STRONG: f64 = 20.0;
@@ -44,7 +44,8 @@ pub(crate) struct Yardstick {
 }
 
 impl Yardstick {
-    /// Of a device that sends nothing, before anything was learned: ln 100,000, and one and a half times the least deviation.
+    /// Of a device that sends nothing, before anything was learned: ln 100,000, and one and a half times the least
+    /// deviation.
     pub(crate) const UNLEARNED: Self = Self { mean: 11.512_925_464_970_229, deviation: 1.5 * LEAST };
 
     /// What was learned of a peer, or of new ones.

@@ -1,8 +1,8 @@
 //! `wardflow/exfiltration`: payload that a device sends to peers outside, beyond what it ever sent.
 //!
 //! # What it finds
-//! - `exfiltration`: the device sent one outside peer, over days, far more than it sends to peers that are new to it; or
-//!   to a peer that it knows, on one day, far more than it ever did; or to many new peers together.
+//! - `exfiltration`: the device sent one outside peer, over days, far more than it sends to peers that are new to it;
+//!   or to a peer that it knows, on one day, far more than it ever did; or to many new peers together.
 //!
 //! # Why it matters for a device
 //! A medical device holds patients' data and has few peers outside: its maker's cloud, perhaps an update service. Data
@@ -17,15 +17,15 @@
 //!   teaches how much the new peers that the class does not share have been sent: nothing, for most devices; some for a
 //!   workstation. A new peer's sum is judged by that level. That no other of a class of `n` devices ever used the peer
 //!   adds log2(n + 2) bits (Laplace's rule of succession).
-//! - A *known* peer, or one that `shared_by` other devices of the class use, is judged by the day: by the level of what it
-//!   is sent on the days on which it is sent something, or, before five such days, by that of all that goes outside.
+//! - A *known* peer, or one that `shared_by` other devices of the class use, is judged by the day: by the level of what
+//!   it is sent on the days on which it is sent something, or, before five such days, by that of all that goes outside.
 //! - Levels deviate by a factor of e at least, and by more where few days were learned. Bits of a finding are those of
 //!   the deviation, less log2 of the number of outside peers in the slice.
 //!
 //! Less than `least_bytes` to a peer is never reported, nor is a peer that sends back more than it is sent: calls,
-//! video and browsing do that. Medium asks, moreover, for 20 bits, a new peer, four times as much sent as received, and a
-//! day on which all that goes outside is beyond usual by three deviations, of a factor 1.65 at least: a cloud that moves to
-//! another address is new, but adds nothing. High asks for 40 bits. A known peer is medium at most.
+//! video and browsing do that. Medium asks, moreover, for 20 bits, a new peer, four times as much sent as received, and
+//! a day on which all that goes outside is beyond usual by three deviations, of a factor 1.65 at least: a cloud that
+//! moves to another address is new, but adds nothing. High asks for 40 bits. A known peer is medium at most.
 //!
 //! Before `learning_hours` only a peer that is new to a class that is known (5 devices or more share some peer of this
 //! device) is reported, by a level of a device that sends nothing, of one and a half times the deviation, from 20 bits.
@@ -40,7 +40,8 @@
 //! is known. Amounts of sampled records are wrong: the plugin is then `unsuited`.
 //!
 //! # Memory
-//! 96 peers that got little and 64 that got 256 kB or more, the least recently used forgotten first: some 50 bytes each.
+//! 96 peers that got little and 64 that got 256 kB or more, the least recently used forgotten first: some 50 bytes
+//! each.
 //!
 //! # Parameters
 //! `least_bytes`, `shared_by`, `learning_hours`: see `plugin.toml`.
@@ -236,8 +237,8 @@ impl Exfiltration {
         let port = seen.port_name();
         if verdict.is_new {
             draft.summary(format_args!(
-                "sent {amount} to a new outside peer on {port} within days, {} of it now; new peers usually get {usual} \
-                 at most",
+                "sent {amount} to a new outside peer on {port} within days, {} of it now; new peers usually get \
+                 {usual} at most",
                 Amount(seen.sent as f64)
             ));
         } else {

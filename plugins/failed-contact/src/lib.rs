@@ -1,38 +1,38 @@
 //! `wardflow/failed-contact`: a peer that a device keeps trying without success.
 //!
 //! # What it finds
-//! - `failed-contact`: attempts of the device to reach one peer and port, for half an hour or longer, every one of which
-//!   was refused or remained without answer.
+//! - `failed-contact`: attempts of the device to reach one peer and port, for half an hour or longer, every one of
+//!   which was refused or remained without answer.
 //!
 //! # Why it matters for a device
-//! Malware tries its servers after they are gone or blocked, and falls back on others (ATT&CK T1008). More often it is a
-//! service that was moved or switched off while the device was not told: then something that the device is meant to do
-//! does not happen. Both want a person, the second one more often.
+//! Malware tries its servers after they are gone or blocked, and falls back on others (ATT&CK T1008). More often it is
+//! a service that was moved or switched off while the device was not told: then something that the device is meant to
+//! do does not happen. Both want a person, the second one more often.
 //!
 //! # How
-//! An attempt over TCP fails if its handshake does not come about: Zeek's states S0, REJ, RSTOS0, SH; without a state, if
-//! nothing or only a single empty packet came back. One over UDP fails if nothing came back, which is a weak sign, since
-//! many services never answer: twice as many are asked for. Flows of which the start was not seen tell nothing. SYNs that
-//! are repeated from one port for 130 s (RFC 6298 and common defaults: 1 + 2 + 4 + ... + 64 s) are one attempt, as are
-//! flows that begin within a second of each other.
+//! An attempt over TCP fails if its handshake does not come about: Zeek's states S0, REJ, RSTOS0, SH; without a state,
+//! if nothing or only a single empty packet came back. One over UDP fails if nothing came back, which is a weak sign,
+//! since many services never answer: twice as many are asked for. Flows of which the start was not seen tell nothing.
+//! SYNs that are repeated from one port for 130 s (RFC 6298 and common defaults: 1 + 2 + 4 + ... + 64 s) are one
+//! attempt, as are flows that begin within a second of each other.
 //!
 //! Any answer ends a run of failures. A service that has answered since the device is watched is taken for one with an
 //! outage: inside, that is left to those who watch servers; outside, it is informational.
 //!
-//! Bits of a finding are added up: that the peer is dead where all other services of the device answered (Laplace's rule
-//! of succession over those remembered); log2 of the number of attempts; that none of a class of `n` devices uses it; and
-//! how evenly attempts come, by the share of intervals that are within a fourth of the interval before, where one in
-//! nine is chance (for the ratio of two exponential intervals, 1.25/2.25 - 1/2.25), 20 bits at most. One that the device
-//! has tried since its first day, which is a habit, has the attempts and the evenness only.
+//! Bits of a finding are added up: that the peer is dead where all other services of the device answered (Laplace's
+//! rule of succession over those remembered); log2 of the number of attempts; that none of a class of `n` devices uses
+//! it; and how evenly attempts come, by the share of intervals that are within a fourth of the interval before, where
+//! one in nine is chance (for the ratio of two exponential intervals, 1.25/2.25 - 1/2.25), 20 bits at most. One that
+//! the device has tried since its first day, which is a habit, has the attempts and the evenness only.
 //!
-//! Severity is low for a new peer. It is medium if the peer is outside and no device of the class uses it, on a port that
-//! is none of the usual ones for polling, over TCP, at even intervals (20 bits). It is informational for a habit, save on
-//! an unusual port outside; for peers that `shared_by` others of the class try as well; and after an outage.
+//! Severity is low for a new peer. It is medium if the peer is outside and no device of the class uses it, on a port
+//! that is none of the usual ones for polling, over TCP, at even intervals (20 bits). It is informational for a habit,
+//! save on an unusual port outside; for peers that `shared_by` others of the class try as well; and after an outage.
 //!
 //! # What is no failed contact
-//! Name and time service, DHCP, multicast and broadcast, flows that the peer initiated; peers of a declared role other than
-//! proxy and NAT, and of group `expected-cloud`; what a device declared scanner, network management, backup server, proxy or
-//! NAT does; datagrams to peers inside. Many peers on a port, each tried once, are a scan.
+//! Name and time service, DHCP, multicast and broadcast, flows that the peer initiated; peers of a declared role other
+//! than proxy and NAT, and of group `expected-cloud`; what a device declared scanner, network management, backup
+//! server, proxy or NAT does; datagrams to peers inside. Many peers on a port, each tried once, are a scan.
 //!
 //! # Blind spots
 //! A server that is there and does not let the device in; a program that gives up after fewer than `least_attempts`, or

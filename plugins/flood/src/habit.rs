@@ -58,8 +58,8 @@ impl Habit {
     }
 }
 
-/// Teaches a level a value. One that is suspicious, three deviations above the mean, where a level that never varied counts
-/// as one that does, teaches one deviation: a flood must not become usual in hours.
+/// Teaches a level a value. One that is suspicious, three deviations above the mean, where a level that never varied
+/// counts as one that does, teaches one deviation: a flood must not become usual in hours.
 fn teach(level: &mut Level, value: f64) {
     let deviation = level.deviation().max(LEAST);
     let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;

@@ -1,8 +1,8 @@
 //! `wardflow/flood`: a service flooded with connections or packets, from the device or on it.
 //!
 //! # What it finds
-//! - `flood-out`: the device opens far more connections a minute to one peer and port, for minutes, than it ever does, or
-//!   sends far more packets a minute that nobody answers.
+//! - `flood-out`: the device opens far more connections a minute to one peer and port, for minutes, than it ever does,
+//!   or sends far more packets a minute that nobody answers.
 //! - `flood-in`: one peer does so to a port of the device.
 //!
 //! # Why it matters for a device
@@ -11,37 +11,41 @@
 //! that is flooded may stop doing what it is for: network stacks of medical devices are small.
 //!
 //! # How
-//! Flows count in the minute in which they start, by peer, port and protocol: the peer's port for flows of the device, the
-//! device's own for those of the peer. A flow that is reported more than eight minutes after its start is a long
+//! Flows count in the minute in which they start, by peer, port and protocol: the peer's port for flows of the device,
+//! the device's own for those of the peer. A flow that is reported more than eight minutes after its start is a long
 //! connection and counts for none. Packets count in it if they are not answered: at most one came back for twenty sent.
 //!
-//! - What is usual is learned by the hour, for each port in each direction, as ln(1 + c) of the busiest minute of any one
-//!   peer: so a study of a thousand images, a backup in parallel, or the rounds of a poller are the port's habit. A port
-//!   of fewer than 72 such hours is judged by all ports of its direction together.
+//! - What is usual is learned by the hour, for each port in each direction, as ln(1 + c) of the busiest minute of any
+//!   one peer: so a study of a thousand images, a backup in parallel, or the rounds of a poller are the port's habit. A
+//!   port of fewer than 72 such hours is judged by all ports of its direction together.
 //! - A minute is one of a flood if it has `least_flows` flows or more, four times the usual peak, and 12 bits. Its bits
-//!   are the lesser of two: those of the deviation from the level (a factor of 1.65 at least is one deviation), and those of
-//!   a Poisson count where two deviations above the level is expected; less log2 of the number of services in the slice.
+//!   are the lesser of two: those of the deviation from the level (a factor of 1.65 at least is one deviation), and
+//!   those of a Poisson count where two deviations above the level is expected; less log2 of the number of services in
+//!   the slice.
 //! - Three such minutes in a slice are reported, or one that has ten times `least_flows`.
-//! - Packets are judged alike, with `least_packets` a minute; what is usual is then the device's own, in each direction.
+//! - Packets are judged alike, with `least_packets` a minute; what is usual is then the device's own, in each
+//!   direction.
 //!
-//! Severity is low. Medium asks for 30 bits, five minutes, and one further sign: half of the attempts failed, four times
-//! `least_flows` in the busiest minute, or half an hour of it. High asks for 40 bits and failed attempts in tens of times
-//! `least_flows`, or for packets in tens of times `least_packets`. Before `learning_hours` a flood is only reported from ten
-//! times the least, medium if half of it failed.
+//! Severity is low. Medium asks for 30 bits, five minutes, and one further sign: half of the attempts failed, four
+//! times `least_flows` in the busiest minute, or half an hour of it. High asks for 40 bits and failed attempts in tens
+//! of times `least_flows`, or for packets in tens of times `least_packets`. Before `learning_hours` a flood is only
+//! reported from ten times the least, medium if half of it failed.
 //!
 //! # What is no flood
 //! - Many peers on one port: that is a scan, or a server that comes back after an outage and finds all its clients.
-//! - Attempts that fail at a peer and port that answered in an earlier slice, a storm of retries, up to ten times `least_flows`.
+//! - Attempts that fail at a peer and port that answered in an earlier slice, a storm of retries, up to ten times
+//!   `least_flows`.
 //! - Multicast and broadcast; declared scanners, network management, proxies and NAT, on either side; backup servers as
 //!   peers; requests to a declared name server, time server, domain controller or DHCP server.
 //!
 //! # Blind spots
-//! A flood by hundreds of peers, each of which is moderate; one below the usual peak of its port; one that was there while
-//! it learned. One-sided records make all packets look unanswered: those of TCP connections whose handshake was not seen
-//! are therefore low at most.
+//! A flood by hundreds of peers, each of which is moderate; one below the usual peak of its port; one that was there
+//! while it learned. One-sided records make all packets look unanswered: those of TCP connections whose handshake was
+//! not seen are therefore low at most.
 //!
 //! # Memory
-//! 24 ports in each direction and 64 services that answered: some 2 KiB at most, and a few hundred bytes for most devices.
+//! 24 ports in each direction and 64 services that answered: some 2 KiB at most, and a few hundred bytes for most
+//! devices.
 //!
 //! # Parameters
 //! `least_flows`, `least_packets`, `learning_hours`: see `plugin.toml`.
@@ -358,8 +362,8 @@ fn report(service: &Service, seen: &Seen, verdict: &Verdict, findings: &mut Find
     let percent = failed * 100.0;
     if service.is_outbound {
         draft.peer_port(service.port).summary(format_args!(
-            "up to {rate:.0} {what} a minute to {name} of one peer, in {minutes} min; usual are up to {usual:.0} {unit}; \
-             {percent:.0} % of flows failed"
+            "up to {rate:.0} {what} a minute to {name} of one peer, in {minutes} min; usual are up to {usual:.0} \
+             {unit}; {percent:.0} % of flows failed"
         ));
     } else {
         draft.cause_key(&name).summary(format_args!(

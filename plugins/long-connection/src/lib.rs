@@ -1,9 +1,9 @@
 //! `wardflow/long-connection`: connections to outside peers that are kept open for hours.
 //!
 //! # What it finds
-//! - `long-connection`: a connection of the device with an outside peer that lasts `least_hours` or longer, or connections
-//!   with it that add up to twice that in a day, where long connections with that peer are new to the device and the peer
-//!   is not one that its class shares.
+//! - `long-connection`: a connection of the device with an outside peer that lasts `least_hours` or longer, or
+//!   connections with it that add up to twice that in a day, where long connections with that peer are new to the
+//!   device and the peer is not one that its class shares.
 //!
 //! # Why it matters for a device
 //! A connection that is kept open is how a server outside reaches a device behind a firewall: makers do it for push and
@@ -13,19 +13,20 @@
 //! # How
 //! - It is the length of connections that counts, as in RITA's "long connections" (Active Countermeasures). Flows of
 //!   half a minute or longer are looked at. One on the same port of the device, begun within five minutes of the end of
-//!   the last, or while it lasted, continues it: an exporter cuts long connections. Connected time of a day is that of all
-//!   flows with the peer, overlaps counted once.
+//!   the last, or while it lasted, continues it: an exporter cuts long connections. Connected time of a day is that of
+//!   all flows with the peer, overlaps counted once.
 //! - A *habit* is a peer and port with an hour of connection in the time in which the device was learned, or since two
 //!   weeks. Habits and peers that `shared_by` others of the class use are not judged, whatever the length.
-//! - Of what is no habit, each day teaches the longest, as ln(1 min + time): nothing for most devices, an open page for a
-//!   workstation. Bits are those of the deviation from that level, a factor of e at least and wider where little was
-//!   learned; log2(n + 2) more if none of a class of `n` devices uses the peer; less log2 of the number of outside peers
-//!   with such connections in the slice. From 8 bits on it is reported.
+//! - Of what is no habit, each day teaches the longest, as ln(1 min + time): nothing for most devices, an open page for
+//!   a workstation. Bits are those of the deviation from that level, a factor of e at least and wider where little was
+//!   learned; log2(n + 2) more if none of a class of `n` devices uses the peer; less log2 of the number of outside
+//!   peers with such connections in the slice. From 8 bits on it is reported.
 //!
-//! Severity is low. It is medium, and never more, with 20 bits, if no device of the class uses the peer, on a port that is
-//! not usual for push (443, 5223, 8883 and the like), with a trickle of less than 200 bytes a second in both directions, as
-//! keystrokes and keep-alives make; or with 30 bits without the trickle. Before `learning_hours`, a peer that is new to a
-//! class that is known (5 devices share some peer of this device) is low, by a level of ten minutes, from 8 bits.
+//! Severity is low. It is medium, and never more, with 20 bits, if no device of the class uses the peer, on a port that
+//! is not usual for push (443, 5223, 8883 and the like), with a trickle of less than 200 bytes a second in both
+//! directions, as keystrokes and keep-alives make; or with 30 bits without the trickle. Before `learning_hours`, a peer
+//! that is new to a class that is known (5 devices share some peer of this device) is low, by a level of ten minutes,
+//! from 8 bits.
 //!
 //! # What is no long connection
 //! Attempts and datagrams without answer; peers of group `expected-cloud`, of role remote service in its hours, network
@@ -33,9 +34,9 @@
 //! scanner, network management; multicast; peers inside.
 //!
 //! # Blind spots
-//! Records that come only when a connection ends tell of it only then. Short connections again and again (see `beacon`);
-//! what goes through a proxy; more than three connections at once with one peer, which are told apart by the device's
-//! port; a peer that the class shares.
+//! Records that come only when a connection ends tell of it only then. Short connections again and again (see
+//! `beacon`); what goes through a proxy; more than three connections at once with one peer, which are told apart by the
+//! device's port; a peer that the class shares.
 //!
 //! # Memory
 //! 64 peers with some connection of half a minute, 32 with an hour or more; some 50 bytes each.
@@ -252,14 +253,14 @@ fn report(service: &Service, peer: &Peer, verdict: Verdict, findings: &mut Findi
         .examples(seen.examples.iter().copied());
     if service.is_outbound {
         draft.peer_port(service.port).summary(format_args!(
-            "connected to {name} of an outside peer for {longest:.1} h without a break, {connected:.1} h within a day; long \
-             connections with it are new, usual of new peers is {:.1} h at most",
+            "connected to {name} of an outside peer for {longest:.1} h without a break, {connected:.1} h within a day; \
+             long connections with it are new, usual of new peers is {:.1} h at most",
             hours(verdict.usual)
         ));
     } else {
         draft.cause_key(&name).summary(format_args!(
-            "an outside peer was connected to {name} of the device for {longest:.1} h without a break, {connected:.1} h \
-             within a day; long connections with it are new"
+            "an outside peer was connected to {name} of the device for {longest:.1} h without a break, {connected:.1} \
+             h within a day; long connections with it are new"
         ));
     }
 }

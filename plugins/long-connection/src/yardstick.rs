@@ -39,8 +39,8 @@ impl Yardstick {
     }
 }
 
-/// Teaches a level a time. One that is suspicious, three deviations above the mean, where a level that never varied counts
-/// as one that does, teaches one deviation: a connection that is kept open must not become usual in days.
+/// Teaches a level a time. One that is suspicious, three deviations above the mean, where a level that never varied
+/// counts as one that does, teaches one deviation: a connection that is kept open must not become usual in days.
 pub(crate) fn teach(level: &mut Level, time: f64) {
     let (value, deviation) = (log(time), level.deviation().max(LEAST));
     let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;

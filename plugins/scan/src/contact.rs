@@ -23,8 +23,8 @@ pub(crate) struct Contact {
 }
 
 impl Contact {
-    /// The contact in a row, unless it was the peer's, went to a group of receivers, is what the device is declared for, or
-    /// its outcome is not known.
+    /// The contact in a row, unless it was the peer's, went to a group of receivers, is what the device is declared
+    /// for, or its outcome is not known.
     pub(crate) fn of(flows: &Flows<'_>, row: usize) -> Option<Self> {
         let is_one_peer =
             matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal | PeerScope::External);

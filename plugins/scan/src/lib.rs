@@ -7,27 +7,29 @@
 //! infected by software that spreads, or was set up against a network that is not there any more.
 //!
 //! **How.** A *first contact* is the first flow of the device to a peer and port. Most first contacts of an ordinary
-//! device are answered, most of a scan are not. Each outcome moves the logarithm of the likelihood ratio of the two, and
-//! the device scans once it passes `ln((1 - missed_rate) / false_positive_rate)`; below
+//! device are answered, most of a scan are not. Each outcome moves the logarithm of the likelihood ratio of the two,
+//! and the device scans once it passes `ln((1 - missed_rate) / false_positive_rate)`; below
 //! `ln(missed_rate / (1 - false_positive_rate))` the test begins anew: Jung, Paxson, Berger, Balakrishnan, "Fast
-//! Portscan Detection Using Sequential Hypothesis Testing", IEEE Symposium on Security and Privacy, 2004, equations 3
-//! to 6, after Wald, *Sequential Analysis*, 1947. The paper tests a source; here a test runs for each port, and one for
-//! each peer, so that a device's ordinary traffic does not hide its scan. With the default parameters nine first
-//! contacts must fail in a row.
+//! Portscan Detection Using Sequential Hypothesis Testing", IEEE Symposium on Security and Privacy, 2004, equations 3 to 6, after Wald,
+//! *Sequential Analysis*, 1947. The paper tests a source; here a test runs for each port, and one for each peer, so
+//! that a device's ordinary traffic does not hide its scan. With the default parameters nine first contacts must fail
+//! in a row.
 //!
 //! A connection is answered if its handshake came about; a reset is no answer. A datagram is answered if one came back.
 //! Silence of a datagram weighs less (0.5 and 0.1 instead of 0.8 and 0.2 answered, this project's own choice) and only
-//! in a burst, with less than a minute from one contact to the next. Flows of which only one side or the middle was seen
-//! tell nothing. Multicast, broadcast, and traceroute do not count, nor does a retry: one dead server is one failure.
+//! in a burst, with less than a minute from one contact to the next. Flows of which only one side or the middle was
+//! seen tell nothing. Multicast, broadcast, and traceroute do not count, nor does a retry: one dead server is one
+//! failure.
 //!
-//! More than four ports, or peers, at once are one finding for all of them. The score is that of the likelihood ratio in
-//! bits, without the bound at which the test is over: two bits for a connection that failed, two off for one answered.
+//! More than four ports, or peers, at once are one finding for all of them. The score is that of the likelihood ratio
+//! in bits, without the bound at which the test is over: two bits for a connection that failed, two off for one
+//! answered.
 //!
 //! **Blind spots.** A scan that is answered like ordinary traffic; one with a new port for every peer; one with more
-//! than `patience_hours` between contacts; a slow one by UDP; requests for addresses (ARP), which are no flows; any scan
-//! seen from one side only, for which the plugin is `unsuited`. A poller of more than 512 peers looks like a scanner
-//! during an outage, and peer-to-peer software with a fixed UDP port looks like one always. A device of an exempt class
-//! is not looked at, nor is one while it is declared a scanner or network management.
+//! than `patience_hours` between contacts; a slow one by UDP; requests for addresses (ARP), which are no flows; any
+//! scan seen from one side only, for which the plugin is `unsuited`. A poller of more than 512 peers looks like a
+//! scanner during an outage, and peer-to-peer software with a fixed UDP port looks like one always. A device of an
+//! exempt class is not looked at, nor is one while it is declared a scanner or network management.
 //!
 //! **Memory.** 512 contacts, 256 contacts of scans, 128 tests by port and 64 by peer, the least recently used forgotten
 //! first; about 10 KiB saved at most, and a few hundred bytes for most devices.

@@ -83,8 +83,8 @@ impl Test {
         if protocol == UDP { DATAGRAM_PATIENCE.min(self.patience) } else { self.patience }
     }
 
-    /// Bits of so many first contacts that failed and so many that were answered: the logarithm of the likelihood ratio,
-    /// without the bound at which the test is over.
+    /// Bits of so many first contacts that failed and so many that were answered: the logarithm of the likelihood
+    /// ratio, without the bound at which the test is over.
     pub(crate) fn bits(&self, protocol: u8, failed: f64, answered: f64) -> f64 {
         let steps = self.steps(protocol);
         (failed * steps.failed + answered * steps.answered) * LOG2_E

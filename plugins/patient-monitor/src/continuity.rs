@@ -23,7 +23,7 @@ pub(crate) struct Continuity {
     life: u128,
     last_life: i64,
     /// Since then: whether the monitor asked for an address.
-    has_moved: bool,
+    has_asked: bool,
     /// The longest break that was learned, in microseconds.
     longest: i64,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Break {
     pub(crate) last_flow: i64,
     blind: i64,
     life: u128,
-    pub(crate) has_moved: bool,
+    has_asked: bool,
     pub(crate) has_ended: bool,
 }
 
@@ -54,8 +54,8 @@ impl Continuity {
         };
         let is_broken = start - until >= LEAST;
         if is_broken && until - since >= IN_USE {
-            let Self { blind, life, has_moved, .. } = *self;
-            breaks.push(Break { from: until, to: start, last_flow: end, blind, life, has_moved, has_ended: true });
+            let Self { blind, life, has_asked, .. } = *self;
+            breaks.push(Break { from: until, to: start, last_flow: end, blind, life, has_asked, has_ended: true });
         }
         let since = if is_broken { start } else { since.min(start) };
         *self = Self { covered: Some((since, until.max(end))), longest: self.longest, ..Self::default() };
@@ -69,9 +69,9 @@ impl Continuity {
         }
     }
 
-    /// Takes a request for an address: a monitor that was moved, or switched on, makes one.
+    /// Takes a request for an address.
     pub(crate) fn ask_for_address(&mut self) {
-        self.has_moved = true;
+        self.has_asked = true;
     }
 
     /// Ends a slice: tells the gaps of the sensors from breaks. Returns the break that goes on, if the monitor is still
@@ -86,8 +86,8 @@ impl Continuity {
             self.covered = None;
         }
         let is_break = slice.end - until >= LEAST && until - since >= IN_USE && self.last_life >= slice.start;
-        let Self { blind, life, last_life: last_flow, has_moved, .. } = *self;
-        let ongoing = Break { from: until, to: slice.end, last_flow, blind, life, has_moved, has_ended: false };
+        let Self { blind, life, last_life: last_flow, has_asked, .. } = *self;
+        let ongoing = Break { from: until, to: slice.end, last_flow, blind, life, has_asked, has_ended: false };
         (is_break && self.covered.is_some() && ongoing.is_alive()).then_some(ongoing)
     }
 
@@ -111,6 +111,13 @@ impl Break {
     /// Whether other flows show that the monitor was on the network.
     pub(crate) fn is_alive(&self) -> bool {
         self.life() >= LIFE && self.life() * 4 >= stretches(self.from, self.to).min(128)
+    }
+
+    /// Whether the monitor was carried along: it asked for an address, as one that is moved or switched on does; or
+    /// nothing at all was seen of it in some stretch, though other flows fill half of them.
+    pub(crate) fn has_moved(&self) -> bool {
+        let all = stretches(self.from, self.to).min(128);
+        self.has_asked || (self.life() * 2 >= all && self.life() < all)
     }
 
     /// Stretches of five minutes in it with other flows.

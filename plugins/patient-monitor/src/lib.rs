@@ -28,14 +28,17 @@
 //! - Learning counts hours with traffic: `learning_hours`, `least_flows`. A habit is what was seen on two days. Ports
 //!   are learned, of stations too. After a week of silence learning begins anew.
 //! - Telemetry elsewhere: bytes to one host in a slice, at least a twentieth of what the station usually has (its
-//!   logarithm's mean), and four standard deviations above what this host was ever sent; or 10 kB by a telemetry port.
-//!   In addition, if the station has half of its usual; else in its place. What three monitors use is a station.
+//!   logarithm's mean), and four standard deviations above what this host was ever sent; or 10 kB by a port of
+//!   telemetry or vital signs to a host in no group; vital signs alone are no more than medium. In addition, if the
+//!   station has half of its usual; else in its place. What three monitors use is a station.
 //! - Contact is what the flows cover, so that a connection of hours is no silence. A break is 5 minutes or more after
 //!   an hour of unbroken contact. It is judged if longer than `break_minutes` and half as long again as the longest one
 //!   learned. While other flows show the monitor on the network, in a quarter of it, it is low, and medium from
 //!   `transport_minutes` on. Without them the monitor was carried along or switched off: nothing up to
 //!   `transport_minutes` nor from `shelved_hours` on, low in between. Nor is there anything up to `transport_minutes`
-//!   if the monitor asked for an address, as one that is moved does.
+//!   if the monitor asked for an address, as one that is moved does, or if nothing was seen of it for five minutes
+//!   though other flows fill half of the break. One that goes on is told of from `transport_minutes` on, since
+//!   exporters tell of a long connection every half an hour.
 //! - Score: bits of surprise of what neither the monitor did in any hour nor the class; 10 more for what is declared
 //!   never to happen; of a break, the logarithm of how many times too long it was (as if lengths had a Pareto
 //!   distribution, index 1).

@@ -20,14 +20,17 @@ pub(crate) const EXPECTED: [(Group, Service); 7] = [
     (CentralStation, Service::of_peer(TCP, 4601)),
     (CentralStation, Service::of_peer(UDP, 4600)),
     (CentralStation, Service::of_peer(TCP, 443)),
-    (Hl7Gateway, Service::of_peer(TCP, 2575)),
+    (Hl7Gateway, VITAL_SIGNS),
     (TimeServer, Service::of_peer(UDP, 123)),
     (NameServer, Service::of_peer(UDP, 53)),
     (NameServer, Service::of_peer(TCP, 53)),
 ];
 
-/// The services by which waves and numbers go to the central station.
-const TELEMETRY: [Service; 2] = [Service::of_peer(TCP, 4601), Service::of_peer(UDP, 4600)];
+/// How vital signs go to the record.
+pub(crate) const VITAL_SIGNS: Service = Service::of_peer(TCP, 2575);
+
+/// The services by which waves and numbers leave a monitor.
+const TELEMETRY: [Service; 3] = [Service::of_peer(TCP, 4601), Service::of_peer(UDP, 4600), VITAL_SIGNS];
 
 /// Groups by code, by class of the inventory, and by declared role.
 pub(crate) fn groups() -> Groups<Group> {

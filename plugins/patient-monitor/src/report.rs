@@ -82,12 +82,14 @@ impl PatientMonitor {
     pub(crate) fn report_break(&self, known: &Break, slice: &Slice<'_>, findings: &mut Findings) {
         let (length, least) = (known.length(), self.least_break());
         let transport = self.parameters.transport_minutes * MINUTE;
-        let is_transport = length <= transport && (known.has_moved || !known.is_alive());
+        let is_transport = length <= transport && (known.has_moved() || !known.is_alive());
+        // Exporters tell of a connection that goes on every half an hour, as a rule.
+        let is_early = !known.has_ended && length < transport;
         let is_shelved = !known.is_alive() && length >= self.parameters.shelved_hours * HOUR;
-        if length < least || is_transport || is_shelved {
+        if length < least || is_transport || is_early || is_shelved {
             return;
         }
-        let severity = match known.is_alive() && !known.has_moved && length >= transport {
+        let severity = match known.is_alive() && !known.has_moved() && length >= transport {
             true => Severity::Medium,
             false => Severity::Low,
         };

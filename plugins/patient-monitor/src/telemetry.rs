@@ -4,7 +4,7 @@ use wardflow_sdk::{Bounded, Findings, Flows, Level, Severity, UNKNOWN, math, sur
 
 use crate::{
     SHARED,
-    peers::{Group, is_telemetry},
+    peers::{Group, VITAL_SIGNS, is_telemetry},
 };
 
 /// Findings in a slice.
@@ -20,7 +20,7 @@ const LEAST_DEVIATION: f64 = 0.5;
 /// Share of the station's usual amount that is taken for telemetry: numbers without waves, or waves of a quarter of an
 /// hour.
 const SHARE: f64 = 0.05;
-/// Bytes by a telemetry port that are more than an attempt.
+/// Bytes by a port of telemetry, to a host in no group, that are more than an attempt.
 const BY_PORT: u64 = 10_000;
 
 /// Where a monitor's telemetry usually goes, and how much.
@@ -97,6 +97,9 @@ impl Amounts {
                 (true, false) | (false, true) => Severity::Medium,
                 (false, false) => Severity::Low,
             };
+            // Numbers alone go to a new system for the record more often than to a thief.
+            let is_numbers = shown.service == VITAL_SIGNS && (shown.sent as f64) < usual * SHARE;
+            let severity = if is_numbers { severity.min(Severity::Medium) } else { severity };
             let (how, service) = (if is_beside { "beside" } else { "in place of" }, shown.service);
             let (kilobytes, station) = (shown.sent / 1_000, self.station / 1_000);
             let draft = findings.report("central-changed", shown.first, shown.last).severity(severity);
@@ -133,7 +136,12 @@ impl Amounts {
 impl Telemetry {
     /// Whether what a host is sent is telemetry, and new.
     fn goes_to(&self, peer: u64, shown: &Evidence<Group>, usual: f64) -> bool {
-        let least = if is_telemetry(shown.service) { BY_PORT as f64 } else { (usual * SHARE).max(BY_PORT as f64) };
+        let is_stranger = !matches!(shown.standing, Standing::Member(_));
+        let least = if is_stranger && is_telemetry(shown.service) {
+            BY_PORT as f64
+        } else {
+            (usual * SHARE).max(BY_PORT as f64)
+        };
         let level = self.others.get(&peer).filter(|level| level.values() >= LEAST_VALUES);
         let is_new = level.is_none_or(|level| level.sigmas(magnitude(shown.sent), LEAST_DEVIATION) >= SIGMAS);
         self.station.values() >= LEAST_VALUES && shown.sent as f64 >= least && is_new

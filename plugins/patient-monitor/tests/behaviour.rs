@@ -142,6 +142,12 @@ fn telemetry_beside_the_station_is_reported() {
     let pulled = Flow { bytes_sent: 40_000_000, ..from(STRANGER, 8_443, day) };
     check([workstation(pulled)], &[(CONTACT, High), (CHANGED, High)]);
     check([Flow { bytes_sent: 40_000_000, ..to(GATEWAY, 2, 2575, day) }], &[(CHANGED, High)]);
+    let numbers = |peer_group| {
+        let numbers = times(day, day + HOUR, 2 * MINUTE).map(move |time| to(STRANGER, peer_group, 2575, time));
+        numbers.collect::<Vec<_>>()
+    };
+    check(numbers(0), &[(CONTACT, Low), (CHANGED, Medium)]);
+    check(numbers(2), &[]);
     check([Flow { bytes_sent: 2_000_000, ..to(LOGS, 0, 6_514, day) }], &[]);
 }
 
@@ -194,10 +200,13 @@ fn a_monitor_that_is_carried_along_or_switched_off_is_not() {
     };
     check(45, &[]);
     check(120, &[(LOST, Low)]);
-    check(7 * 60, &[]);
-    check(24 * 60, &[]);
+    check(8 * 60, &[(LOST, Low)]);
+    check(13 * 60, &[]);
+    check(26 * 60, &[]);
     let from = LATER + 7 * HOUR + MINUTE;
     let moved = silent(from, from + 45 * MINUTE, |flow| flow.peer != STATION);
+    let pauses = moved.iter().filter(|flow| !(from..from + 12 * MINUTE).contains(&flow.end_time)).cloned();
+    assert_eq!(harness().run(pauses).findings, []);
     let asks = Flow { protocol: 17, peer_scope: PeerScope::Broadcast, ..to(9, 0, 67, from + 20 * MINUTE) };
     assert_eq!(harness().run(moved.into_iter().chain([asks])).findings, []);
 }

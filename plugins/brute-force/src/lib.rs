@@ -9,8 +9,8 @@
 //! be (ATT&CK T1110).
 //!
 //! **How.** A *try* is a connection to SSH, Telnet, FTP, RDP, VNC, WinRM, SMB, LDAP or a database that came about, with at most
-//! 10 kB and 60 s; all else is a *session*. Flows of one connection, which exporters cut, are told by the initiator's port.
-//! Tries in a row, less than an hour apart and without a session between them, are a run; its sizes differ by less than a
+//! 10 kB (LDAP and databases 4 kB) and 60 s; all else is a *session*. Flows of one connection, which exporters cut, are told
+//! by the initiator's port. Tries in a row, less than an hour apart and without a session between them, are a run; its sizes differ by less than a
 //! factor of 1.8. That a failed log-on shows as a short flow of few packets, and many of them alike as guessing, is the finding
 //! of Hellemons, Hendriks, Hofstede, Sperotto, Sadre, Pras, "SSHCure: A Flow-Based SSH Intrusion Detection System", AIMS 2012.
 //!
@@ -18,8 +18,8 @@
 //! device, mean and a deviation; and one at least. Eight tries and a Poisson surprise of 10 bits are reported: eight in an
 //! hour, or one each quarter of an hour for five. Eight are more than a person mistypes.
 //!
-//! A session within the hour after the run, and no further tries after it, is its success: high, unless the pair has sessions
-//! on other days. Without it twenty tries, two a minute, at a service for people are medium; the rest is low: a stored password
+//! A session within the hour after the run, and no further tries after it, is its success: high, or medium after less than
+//! twenty tries at a service for programs, unless the pair has sessions on other days. Without it twenty tries, two a minute, at a service for people are medium; the rest is low: a stored password
 //! that expired looks the same. A run by the clock with always the same size is a check of health.
 //!
 //! **Spraying.** Eight peers or more that the device tries for the first time within a day, with a surprise of 10 bits over its

@@ -7,9 +7,10 @@ use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, SECOND, UNK
 const TCP: u8 = 6;
 /// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
 const DYNAMIC: u16 = 32_768;
-/// Payload of a refused log-on, both directions: SSH, SMB and RDP negotiate keys and versions in two to six kilobytes, the
-/// others in some hundred bytes.
+/// Payload of a refused log-on, both directions: SSH, SMB and RDP negotiate keys and versions in two to six kilobytes, LDAP
+/// and databases refuse in some hundred bytes, or with a certificate in three thousand.
 const SMALL: u64 = 10_000;
+const SMALL_QUERY: u64 = 4_000;
 /// How long one takes: servers wait two to five seconds before they say no, and let people type.
 const SHORT: i64 = 60 * SECOND;
 
@@ -57,7 +58,8 @@ impl Login {
 
     /// Whether it is as small and short as a refused log-on.
     pub(crate) const fn is_try(&self) -> bool {
-        self.bytes <= SMALL && self.end - self.start <= SHORT
+        let small = if self.service.is_queried() { SMALL_QUERY } else { SMALL };
+        self.bytes <= small && self.end - self.start <= SHORT
     }
 }
 
@@ -101,6 +103,11 @@ impl Service {
             21..=23 | 139 | 389 | 445 | 636 | 1433 | 1521 | 3306 | 3389 | 5432 | 5900..=5906 | 5985 | 5986
         );
         is_login.then_some(Self(port))
+    }
+
+    /// LDAP and databases, which programs ask often and shortly.
+    const fn is_queried(self) -> bool {
+        matches!(self.0, 389 | 636 | 1433 | 1521 | 3306 | 5432)
     }
 
     /// Whether people log on to it. To the others programs do, often and shortly.

@@ -52,7 +52,8 @@ impl Guessing {
         }
         let severity = match has_success {
             true if run.is_clockwork() => Severity::Low,
-            true => Severity::High,
+            true if service.is_for_people() || run.tries >= MANY => Severity::High,
+            true => Severity::Medium,
             false if service.is_for_people() && run.tries >= MANY && run.rate() >= FAST => Severity::Medium,
             false => Severity::Low,
         };

@@ -74,6 +74,8 @@ fn few_tries_are_reported_and_success_is_high() {
     let findings = check(eight().into_iter().chain([success.clone()]), &[(OUT, Severity::High)]);
     let bytes = findings[0].observations.iter().find(|observation| observation.name == "success-bytes").unwrap();
     assert!(bytes.measured > 40_000.0, "{bytes:?}");
+    let at_files = tries(8, 445, LATER, 15 * SECOND).into_iter();
+    check(at_files.chain([session(to(TARGET, 445, LATER + 5 * MINUTE))]), &[(OUT, Severity::Medium)]);
     let findings = check(eight().into_iter().chain([success]).map(inbound), &[(IN, Severity::High)]);
     assert_eq!((findings[0].peer_port, findings[0].cause_key.as_str()), (None, "device 22"));
 }
@@ -132,6 +134,8 @@ fn attempts_and_other_services_are_quiet() {
     }
     check(tries(500, 443, LATER, SECOND), &[]);
     check(tries(500, 22, LATER, SECOND).into_iter().map(|flow| Flow { bytes_sent: 0, bytes_received: 0, ..flow }), &[]);
+    let queries = tries(500, 389, LATER, SECOND).into_iter().map(|flow| Flow { bytes_received: 5_000, ..flow });
+    check(queries, &[]);
     let transfers = tries(500, 445, LATER, SECOND).into_iter().map(|flow| Flow { bytes_sent: 90_000, ..flow });
     check(transfers, &[]);
 }
@@ -142,7 +146,7 @@ fn what_the_hospital_declared_is_quiet() {
         check(tries(90, 22, LATER, SECOND).into_iter().map(|flow| Flow { local_role: role, ..flow }), &[]);
         check(tries(90, 22, LATER, SECOND).into_iter().map(|flow| inbound(Flow { peer_role: role, ..flow })), &[]);
     }
-    let at_domain_controller = |flow| Flow { peer_role: PeerRole::DomainController, ..flow };
+    let at_domain_controller = |flow| Flow { peer_role: PeerRole::DomainController, bytes_received: 300, ..flow };
     check(tries(90, 389, LATER, SECOND).into_iter().map(at_domain_controller), &[(OUT, Severity::Low)]);
     let multicast = |flow| Flow { peer_scope: PeerScope::Multicast, ..flow };
     check(tries(90, 22, LATER, SECOND).into_iter().map(multicast), &[]);

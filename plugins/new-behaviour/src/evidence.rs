@@ -28,6 +28,7 @@ pub(crate) struct Evidence {
     is_administration: bool,
     is_unusual_port: bool,
     from_workstation: bool,
+    is_unlisted: bool,
     met: Met,
     /// Devices of the class that had used the peer and port.
     prevalence: u32,
@@ -48,6 +49,8 @@ pub(crate) struct New {
     pub(crate) is_service_new: bool,
     /// Whether a workstation came to a device that is none.
     pub(crate) from_workstation: bool,
+    /// Whether the peer is an internal host that the inventory does not have, though it has the device.
+    pub(crate) is_unlisted: bool,
 }
 
 /// What the device's past and class say of it.
@@ -57,6 +60,8 @@ pub(crate) struct Context {
     pub(crate) class_size: u32,
     /// Payload an hour that the device at most sends by habit, inside and outside of the hospital.
     pub(crate) usual_sent: [f64; 2],
+    /// Whether so many come to the device that it is a server: whom it serves is no sign, unless by a service that is new.
+    pub(crate) is_server: bool,
     /// Things that are new in this slice.
     pub(crate) looks: usize,
 }
@@ -73,6 +78,7 @@ impl Evidence {
             is_administration: false,
             is_unusual_port: false,
             from_workstation: false,
+            is_unlisted: false,
             met,
             prevalence: 0,
             flows: 0,
@@ -85,7 +91,7 @@ impl Evidence {
     }
 
     pub(crate) fn add(&mut self, flows: &Flows<'_>, row: usize, new: New) {
-        let New { service, met, is_service_new, from_workstation } = new;
+        let New { service, met, is_service_new, from_workstation, is_unlisted } = new;
         let payload = |bytes: u64| if bytes == UNKNOWN { 0 } else { bytes };
         self.flows += 1;
         self.met = met;
@@ -93,6 +99,7 @@ impl Evidence {
         self.has_more_services |= service != self.service;
         self.is_new_service |= is_service_new;
         self.from_workstation |= from_workstation;
+        self.is_unlisted |= is_unlisted;
         self.is_administration |= service.is_administration();
         self.is_unusual_port |= !service.is_common();
         if !service.of_device {
@@ -127,13 +134,15 @@ impl Evidence {
     pub(crate) fn signs(&self, context: &Context) -> u8 {
         let is_unusual_service =
             self.is_new_service || (self.met.is_young && self.service.is_external && self.is_unusual_port);
-        let is_much = self.is_much(context);
+        let is_served = context.is_server && self.service.of_device && !self.is_new_service;
+        let is_much = self.is_much(context) && !is_served;
         let is_repeated = self.met.hours >= REPEATED && (is_unusual_service || self.is_administration);
         [
             self.is_new_to_class(context),
             self.service.is_external,
-            self.is_administration,
-            self.from_workstation,
+            self.is_administration && !is_served,
+            self.from_workstation && !is_served,
+            self.is_unlisted && !self.service.of_device,
             is_unusual_service,
             is_much,
             is_repeated,
@@ -201,10 +210,14 @@ impl Evidence {
         math::log2((size + 2.0) / (users + 1.0)).max(0.0)
     }
 
-    /// What comes from a new peer is ordinary, such as an update; what goes to it, or either way if the peer came, is not.
+    /// What comes from a new peer is ordinary, such as an update; what goes to it, or either way if the peer came, is not. Who
+    /// takes the place of a server gets no more than that did, so that it counts whatever goes to a host that nobody listed.
     fn is_much(&self, context: &Context) -> bool {
         if self.service.of_device {
             return self.sent.max(self.received) >= VOLUME;
+        }
+        if self.is_unlisted {
+            return self.sent >= VOLUME;
         }
         let hours = ((self.last - self.first) / HOUR + 1).min(i64::from(self.met.hours)).max(1);
         self.sent >= VOLUME

@@ -16,9 +16,10 @@
 //! up to the score, less the logarithm of what is new in the slice.
 //!
 //! Severity counts signs: new to the class; outside of the hospital; administration (SSH, Telnet, FTP, RDP, VNC, SMB, RPC,
-//! WinRM); a workstation that comes to a device that is none; a service that is new as well; a megabyte or more towards the
-//! new peer that is more an hour than the device ever sends by habit, or with one that came; seen in three hours or more, if
-//! by a new service or administration. Three are medium, if meeting anybody is rarer than once in 128 hours with traffic;
+//! WinRM); a workstation that comes to a device that is none; an internal host that the inventory does not have, though it has
+//! the device; a service that is new as well; a megabyte or more towards the new peer that is more an hour than the device
+//! ever sends by habit, or towards a host that is not listed, or with one that came; seen in three hours or more, if by a new
+//! service or administration. Of a server, to which ten or more came, visitors by services that it has are no sign. Three are medium, if meeting anybody is rarer than once in 128 hours with traffic;
 //! two are low; fewer informational, and nothing if the class shares the peer. The numbers are this project's own choice,
 //! made so that a server that moves, a cloud with another address, or a device that is administered for the first time each
 //! stay below medium.
@@ -69,6 +70,8 @@ use service::{Service, TCP};
 const HABIT: f64 = 6.0;
 /// Of a young device's peers so many may be unknown to its class, besides one, for its class to judge it.
 const UNSHARED: f64 = 0.1;
+/// Peers that came to a device from which on it is a server.
+const SERVER: u32 = 10;
 /// Causes of a kind that are told apart in a slice.
 const CAUSES: usize = 64;
 /// Hours with payload that the usual volume remembers.
@@ -80,6 +83,7 @@ pub struct NewBehaviour {
     /// Whether the class can judge the device while it is young.
     has_class: bool,
     is_workstation: bool,
+    is_listed: bool,
     /// From before this slice.
     usual_sent: [f64; 2],
     state: State,
@@ -110,6 +114,8 @@ pub struct State {
     /// Peers that the device went to: all, and those that nobody of its class had.
     contacted: u32,
     unshared: u32,
+    /// Peers that came to it.
+    visitors: u32,
     hours: Hours,
     volume: Volume,
 }
@@ -127,10 +133,12 @@ impl Detector for NewBehaviour {
 
     fn open(device: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
         let browses = parameters.browsing_classes.iter().any(|class| class.eq_ignore_ascii_case(&device.class));
+        let is_listed = !device.class.eq_ignore_ascii_case("unknown");
         let state = state.unwrap_or_default();
         Ok(Self {
             parameters,
-            has_class: !browses && !device.class.eq_ignore_ascii_case("unknown"),
+            has_class: !browses && is_listed,
+            is_listed,
             is_workstation: device.class.eq_ignore_ascii_case("workstation"),
             usual_sent: state.volume.most(),
             state,
@@ -153,6 +161,7 @@ impl Detector for NewBehaviour {
         let context = Context {
             class_size: self.state.class_size,
             usual_sent: self.usual_sent,
+            is_server: self.state.visitors >= SERVER,
             looks: self.new_peers.len() + self.new_services.len(),
         };
         report::peers(std::mem::take(&mut self.new_peers), &context, &self.state.habits, findings);
@@ -198,16 +207,17 @@ impl NewBehaviour {
         if service.protocol == TCP {
             self.count_hour(flows, row, peer);
         }
+        let is_unlisted = self.is_listed && !service.is_external && flows.peer_class()[row] == 0;
         let from_workstation =
             service.of_device && !self.is_workstation && flows.peer_class()[row] == name_id("workstation");
         let new_service = self.see_service(service, time);
         if let Some(met) = self.see_peer(peer, service, time, prevalence) {
             let key = (flows.peer()[row], service.of_device);
-            let is_service_new = new_service.is_some();
-            add(&mut self.new_peers, key, flows, row, New { service, met, is_service_new, from_workstation });
+            let new = New { service, met, is_service_new: new_service.is_some(), from_workstation, is_unlisted };
+            add(&mut self.new_peers, key, flows, row, new);
         } else if let Some(met) = new_service {
-            let is_service_new = true;
-            add(&mut self.new_services, service, flows, row, New { service, met, is_service_new, from_workstation });
+            let new = New { service, met, is_service_new: true, from_workstation, is_unlisted };
+            add(&mut self.new_services, service, flows, row, new);
         }
     }
 
@@ -237,7 +247,9 @@ impl NewBehaviour {
             false => above_habit(self.state.habits.bits(novelty)),
         };
         self.state.habits.count_new(novelty, time.div_euclid(HOUR), is_young);
-        if !service.of_device {
+        if service.of_device {
+            self.state.visitors = self.state.visitors.saturating_add(1);
+        } else {
             self.state.contacted = self.state.contacted.saturating_add(1);
             self.state.unshared = self.state.unshared.saturating_add(u32::from(prevalence == 0));
         }

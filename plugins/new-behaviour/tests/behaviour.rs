@@ -18,7 +18,8 @@ const WORKSTATION: u64 = 77;
 
 fn to(peer: u64, protocol: u8, peer_port: u16, time: i64) -> Flow {
     let local_port = 32_768 + (time / SECOND).rem_euclid(28_000) as u16;
-    Flow { peer, protocol, peer_port, local_port, peer_prevalence: 40, ..Flow::at(time) }
+    let peer_class = name_id("some-server");
+    Flow { peer, peer_class, protocol, peer_port, local_port, peer_prevalence: 40, ..Flow::at(time) }
 }
 
 /// A peer that nobody of the class has.
@@ -95,6 +96,23 @@ fn a_new_peer_is_worth_what_else_is_unusual() {
     check([outside(from(STRANGER, 22, LATER))], &peer(Severity::Medium));
     check([from_workstation(8_443, LATER)], &peer(Severity::Low));
     check([Flow { bytes_received: 60_000_000, ..from_workstation(443, LATER) }], &peer(Severity::Medium));
+}
+
+#[test]
+fn a_host_that_nobody_listed_is_a_sign() {
+    let unlisted = |flow| Flow { peer_class: 0, ..flow };
+    check([unlisted(stranger(4_010, LATER))], &[("new-peer", Severity::Low)]);
+    let stream = Flow { bytes_sent: 22_000_000, ..unlisted(stranger(4_010, LATER)) };
+    check([stream], &[("new-peer", Severity::Medium)]);
+}
+
+#[test]
+fn visitors_of_a_server_are_no_sign() {
+    let clients = (0..20).map(|n| from(1_000 + n, 445, MONDAY + n as i64 * HOUR / 2));
+    let regular = |from_time| times(from_time, END, HOUR).map(|time| from(1_000, 445, time));
+    let newcomer = Flow { bytes_received: 20_000_000, ..from_workstation(445, LATER) };
+    let run = harness("file-server").run(clients.chain(regular(MONDAY)).chain([newcomer]));
+    assert_eq!(found(&run), [("new-peer", Severity::Informational)]);
 }
 
 #[test]

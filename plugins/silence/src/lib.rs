@@ -23,7 +23,7 @@
 //! heard.
 //!
 //! A silence that goes on is reported as soon as three attempts in it show that the device is there. Who leaves the network and
-//! stays away for `silence_most_hours` was put away: no finding.
+//! stays away for `silence_most_hours` was put away: no finding. Of a device with continuous contact that is twelve hours.
 //!
 //! **No finding**: nights, weekends, a ward that closes; gaps of the sensors; pauses that the device makes anyway.
 //!
@@ -51,6 +51,8 @@ use pulse::{Pulse, Silence};
 const REPORTED: f64 = 6.0;
 /// A silence is this many times the longest pause that was learned.
 const TIMES_LONGEST: i64 = 2;
+/// A device that was never put away is taken to be so after this: a shift and a half, and less than a day that a ward closes.
+const CONTINUOUS_MOST: i64 = 12 * HOUR;
 /// Attempts in a silence from which the device was on the network.
 const LIFE: u32 = 3;
 /// Hours with traffic of a device whose return is worth a line.
@@ -176,11 +178,12 @@ impl Silences {
         let Parameters { learning_hours, least_flows, silence_minutes, continuous_minutes, silence_most_hours } =
             self.parameters;
         let length = silence.length();
-        if length < baseline::PAUSE || length > silence_most_hours * HOUR {
-            return;
-        }
         let known = &self.state.baseline;
         let is_continuous = known.is_continuous();
+        let most = if is_continuous { CONTINUOUS_MOST } else { silence_most_hours * HOUR };
+        if length < baseline::PAUSE || length > most {
+            return;
+        }
         let minutes = if is_continuous { continuous_minutes } else { silence_minutes };
         let least = (minutes * MINUTE).max(TIMES_LONGEST * known.longest());
         let bits = known.bits(length);

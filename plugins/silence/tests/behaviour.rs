@@ -82,8 +82,9 @@ fn a_monitor_that_falls_silent_is_found() {
 #[test]
 fn what_goes_on_is_told_at_once() {
     let flows: Vec<_> = silent(monitor(), LATER, 3 * DAY).into_iter().chain(attempts(LATER, DAY)).collect();
-    let findings = check(flows, &[("silence", Severity::Medium)]);
+    let findings = check(flows, &[("silence", Severity::Medium); 2]);
     assert!(findings[0].summary.contains("goes on") && findings[0].confidence <= 0.5, "{findings:#?}");
+    assert_eq!(findings[0].first_time, findings[1].first_time, "one cause");
 }
 
 #[test]
@@ -95,7 +96,8 @@ fn a_device_of_the_day_is_low() {
 #[test]
 fn who_leaves_and_stays_away_was_put_away() {
     check(silent(monitor(), LATER, 3 * DAY), &[]);
-    check(silent(monitor(), LATER, 8 * HOUR), &[]);
+    check(silent(monitor(), LATER, 8 * HOUR), &[("silence", Severity::Medium)]);
+    check(silent(monitor(), LATER, 20 * HOUR), &[]);
     check(silent(office(), LATER, 5 * HOUR), &[("silence", Severity::Low)]);
     // To the evening, and over the weekend.
     check(silent(office(), LATER + 5 * HOUR, 3 * HOUR), &[]);

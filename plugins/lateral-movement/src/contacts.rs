@@ -59,6 +59,11 @@ impl Contacts {
         self.known.touch_known(key, minute).copied()
     }
 
+    /// Peers and protocols that are known.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// Learns somebody new.
     pub(crate) fn meet(&mut self, key: Key, met: Met, is_shared: bool) {
         self.known.touch(key, met.since, || met);

@@ -20,8 +20,8 @@
 //! tries. A device that is still being learned is held against a habit of three a day, and is low at most. The numbers follow
 //! what intruders do who are not loud, four or five hosts over a day, and what people do who change a server: one or two.
 //!
-//! Access to a device is low, and medium after three failed tries. It takes four bits: a server, to which somebody new comes
-//! more often than once in two weeks, is left out.
+//! Access to a device is low, and medium after three failed tries. It takes four bits, somebody new less often than once in
+//! two weeks; and a device that is logged on to by ten already is a server, and left out.
 //!
 //! **No finding**: attempts without an answer, which are the business of detectors of scans; declared scanners, network
 //! management, backup, domain controllers, remote service in its hours; peers outside of the hospital.
@@ -51,6 +51,8 @@ use report::{Context, Seen};
 /// Devices of the class from which on a peer is shared, and the share of the class, whichever is more.
 const SHARED: u32 = 3;
 const SHARED_PART: u32 = 50;
+/// Peers and protocols by which a device is logged on to, from which on it is a server.
+const SERVER: usize = 10;
 /// Peers and protocols that are told apart in a slice.
 const KEPT: usize = 256;
 /// What somebody new counts for, in halves.
@@ -183,7 +185,8 @@ impl LateralMovement {
         let (peer, minute) = (flows.peer()[row], flows.end_time()[row].div_euclid(MINUTE));
         let is_shared = prevalence >= SHARED.max(self.state.class_size / SHARED_PART);
         let peer_class = flows.peer_class()[row];
-        let is_judged = !is_shared && (self.is_learned() || (self.has_class && by_device));
+        let is_server = !by_device && self.state.contacts[1].len() >= SERVER;
+        let is_judged = !is_shared && !is_server && (self.is_learned() || (self.has_class && by_device));
         let weight = match is_judged {
             true if by_device && peer_class != 0 && self.servers.contains(&peer_class) => HALF,
             true => WHOLE,

@@ -183,6 +183,8 @@ fn access_to_a_device_is_told() {
     check(habitual, &[]);
     let clients = times(MONDAY, END, 8 * HOUR).map(|time| from((time / HOUR) as u64, 445, time));
     check(clients, &[]);
+    let served_for_long = (0..12).map(|n| from(1_000 + n, 445, MONDAY + n as i64 * HOUR));
+    check(served_for_long.chain([from(STRANGER, 445, LATER)]), &[]);
 }
 
 #[test]

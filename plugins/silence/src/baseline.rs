@@ -101,7 +101,8 @@ impl Baseline {
             let minute = u64::from(minute_of_week) + (hour * 60).min(minutes);
             let (kind, local) = slot((minute % 10_080) as u16);
             let (days, with_contact) = (self.days[kind], self.slots[kind][local].days);
-            days >= LEAST_DAYS && f64::from(with_contact) >= USUAL * f64::from(days)
+            // The day that is going on may not have come to this hour yet.
+            days >= LEAST_DAYS && f64::from(with_contact) >= USUAL * f64::from(days - 1)
         })
     }
 
@@ -116,7 +117,7 @@ impl Baseline {
 
     /// Learns a pause in use. One that was reported counts as half longer than the longest at most.
     pub(crate) fn learn(&mut self, length: i64, was_reported: bool) {
-        let most = self.longest.max(CONTINUOUS_PAUSE) / 2 * 3;
+        let most = self.longest.max(PAUSE) / 2 * 3;
         let length = if was_reported { length.min(most) } else { length };
         self.longest = self.longest.max(length);
         self.pauses += 1.0;

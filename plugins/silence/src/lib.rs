@@ -190,7 +190,7 @@ impl Silences {
         let is_reported = self.state.learning.is_done(learning_hours, least_flows)
             && length >= least
             && bits >= REPORTED
-            && known.is_usual(silence.minute_of_week, silence.to - silence.from);
+            && (is_continuous || known.is_usual(silence.minute_of_week, silence.to - silence.from));
         if is_reported {
             let is_grave = is_continuous && (silence.life >= LIFE || length >= silence_minutes * MINUTE);
             let severity = if is_grave { Severity::Medium } else { Severity::Low };

@@ -80,6 +80,12 @@ fn a_monitor_that_falls_silent_is_found() {
 }
 
 #[test]
+fn what_was_reported_is_no_habit_at_once() {
+    let nights = (0..3).fold(monitor(), |flows, night| silent(flows, LATER + night * DAY - 8 * HOUR, 2 * HOUR));
+    check(nights, &[("silence", Severity::Medium), ("silence", Severity::Medium), ("silence", Severity::Low)]);
+}
+
+#[test]
 fn what_goes_on_is_told_at_once() {
     let flows: Vec<_> = silent(monitor(), LATER, 3 * DAY).into_iter().chain(attempts(LATER, DAY)).collect();
     let findings = check(flows, &[("silence", Severity::Medium); 2]);

@@ -264,7 +264,7 @@ fn many_causes_are_capped_and_the_state_stays_small() {
 #[test]
 fn hours_that_are_none_are_refused() {
     let plugin = wardflow_imaging_modality::plugin().unwrap();
-    let parameters = r#"{"learning_hours":168,"least_flows":500,"bulk_bytes":100000000,"service_from_hour":8,
+    let parameters = r#"{"learning_hours":240,"least_flows":500,"bulk_bytes":100000000,"service_from_hour":8,
         "service_to_hour":8}"#;
     let error = plugin.open(&Device::default(), parameters, None).err().map(|error| format!("{error:?}"));
     assert!(error.as_ref().is_some_and(|error| error.contains("are both 8")), "{error:?}");
@@ -277,7 +277,7 @@ fn batches_may_be_cut_anywhere() {
     flows.sort_by_key(|flow| flow.end_time);
     let run = |length: usize| {
         let plugin = wardflow_imaging_modality::plugin().unwrap();
-        let parameters = r#"{"learning_hours":168,"least_flows":500,"bulk_bytes":100000000,"service_from_hour":0,
+        let parameters = r#"{"learning_hours":240,"least_flows":500,"bulk_bytes":100000000,"service_from_hour":0,
             "service_to_hour":24}"#;
         let mut session = plugin.open(&Device::default(), parameters, None).unwrap();
         let mut findings = Vec::new();

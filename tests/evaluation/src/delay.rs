@@ -7,7 +7,13 @@ use std::collections::BTreeMap;
 
 use wardflow_datasets::{Hospital, Incident, Options};
 
-use crate::{Args, Result, command::evaluate, report::Figure, sensors::ingested, synthetic::clear};
+use crate::{
+    Args, Result,
+    command::evaluate,
+    report::Figure,
+    sensors::ingested,
+    synthetic::{LEARNING, clear},
+};
 
 /// Minutes of an incident that are left.
 const MINUTES: [i64; 5] = [2, 5, 15, 60, 360];
@@ -31,7 +37,7 @@ pub(crate) fn measure(args: &Args) -> Result<Figure> {
         };
         let flows = Box::new(hospital.flows().filter(is_left));
         let workspace = ingested(args, &hospital, vec![("one", flows)], &[])?;
-        let report = evaluate(&workspace, &workspace.join("truth.csv"), "low", None)?;
+        let report = evaluate(&workspace, &workspace.join("truth.csv"), "low", Some(LEARNING))?;
         let scenarios = report["by_scenario"].as_array().ok_or("the evaluation has no scenarios")?;
         let is_of_flows = |name: &str| began.keys().any(|incident| incident.as_str() == name);
         let is_found = |scenario: &&serde_json::Value| {

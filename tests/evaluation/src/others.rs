@@ -21,7 +21,7 @@ pub(crate) fn compare(args: &Args, python: &Path) -> Result<Vec<Figure>> {
         let output = Command::new(python)
             .arg(&script)
             .arg(text(&workspace)?)
-            .args(["--json", "--wardflow", text(&executable()?)?])
+            .args(["--json", "--learning", "168", "--wardflow", text(&executable()?)?])
             .output()?;
         if !output.status.success() {
             return Err(format!("compare.py: {}", String::from_utf8_lossy(&output.stderr)).into());

@@ -16,7 +16,7 @@ use crate::{
     Args, Result,
     command::{evaluate, text, wardflow},
     report::Figure,
-    synthetic::{Counts, clear},
+    synthetic::{Counts, LEARNING, clear},
 };
 
 /// A way to see less than all.
@@ -71,7 +71,7 @@ pub(crate) fn quiet(args: &Args) -> Result<Vec<Figure>> {
             })
             .collect();
         let workspace = ingested(args, &hospital, seen, sensors.ingest)?;
-        let report = evaluate(&workspace, &workspace.join("truth.csv"), "medium", None)?;
+        let report = evaluate(&workspace, &workspace.join("truth.csv"), "medium", Some(LEARNING))?;
         let mut counts = Counts::default();
         counts.add(&report)?;
         let looked = format!("{} of {} slices of plugins complete", complete(&report), report["slices"]);

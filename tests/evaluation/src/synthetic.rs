@@ -10,6 +10,9 @@ use crate::{
     report::Figure,
 };
 
+/// Incidents are in the second half of two weeks. The model of modalities asks for ten days, and the others for less.
+pub(crate) const LEARNING: &str = "168h";
+
 /// Hospitals with all incidents, loud (`easy`) or careful (`stealthy`).
 pub(crate) fn incidents(args: &Args, variant: &str) -> Result<Vec<Figure>> {
     let (mut of_any, mut of_medium) = (Counts::default(), Counts::default());
@@ -17,10 +20,10 @@ pub(crate) fn incidents(args: &Args, variant: &str) -> Result<Vec<Figure>> {
     for seed in &args.seeds {
         let workspace = make(args, *seed, &["--variant", variant])?;
         let truth = workspace.join("truth.csv");
-        let medium = evaluate(&workspace, &truth, "medium", None)?;
+        let medium = evaluate(&workspace, &truth, "medium", Some(LEARNING))?;
         missed.extend(names_of_missed(&medium).into_iter().map(|name| format!("{name} ({seed})")));
         of_medium.add(&medium)?;
-        of_any.add(&evaluate(&workspace, &truth, "low", None)?)?;
+        of_any.add(&evaluate(&workspace, &truth, "low", Some(LEARNING))?)?;
         clear(args, &workspace)?;
     }
     let wanted = if variant == "easy" { 0.95 } else { 0.75 };
@@ -54,7 +57,7 @@ pub(crate) fn quiet(args: &Args) -> Result<Vec<Figure>> {
     let mut counts = Counts::default();
     for seed in &args.seeds {
         let workspace = make(args, *seed, &["--incident", "none"])?;
-        counts.add(&evaluate(&workspace, &workspace.join("truth.csv"), "medium", None)?)?;
+        counts.add(&evaluate(&workspace, &workspace.join("truth.csv"), "medium", Some(LEARNING))?)?;
         clear(args, &workspace)?;
     }
     Ok(vec![Figure::new(

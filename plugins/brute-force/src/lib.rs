@@ -4,34 +4,38 @@
 //! (`brute-force-out`), by a peer at the device (`brute-force-in`), and by the device at many peers, a few each
 //! (`brute-force-out`, cause `spray`).
 //!
-//! **Why it matters.** Medical devices have passwords that their makers set and nobody may change (CISA ICS-ALERT-13-164-01
-//! told of 300 devices), and seldom lock an account. A device that guesses is held by somebody; one that is guessed at will
-//! be (ATT&CK T1110).
+//! **Why it matters.** Medical devices have passwords that their makers set and nobody may change (CISA
+//! ICS-ALERT-13-164-01 told of 300 devices), and seldom lock an account. A device that guesses is held by somebody; one
+//! that is guessed at will be (ATT&CK T1110).
 //!
-//! **How.** A *try* is a connection to SSH, Telnet, FTP, RDP, VNC, WinRM, SMB, LDAP or a database that came about, with at most
-//! 10 kB (LDAP and databases 4 kB) and 60 s; all else is a *session*. Flows of one connection, which exporters cut, are told
-//! by the initiator's port. Tries in a row, less than an hour apart and without a session between them, are a run; its sizes differ by less than a
-//! factor of 1.8. That a failed log-on shows as a short flow of few packets, and many of them alike as guessing, is the finding
-//! of Hellemons, Hendriks, Hofstede, Sperotto, Sadre, Pras, "SSHCure: A Flow-Based SSH Intrusion Detection System", AIMS 2012.
+//! **How.** A *try* is a connection to SSH, Telnet, FTP, RDP, VNC, WinRM, SMB, LDAP or a database that came about, with
+//! at most 10 kB (LDAP and databases 4 kB) and 60 s; all else is a *session*. Flows of one connection, which exporters
+//! cut, are told by the initiator's port. Tries in a row, less than an hour apart and without a session between them,
+//! are a run; its sizes differ by less than a factor of 1.8. That a failed log-on shows as a short flow of few packets,
+//! and many of them alike as guessing, is the finding of Hellemons, Hendriks, Hofstede, Sperotto, Sadre, Pras,
+//! "SSHCure: A Flow-Based SSH Intrusion Detection System", AIMS 2012.
 //!
-//! The run is held against what is usual an hour: of this peer and service, from two days with tries on; of all peers of the
-//! device, mean and a deviation; and one at least. Eight tries and a Poisson surprise of 10 bits are reported: eight in an
-//! hour, or one each quarter of an hour for five. Eight are more than a person mistypes.
+//! The run is held against what is usual an hour: of this peer and service, from two days with tries on; of all peers
+//! of the device, mean and a deviation; and one at least. Eight tries and a Poisson surprise of 10 bits are reported:
+//! eight in an hour, or one each quarter of an hour for five. Eight are more than a person mistypes.
 //!
-//! A session within the hour after the run, and no further tries after it, is its success: high, or medium after less than
-//! twenty tries at a service for programs, unless the pair has sessions on other days. Without it twenty tries, two a minute, at a service for people are medium; the rest is low: a stored password
-//! that expired looks the same. A run by the clock with always the same size is a check of health.
+//! A session within the hour after the run, and no further tries after it, is its success: high, or medium after less
+//! than twenty tries at a service for programs, unless the pair has sessions on other days. Without it twenty tries,
+//! two a minute, at a service for people are medium; the rest is low: a stored password that expired looks the same. A
+//! run by the clock with always the same size is a check of health.
 //!
-//! **Spraying.** Eight peers or more that the device tries for the first time within a day, with a surprise of 10 bits over its
-//! own habit of new peers (Jeffreys' prior for a Poisson rate, 1946): low; from twenty, or with a session after it, medium.
+//! **Spraying.** Eight peers or more that the device tries for the first time within a day, with a surprise of 10 bits
+//! over its own habit of new peers (Jeffreys' prior for a Poisson rate, 1946): low; from twenty, or with a session
+//! after it, medium.
 //!
-//! **No finding**: attempts without a connection, which are the business of detectors of scans; declared scanners, network
-//! management, backup, remote service in its hours, NAT and proxies; what the pair does on other days.
+//! **No finding**: attempts without a connection, which are the business of detectors of scans; declared scanners,
+//! network management, backup, remote service in its hours, NAT and proxies; what the pair does on other days.
 //!
-//! **Blind spots.** Web pages and SIP; many guesses in one connection; less than one in ten minutes; guesses of one size by the
-//! clock; a peer that guesses at many devices, few each, which the devices do not know of one another.
+//! **Blind spots.** Web pages and SIP; many guesses in one connection; less than one in ten minutes; guesses of one
+//! size by the clock; a peer that guesses at many devices, few each, which the devices do not know of one another.
 //!
-//! **Memory.** 64 peers and services, the longest unused forgotten first, 7 KiB at most, and a hundred bytes for most devices.
+//! **Memory.** 64 peers and services, the longest unused forgotten first, 7 KiB at most, and a hundred bytes for most
+//! devices.
 //!
 //! **Parameters** are described in `plugin.toml`.
 

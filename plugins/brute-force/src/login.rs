@@ -7,8 +7,8 @@ use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, SECOND, UNK
 const TCP: u8 = 6;
 /// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
 const DYNAMIC: u16 = 32_768;
-/// Payload of a refused log-on, both directions: SSH, SMB and RDP negotiate keys and versions in two to six kilobytes, LDAP
-/// and databases refuse in some hundred bytes, or with a certificate in three thousand.
+/// Payload of a refused log-on, both directions: SSH, SMB and RDP negotiate keys and versions in two to six kilobytes,
+/// LDAP and databases refuse in some hundred bytes, or with a certificate in three thousand.
 const SMALL: u64 = 10_000;
 const SMALL_QUERY: u64 = 4_000;
 /// How long one takes: servers wait two to five seconds before they say no, and let people type.

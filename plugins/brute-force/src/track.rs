@@ -55,8 +55,8 @@ pub(crate) struct Run {
     afterwards: u32,
 }
 
-/// Mean and variance (Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics 4,
-/// 1962).
+/// Mean and variance (Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics
+/// 4, 1962).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Spread {
     values: u32,
@@ -93,7 +93,8 @@ impl Track {
         }
     }
 
-    /// Takes the next connection. Returns the tries of each hour with tries of a day that is over, unless they were reported.
+    /// Takes the next connection. Returns the tries of each hour with tries of a day that is over, unless they were
+    /// reported.
     pub(crate) fn add(&mut self, flows: &Flows<'_>, row: usize, login: Login) -> Option<f64> {
         let ended = self.end_day(login.end.div_euclid(DAY));
         let mut login = login;

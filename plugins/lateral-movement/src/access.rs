@@ -8,8 +8,8 @@ use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, UNKNOWN};
 const TCP: u8 = 6;
 /// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
 const DYNAMIC: u16 = 32_768;
-/// Payload towards the initiator that an opened session has, in bytes: more than the negotiation and the refusal of SMB, SSH
-/// or RDP, which take up to two or three kilobytes.
+/// Payload towards the initiator that an opened session has, in bytes: more than the negotiation and the refusal of
+/// SMB, SSH or RDP, which take up to two or three kilobytes.
 const SESSION: u64 = 4_000;
 
 /// A protocol by which one logs on to another host.

@@ -70,8 +70,8 @@ impl Contacts {
         self.today += u32::from(!is_shared);
     }
 
-    /// Ends a day with traffic, and learns the one before, so that who goes on over midnight is not judged by himself. The
-    /// first, on which everything is new, does not count.
+    /// Ends a day with traffic, and learns the one before, so that who goes on over midnight is not judged by himself.
+    /// The first, on which everything is new, does not count.
     pub(crate) fn end_day(&mut self, is_first: bool) {
         let today = std::mem::take(&mut self.today);
         let ended = if is_first { None } else { self.yesterday.replace(today) };

@@ -1,37 +1,38 @@
 //! # `wardflow/lateral-movement`: new internal peers over administration protocols
 //!
-//! **Finds** a device that logs on to internal peers that it never did, by SMB, RDP, SSH, WinRM, VNC, Telnet, RPC or FTP
-//! (`lateral-movement`), and a device that is no server and is logged on to by somebody who never did (`admin-access`).
+//! **Finds** a device that logs on to internal peers that it never did, by SMB, RDP, SSH, WinRM, VNC, Telnet, RPC or
+//! FTP (`lateral-movement`), and a device that is no server and is logged on to by somebody who never did
+//! (`admin-access`).
 //!
-//! **Why it matters.** Who holds one computer of a hospital goes on to others by the means that administrators use (ATT&CK
-//! TA0008; MITRE's and CISA's reports on ransomware in hospitals name SMB, RDP and remote management first, AA20-302A,
-//! AA23-061A). Few devices have a reason to log on to several new ones in a day, and a pump or monitor hardly ever to be
-//! logged on to.
+//! **Why it matters.** Who holds one computer of a hospital goes on to others by the means that administrators use
+//! (ATT&CK TA0008, T1021). Few devices have a reason to log on to several new ones in a day, and a pump or monitor hardly
+//! ever to be logged on to.
 //!
-//! **How.** A flow counts if the end that offers the protocol answered with payload, and neither end is declared to do so. A
-//! peer and protocol is new if the device never had it; it stays new for a day, so that a slow fan-out adds up. The count of
-//! new ones in a day is compared with the device's own habit: a Poisson surprise over its mean a day with Jeffreys' prior,
-//! and at least half of its greatest day, since administrators work in bunches. What three devices of the class or one in
-//! fifty had used before, as a file server that all mount, does not count; a peer whose class is one of `server_classes`
-//! counts half.
+//! **How.** A flow counts if the end that offers the protocol answered with payload, and neither end is declared to do
+//! so. A peer and protocol is new if the device never had it; it stays new for a day, so that a slow fan-out adds up.
+//! The count of new ones in a day is compared with the device's own habit: a Poisson surprise over its mean a day with
+//! Jeffreys' prior, and at least half of its greatest day, since administrators work in bunches. What three devices of
+//! the class or one in fifty had used before, as a file server that all mount, does not count; a peer whose class is
+//! one of `server_classes` counts half.
 //!
-//! Three peers in a day with a surprise of 10 bits or more are medium; six, or three by several families of protocols, are
-//! high. Two are low, and one is informational, or low if it is of the device's own class or let it in after three failed
-//! tries. A device that is still being learned is held against a habit of three a day, and is low at most. The numbers follow
-//! what intruders do who are not loud, four or five hosts over a day, and what people do who change a server: one or two.
+//! Three peers in a day with a surprise of 10 bits or more are medium; six, or three by several families of protocols,
+//! are high. Two are low, and one is informational, or low if it is of the device's own class or let it in after three
+//! failed tries. A device that is still being learned is held against a habit of three a day, and is low at most. The
+//! numbers follow what intruders do who are not loud, four or five hosts over a day, and what people do who change a
+//! server: one or two.
 //!
-//! Access to a device is low, and medium after three failed tries. It takes four bits, somebody new less often than once in
-//! two weeks; and a device that is logged on to by ten already is a server, and left out.
+//! Access to a device is low, and medium after three failed tries. It takes four bits, somebody new less often than
+//! once in two weeks; and a device that is logged on to by ten already is a server, and left out.
 //!
 //! **No finding**: attempts without an answer, which are the business of detectors of scans; declared scanners, network
 //! management, backup, domain controllers, remote service in its hours; peers outside of the hospital.
 //!
-//! **Blind spots.** Logging on to known peers only, or to those that the class shares; protocols on other ports; more than
-//! a day between steps; a device whose habit it is to log on to new ones. Nothing tells a wrong password from a short session
-//! but its size and end.
+//! **Blind spots.** Logging on to known peers only, or to those that the class shares; protocols on other ports; more
+//! than a day between steps; a device whose habit it is to log on to new ones. Nothing tells a wrong password from a
+//! short session but its size and end.
 //!
-//! **Memory.** 128 peers and protocols in each direction, the longest unused forgotten first; 5 KiB at most, and a hundred
-//! bytes for most devices.
+//! **Memory.** 128 peers and protocols in each direction, the longest unused forgotten first; 5 KiB at most, and a
+//! hundred bytes for most devices.
 //!
 //! **Parameters** are described in `plugin.toml`.
 

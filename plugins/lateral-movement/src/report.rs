@@ -22,7 +22,8 @@ const SEVERAL: u32 = 6;
 const MANY: u32 = 12;
 /// Failed tries before success that are no slip of the finger.
 const TRIES: u32 = 3;
-/// What a device logs on to for the first time on a day, as long as its habit is not known: an administrator may own it.
+/// What a device logs on to for the first time on a day, as long as its habit is not known: an administrator may own
+/// it.
 const YOUNG: f64 = 3.0;
 
 /// What one slice shows of somebody new.

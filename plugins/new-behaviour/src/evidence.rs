@@ -60,7 +60,8 @@ pub(crate) struct Context {
     pub(crate) class_size: u32,
     /// Payload an hour that the device at most sends by habit, inside and outside of the hospital.
     pub(crate) usual_sent: [f64; 2],
-    /// Whether so many come to the device that it is a server: whom it serves is no sign, unless by a service that is new.
+    /// Whether so many come to the device that it is a server: whom it serves is no sign, unless by a service that is
+    /// new.
     pub(crate) is_server: bool,
     /// Things that are new in this slice.
     pub(crate) looks: usize,
@@ -210,8 +211,9 @@ impl Evidence {
         math::log2((size + 2.0) / (users + 1.0)).max(0.0)
     }
 
-    /// What comes from a new peer is ordinary, such as an update; what goes to it, or either way if the peer came, is not. Who
-    /// takes the place of a server gets no more than that did, so that it counts whatever goes to a host that nobody listed.
+    /// What comes from a new peer is ordinary, such as an update; what goes to it, or either way if the peer came, is
+    /// not. Who takes the place of a server gets no more than that did, so that it counts whatever goes to a host that
+    /// nobody listed.
     fn is_much(&self, context: &Context) -> bool {
         if self.service.of_device {
             return self.sent.max(self.received) >= VOLUME;

@@ -7,8 +7,8 @@ use crate::service::Service;
 
 /// Hours of traffic in which everything is new.
 const WARM_UP: u32 = 24;
-/// What an hour with something new weighs while the device is being learned: that is a gap of the baseline more often than
-/// a habit. Of a device that always meets new peers a quarter still makes a habit.
+/// What an hour with something new weighs while the device is being learned: that is a gap of the baseline more often
+/// than a habit. Of a device that always meets new peers a quarter still makes a habit.
 const WEIGHT_LEARNING: f64 = 0.25;
 /// Hours of traffic after which all counts are halved: eight weeks of a device that never sleeps.
 const MEMORY: f64 = 1_344.0;

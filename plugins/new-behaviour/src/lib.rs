@@ -1,47 +1,49 @@
 //! # `wardflow/new-behaviour`: peers, services and hours that were not there before
 //!
-//! **Finds** peers that a device never exchanged anything with (`new-peer`), services that it offers or uses for the first
-//! time (`new-service`), and work at local hours at which it is always quiet (`new-hours`).
+//! **Finds** peers that a device never exchanged anything with (`new-peer`), services that it offers or uses for the
+//! first time (`new-service`), and work at local hours at which it is always quiet (`new-hours`).
 //!
-//! **Why it matters.** A medical device has few peers, and they hardly change: NIST SP 1800-8 and SP 1800-24 (infusion pumps,
-//! 2018; PACS, 2020) build their protection on that, and so do manufacturer usage descriptions (RFC 8520). Whatever gets into
-//! a device, carries data off, or is operated from outside, shows as a peer or a service that was not there.
+//! **Why it matters.** A medical device has few peers, and they hardly change: NIST SP 1800-8 and SP 1800-24 (infusion
+//! pumps, 2018; PACS, 2020) build their protection on that, and so do manufacturer usage descriptions (RFC 8520).
+//! Whatever gets into a device, carries data off, or is operated from outside, shows as a peer or a service that was
+//! not there.
 //!
-//! **How.** A flow counts if something was exchanged, and neither end is declared to talk to everybody. Each device has its
-//! own rate of novelty: of its hours with traffic, the share in which it met a new peer, by direction and by inside or outside
-//! of the hospital, and a service. By Laplace's rule of succession that is the probability of another one: a workstation
-//! meets new web servers every hour, a server new clients, and theirs are no surprise; a pump that met nobody for two weeks
-//! makes one a surprise of 8 bits. Below 6 bits nothing is kept or reported. What a class shares is weighed likewise: of `n`
-//! devices of the class, `users` used the peer and port; `n` is the most that any peer of this device has. Both surprises add
-//! up to the score, less the logarithm of what is new in the slice.
+//! **How.** A flow counts if something was exchanged, and neither end is declared to talk to everybody. Each device has
+//! its own rate of novelty: of its hours with traffic, the share in which it met a new peer, by direction and by inside
+//! or outside of the hospital, and a service. By Laplace's rule of succession that is the probability of another one: a
+//! workstation meets new web servers every hour, a server new clients, and theirs are no surprise; a pump that met
+//! nobody for two weeks makes one a surprise of 8 bits. Below 6 bits nothing is kept or reported. What a class shares
+//! is weighed likewise: of `n` devices of the class, `users` used the peer and port; `n` is the most that any peer of
+//! this device has. Both surprises add up to the score, less the logarithm of what is new in the slice.
 //!
-//! Severity counts signs: new to the class; outside of the hospital; administration (SSH, Telnet, FTP, RDP, VNC, SMB, RPC,
-//! WinRM); a workstation that comes to a device that is none; an internal host that the inventory does not have, though it has
-//! the device; a service that is new as well; a megabyte or more towards the new peer that is more an hour than the device
-//! ever sends by habit, or towards a host that is not listed, or with one that came; seen in three hours or more, if by a new
-//! service or administration. Of a server, to which ten or more came, visitors by services that it has are no sign. Three are medium, if meeting anybody is rarer than once in 128 hours with traffic;
-//! two are low; fewer informational, and nothing if the class shares the peer. The numbers are this project's own choice,
-//! made so that a server that moves, a cloud with another address, or a device that is administered for the first time each
-//! stay below medium.
+//! Severity counts signs: new to the class; outside of the hospital; administration (SSH, Telnet, FTP, RDP, VNC, SMB,
+//! RPC, WinRM); a workstation that comes to a device that is none; an internal host that the inventory does not have,
+//! though it has the device; a service that is new as well; a megabyte or more towards the new peer that is more an
+//! hour than the device ever sends by habit, or towards a host that is not listed, or with one that came; seen in three
+//! hours or more, if by a new service or administration. Of a server, to which ten or more came, visitors by services
+//! that it has are no sign. Three are medium, if meeting anybody is rarer than once in 128 hours with traffic; two are
+//! low; fewer informational, and nothing if the class shares the peer. The numbers are this project's own choice,
+//! made so that a server that moves, or a cloud with another address, stays below medium. A workstation that administers a
+//! device for the first time does not: declare those of biomedical engineering as remote service or network management.
 //!
-//! A device that is still being learned is judged by its class, if five devices or more of it share a peer: a peer that none
-//! of them has, while at most one in ten of the device's peers is so. It takes one more sign for each severity. Classes whose
-//! devices go where their users like (`browsing_classes`) and devices of no known class are left out.
+//! A device that is still being learned is judged by its class, if five devices or more of it share a peer: a peer that
+//! none of them has, while at most one in ten of the device's peers is so. It takes one more sign for each severity.
+//! Classes whose devices go where their users like (`browsing_classes`) and devices of no known class are left out.
 //!
-//! What is new stays new for a day, and then is known. An hour is unusually busy if on eight days or more of its type (working
-//! day or weekend) neither it nor the hours beside it ever had a tenth of the connections of the busiest usual hour, and now
-//! it has half of them, 20 at least, with three peers at least.
+//! What is new stays new for a day, and then is known. An hour is unusually busy if on eight days or more of its type
+//! (working day or weekend) neither it nor the hours beside it ever had a tenth of the connections of the busiest usual
+//! hour, and now it has half of them, 20 at least, with three peers at least.
 //!
-//! **No finding**: attempts and probes, multicast, broadcast, DHCP, ICMP, declared scanners, network management, backup,
-//! remote service in its hours, NAT, name and time servers, domain controllers; a device that comes back after a week, which
-//! learns anew.
+//! **No finding**: attempts and probes, multicast, broadcast, DHCP, ICMP, declared scanners, network management,
+//! backup, remote service in its hours, NAT, name and time servers, domain controllers; a device that comes back after
+//! a week, which learns anew.
 //!
-//! **Blind spots.** Who uses a peer and service that the device has; who is there while it is learned; a device that always
-//! meets new peers; datagrams that are never answered; an attacker who waits a day between steps has each step judged alone.
-//! Prevalence counts what devices use, not who comes to them.
+//! **Blind spots.** Who uses a peer and service that the device has; who is there while it is learned; a device that
+//! always meets new peers; datagrams that are never answered; an attacker who waits a day between steps has each step
+//! judged alone. Prevalence counts what devices use, not who comes to them.
 //!
-//! **Memory.** 256 peers and 96 services, the longest unused forgotten first, and 48 hours: about 7 KiB at most, and half a
-//! kilobyte for most devices.
+//! **Memory.** 256 peers and 96 services, the longest unused forgotten first, and 48 hours: about 7 KiB at most, and
+//! half a kilobyte for most devices.
 //!
 //! **Parameters** are described in `plugin.toml`.
 
@@ -52,12 +54,13 @@ mod known;
 mod report;
 mod scope;
 mod service;
+mod volume;
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{
-    Bounded, Continuity, Detector, Device, Findings, Flows, HOUR, Learning, Level, Saved, Slice, UNKNOWN, math, name_id,
+    Bounded, Continuity, Detector, Device, Findings, Flows, HOUR, Learning, Saved, Slice, UNKNOWN, math, name_id,
 };
 
 use evidence::{Context, Evidence, New, minute};
@@ -65,6 +68,7 @@ use habit::{Habits, Novelty};
 use hours::{Hours, Unusual};
 use known::{Met, fingerprint};
 use service::{Service, TCP};
+use volume::Volume;
 
 /// Bits of surprise below which something new is a habit: more often than once in 64 hours with traffic.
 const HABIT: f64 = 6.0;
@@ -74,8 +78,6 @@ const UNSHARED: f64 = 0.1;
 const SERVER: u32 = 10;
 /// Causes of a kind that are told apart in a slice.
 const CAUSES: usize = 64;
-/// Hours with payload that the usual volume remembers.
-const MEMORY: u32 = 168;
 
 /// The detector of what is new; see the crate's documentation.
 pub struct NewBehaviour {
@@ -118,13 +120,6 @@ pub struct State {
     visitors: u32,
     hours: Hours,
     volume: Volume,
-}
-
-/// Payload that the device sends an hour, inside and outside of the hospital, as logarithms.
-#[derive(Default, Serialize, Deserialize)]
-struct Volume {
-    usual: [Level; 2],
-    current: [u64; 2],
 }
 
 impl Detector for NewBehaviour {
@@ -282,30 +277,6 @@ impl NewBehaviour {
 
     fn is_learned(&self) -> bool {
         self.state.learning.is_done(self.parameters.learning_hours, self.parameters.least_flows)
-    }
-}
-
-impl Volume {
-    fn add(&mut self, service: Service, sent: u64) {
-        let current = &mut self.current[usize::from(service.is_external)];
-        *current = current.saturating_add(sent);
-    }
-
-    fn close(&mut self) {
-        for (usual, current) in self.usual.iter_mut().zip(&mut self.current) {
-            if *current > 0 {
-                usual.learn(math::ln(*current as f64), MEMORY);
-                *current = 0;
-            }
-        }
-    }
-
-    /// Three standard deviations above the usual, the latter at least a factor of e^0.5, in bytes an hour.
-    fn most(&self) -> [f64; 2] {
-        self.usual.map(|level| match level.values() {
-            0 => 0.0,
-            _ => math::exp(level.mean() + 3.0 * level.deviation().max(0.5)),
-        })
     }
 }
 

@@ -7,8 +7,8 @@ use wardflow_sdk::{ConnState, Direction, Flows, PeerScope};
 
 pub(crate) const TCP: u8 = 6;
 pub(crate) const UDP: u8 = 17;
-/// First of the ports that initiators and remote procedure calls commonly take (RFC 6335 recommends 49152, Linux begins at
-/// 32768). Which of them it is tells nothing, so they are one service.
+/// First of the ports that initiators and remote procedure calls commonly take (RFC 6335 recommends 49152, Linux begins
+/// at 32768). Which of them it is tells nothing, so they are one service.
 const DYNAMIC: u16 = 32_768;
 
 /// A service that the device offers to a peer, or uses of one.
@@ -23,8 +23,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The service of a flow. Where no handshake was seen, the end with the lower port offers it if the other's port is a
-    /// dynamic one: exporters that join midstream often turn such flows around.
+    /// The service of a flow. Where no handshake was seen, the end with the lower port offers it if the other's port is
+    /// a dynamic one: exporters that join midstream often turn such flows around.
     pub(crate) fn of(flows: &Flows<'_>, row: usize) -> Self {
         let (local, remote) = (flows.local_port()[row], flows.peer_port()[row]);
         let is_inbound = flows.direction()[row] == Direction::Inbound;

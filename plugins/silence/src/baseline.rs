@@ -132,9 +132,9 @@ impl Baseline {
         self.longest
     }
 
-    /// Surprise of a pause, in bits: the tail of pauses falls as a power of their length, the exponent of which is estimated
-    /// from the pauses so far (Hill, "A Simple General Approach to Inference About the Tail of a Distribution", Annals of
-    /// Statistics 3, 1975).
+    /// Surprise of a pause, in bits: the tail of pauses falls as a power of their length, the exponent of which is
+    /// estimated from the pauses so far (Hill, "A Simple General Approach to Inference About the Tail of a
+    /// Distribution", Annals of Statistics 3, 1975).
     pub(crate) fn bits(&self, length: i64) -> f64 {
         let mean = (self.logarithms + ASSUMED_PAUSES * ASSUMED_MEAN) / (self.pauses + ASSUMED_PAUSES);
         logarithm(length) / mean * std::f64::consts::LOG2_E

@@ -1,35 +1,37 @@
 //! # `wardflow/silence`: a device in use falls silent
 //!
-//! **Finds** pauses of a device in use that are much longer than any that it made (`silence`), and devices that come back after
-//! a week or more (`returning`).
+//! **Finds** pauses of a device in use that are much longer than any that it made (`silence`), and devices that come
+//! back after a week or more (`returning`).
 //!
-//! **Why it matters.** A monitor that nobody hears tells nobody. Loss of view and loss of control (ATT&CK for ICS T0829, T0827)
-//! are what a flood, a crash of a communication module or a cut line does to a device that is at a patient. NIST SP 1800-8
-//! counts loss of availability among the risks of infusion pumps.
+//! **Why it matters.** A monitor that nobody hears tells nobody. Loss of view and loss of control (ATT&CK for ICS
+//! T0829, T0827) are what a flood, a crash of a communication module or a cut line does to a device that is at a
+//! patient. NIST SP 1800-8 counts loss of availability among the risks of infusion pumps.
 //!
-//! **How.** A *contact* is a flow in which something was exchanged with one peer; an *attempt* is any other flow that the device
-//! opened. A pause is ten minutes or more from the end of one contact to the start of the next, less the gaps of the sensors. It
-//! began in use if the hour before it had half the contacts that this local hour usually has, six at least; use went on if six
-//! contacts follow within an hour. A connection that lasted all the while, whose record comes when it ends, takes the pause
-//! back. Hours are usual if the device has contact in them on four of five days of the type (working day or weekend), and all
-//! hours of a silence must be.
+//! **How.** A *contact* is a flow in which something was exchanged with one peer; an *attempt* is any other flow that
+//! the device opened. A pause is ten minutes or more from the end of one contact to the start of the next, less the
+//! gaps of the sensors. It began in use if the hour before it had half the contacts that this local hour usually has,
+//! six at least; use went on if six contacts follow within an hour. A connection that lasted all the while, whose
+//! record comes when it ends, takes the pause back. Hours are usual if the device has contact in them on four of five
+//! days of the type (working day or weekend), and all hours of a silence must be.
 //!
-//! A silence is reported if it is twice the longest pause that was learned, of `silence_minutes` or more, and of 6 bits of
-//! surprise, where the tail of pauses falls as a power that is estimated from those so far (Hill, 1975): a device that pauses
-//! for an hour twice a day is not surprising when it pauses for three. It is low. A device with contact in every hour of every
-//! day for a week, twenty times an hour, which never paused for longer than a quarter of an hour, is reported from
+//! A silence is reported if it is twice the longest pause that was learned, of `silence_minutes` or more, and of 6 bits
+//! of surprise, where the tail of pauses falls as a power that is estimated from those so far (Hill, 1975): a device
+//! that pauses for an hour twice a day is not surprising when it pauses for three. It is low. A device with contact in
+//! every hour of every day for a week, twenty times an hour, which never paused for longer than a quarter of an hour,
+//! is reported from
 //! `continuous_minutes`, and is medium if its attempts show that it is still on the network, or from `silence_minutes`.
 //! Half an hour is when somebody should have noticed; an hour is what a transport takes, in which a device is often not
 //! heard.
 //!
-//! A silence that goes on is reported as soon as three attempts in it show that the device is there. Who leaves the network and
-//! stays away for `silence_most_hours` was put away: no finding. Of a device with continuous contact that is twelve hours.
+//! A silence that goes on is reported as soon as three attempts in it show that the device is there. Who leaves the
+//! network and stays away for `silence_most_hours` was put away: no finding. Of a device with continuous contact that
+//! is twelve hours.
 //!
 //! **No finding**: nights, weekends, a ward that closes; gaps of the sensors; pauses that the device makes anyway.
 //!
-//! **Blind spots.** A device that falls silent and is switched off; one that is used now and then; silence of one of several
-//! peers; a server or switch that is down makes each of its devices silent, and a plugin sees one device. Records of long
-//! connections come late.
+//! **Blind spots.** A device that falls silent and is switched off; one that is used now and then; silence of one of
+//! several peers; a server or switch that is down makes each of its devices silent, and a plugin sees one device.
+//! Records of long connections come late.
 //!
 //! **Memory.** Half a kilobyte.
 //!
@@ -51,7 +53,8 @@ use pulse::{Pulse, Silence};
 const REPORTED: f64 = 6.0;
 /// A silence is this many times the longest pause that was learned.
 const TIMES_LONGEST: i64 = 2;
-/// A device that was never put away is taken to be so after this: a shift and a half, and less than a day that a ward closes.
+/// A device that was never put away is taken to be so after this: a shift and a half, and less than a day that a ward
+/// closes.
 const CONTINUOUS_MOST: i64 = 12 * HOUR;
 /// Attempts in a silence from which the device was on the network.
 const LIFE: u32 = 3;

@@ -53,8 +53,8 @@ pub(crate) struct Silence {
 }
 
 impl Pulse {
-    /// Takes a contact. `rate` is what an hour usually has, by its minute of the week. Returns a silence after which use
-    /// went on.
+    /// Takes a contact. `rate` is what an hour usually has, by its minute of the week. Returns a silence after which
+    /// use went on.
     pub(crate) fn beat(
         &mut self,
         start: i64,
@@ -91,8 +91,8 @@ impl Pulse {
         (self.life, self.last_life) = (self.life.saturating_add(1), time);
     }
 
-    /// Ends a slice: tells the gaps of the sensors from silence, in the silences that ended as well. Returns the silence that
-    /// goes on, if the device is still on the network.
+    /// Ends a slice: tells the gaps of the sensors from silence, in the silences that ended as well. Returns the
+    /// silence that goes on, if the device is still on the network.
     pub(crate) fn end_slice(
         &mut self,
         slice: &Slice<'_>,

@@ -5,8 +5,8 @@
 //! (`admin-access`).
 //!
 //! **Why it matters.** Who holds one computer of a hospital goes on to others by the means that administrators use
-//! (ATT&CK TA0008, T1021). Few devices have a reason to log on to several new ones in a day, and a pump or monitor hardly
-//! ever to be logged on to.
+//! (ATT&CK TA0008, T1021). Few devices have a reason to log on to several new ones in a day, and a pump or monitor
+//! hardly ever to be logged on to.
 //!
 //! **How.** A flow counts if the end that offers the protocol answered with payload, and neither end is declared to do
 //! so. A peer and protocol is new if the device never had it; it stays new for a day, so that a slow fan-out adds up.

@@ -23,8 +23,9 @@
 //! hours or more, if by a new service or administration. Of a server, to which ten or more came, visitors by services
 //! that it has are no sign. Three are medium, if meeting anybody is rarer than once in 128 hours with traffic; two are
 //! low; fewer informational, and nothing if the class shares the peer. The numbers are this project's own choice,
-//! made so that a server that moves, or a cloud with another address, stays below medium. A workstation that administers a
-//! device for the first time does not: declare those of biomedical engineering as remote service or network management.
+//! made so that a server that moves, or a cloud with another address, stays below medium. A workstation that
+//! administers a device for the first time does not: declare those of biomedical engineering as remote service or
+//! network management.
 //!
 //! A device that is still being learned is judged by its class, if five devices or more of it share a peer: a peer that
 //! none of them has, while at most one in ten of the device's peers is so. It takes one more sign for each severity.

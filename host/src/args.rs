@@ -183,8 +183,9 @@ pub(crate) struct Analyze {
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
 Tables:
-  flows, device_flows, devices, address_bindings, findings, finding_slices, observations,
-  coverage, learning, runs, plugins, rejects
+  flows, device_flows, open_flows, devices, address_bindings, findings, finding_groups,
+  finding_slices, excepted_findings, devices_at_risk, triage, exceptions, observations, coverage,
+  baselines, runs, plugins, rejects, sensor_health, leases, sensor_reports, ids_events, host_facts
 Functions:
   detect('vendor/name'), evidence('finding id'), cidr_match(ip, '10.0.0.0/8'), ip_scope(ip),
   device_of(ip, mac, time)

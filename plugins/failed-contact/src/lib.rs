@@ -25,8 +25,9 @@
 //! one in nine is chance (for the ratio of two exponential intervals, 1.25/2.25 - 1/2.25), 20 bits at most. One that
 //! the device has tried since its first day, which is a habit, has the attempts and the evenness only.
 //!
-//! Severity is low for a new peer. It is medium if the peer is outside and no device of the class uses it, on a port
-//! that is none of the usual ones for polling, over TCP, at even intervals (20 bits). It is informational for a habit,
+//! Severity is low for a new peer. It is medium if the peer is outside and no device of the class uses it, over TCP, at even
+//! intervals (20 bits), and either the port is none of the usual ones for polling or the device has no business outside: it
+//! was watched for `learning_hours` with traffic, and no outside peer ever answered it. It is informational for a habit,
 //! save on an unusual port outside; for peers that `shared_by` others of the class try as well; and after an outage.
 //!
 //! # What is no failed contact
@@ -43,7 +44,7 @@
 //! devices some hundred bytes.
 //!
 //! # Parameters
-//! `least_attempts`, `least_span_minutes`, `shared_by`: see `plugin.toml`.
+//! `least_attempts`, `least_span_minutes`, `shared_by`, `learning_hours`: see `plugin.toml`.
 
 mod attempt;
 mod run;
@@ -51,8 +52,8 @@ mod scope;
 
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{
-    Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, MINUTE, SECOND, Saved, Severity, Slice,
-    math, surprise,
+    Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, MINUTE, PeerScope, SECOND, Saved, Severity,
+    Slice, math, surprise,
 };
 
 use crate::{
@@ -83,12 +84,15 @@ pub struct Parameters {
     least_attempts: u32,
     least_span_minutes: i64,
     shared_by: u32,
+    learning_hours: u32,
 }
 
 /// What is remembered of a device.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     learning: Learning,
+    /// Whether a peer outside ever answered.
+    has_outside: bool,
     /// End of the device's first flow, in microseconds since 1970.
     watched_since: Option<i64>,
     /// Most devices of the class that shared a service of this device.
@@ -161,6 +165,7 @@ impl State {
         let service = (flows.peer()[row], flows.peer_port()[row], flows.protocol()[row]);
         match Outcome::of(flows, row) {
             Outcome::Answered => {
+                self.has_outside |= flows.peer_scope()[row] == PeerScope::External;
                 self.class = self.class.max(flows.peer_prevalence()[row]);
                 self.young.remove(&service);
                 self.settled.remove(&service);
@@ -204,6 +209,7 @@ impl FailedContact {
         // After its first slice, the device itself is among those that use the peer.
         let others = seen.prevalence.saturating_sub(u32::from(failures.since() < seen.first));
         let is_unusual = !scope::is_polling_port(port, protocol);
+        let is_stranger = !self.state.has_outside && self.state.learning.hours() >= self.parameters.learning_hours;
         let even = surprise::of_share(f64::from(failures.alike), f64::from(failures.intervals), 1.0 / 9.0).min(EVEN);
         let novelty = if is_new { surprise::of_novelty(self.state.answered.len() as f64) } else { 0.0 };
         let company = if is_new && others == 0 && self.state.class > 0 {
@@ -213,7 +219,7 @@ impl FailedContact {
         };
         let severity = match (seen.is_external, is_new) {
             _ if had_answered || others >= self.parameters.shared_by => Severity::Informational,
-            (true, true) if is_unusual && is_tcp && others == 0 && even >= EVEN => Severity::Medium,
+            (true, true) if (is_unusual || is_stranger) && is_tcp && others == 0 && even >= EVEN => Severity::Medium,
             (_, true) => Severity::Low,
             (true, false) if is_unusual => Severity::Low,
             _ => Severity::Informational,

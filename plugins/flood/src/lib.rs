@@ -34,7 +34,8 @@
 //! # What is no flood
 //! - Many peers on one port: that is a scan, or a server that comes back after an outage and finds all its clients.
 //! - Attempts that fail at a peer and port that answered in an earlier slice, a storm of retries, up to ten times
-//!   `least_flows`.
+//!   `least_flows`; but not where they remain without any answer, not even a refusal, seven times a second: a client that
+//!   asks again waits for an answer first.
 //! - Multicast and broadcast; declared scanners, network management, proxies and NAT, on either side; backup servers as
 //!   peers; requests to a declared name server, time server, domain controller or DHCP server.
 //!
@@ -72,6 +73,9 @@ const SINGLE: usize = 8;
 const ANSWERED: u64 = 20;
 /// A flood of so many times the least needs no habit to be one.
 const PLAIN: f64 = 10.0;
+/// Connections a minute that remain without any answer, beyond which they are no retries: who asks again waits a second or
+/// more for the answer (RFC 6298), and few clients ask seven times at once.
+const IMPATIENT: f64 = 420.0;
 /// Bits of a minute of a flood, without which it is none.
 const LEAST_BITS: f64 = 12.0;
 
@@ -233,7 +237,7 @@ impl Flood {
         let is_doubtful = is_tcp && matches!(state, ConnState::Oth | ConnState::Unknown);
         let seen = self.seen.touch(service, end, || Seen::new(start));
         let (count, packets_by_now) = seen.minutes.add(start.div_euclid(MINUTE), end.div_euclid(MINUTE), packets);
-        seen.add(start, end, has_failed);
+        seen.add(start, end, has_failed, is_tcp && state == ConnState::S0);
         if f64::from(count) >= self.parameters.least_flows / 2.0 || packets_by_now >= self.parameters.least_packets {
             seen.show(flows.position(row));
         }
@@ -262,7 +266,8 @@ impl Flood {
         let is_learned = self.is_learned();
         let failed = seen.failed as f64 / seen.flows as f64;
         let is_plain = rate >= PLAIN * least;
-        let is_retry = failed >= 0.8 && self.state.answered.get(service).is_some();
+        let is_patient = rate < IMPATIENT || seen.silent as f64 / (seen.flows as f64) < 0.5;
+        let is_retry = failed >= 0.8 && is_patient && self.state.answered.get(service).is_some();
         if (is_retry || !is_learned) && !is_plain {
             return None;
         }

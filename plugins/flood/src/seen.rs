@@ -13,6 +13,8 @@ pub(crate) struct Seen {
     pub(crate) flows: u64,
     /// Flows that were refused or not answered at all.
     pub(crate) failed: u64,
+    /// Those of them that were not even refused.
+    pub(crate) silent: u64,
     /// Minutes that the flow of most packets lasted.
     pub(crate) minutes_of_packets: usize,
     /// Whether most packets are of connections of which no handshake was seen.
@@ -29,6 +31,7 @@ impl Seen {
             last: first,
             flows: 0,
             failed: 0,
+            silent: 0,
             minutes_of_packets: 0,
             is_doubtful: false,
             most_packets: 0.0,
@@ -36,11 +39,12 @@ impl Seen {
         }
     }
 
-    pub(crate) fn add(&mut self, start: i64, end: i64, has_failed: bool) {
+    pub(crate) fn add(&mut self, start: i64, end: i64, has_failed: bool, is_silent: bool) {
         self.first = self.first.min(start);
         self.last = end;
         self.flows += 1;
         self.failed += u64::from(has_failed);
+        self.silent += u64::from(is_silent);
     }
 
     /// Keeps a flow of a busy minute as an example.

@@ -111,6 +111,12 @@ fn a_device_that_is_flooded() {
 }
 
 #[test]
+fn connections_that_nobody_answers_are_no_retries() {
+    let syns = times(LATER, LATER + 6 * MINUTE, SECOND / 10).map(|time| silent(to(BROKER, 443, time)));
+    check("ten a second to a peer that answered", syns, &[("flood-out", Severity::Medium)]);
+}
+
+#[test]
 fn look_alikes_are_quiet() {
     let bursts = |from, until| {
         times(from, until, HOUR).flat_map(|time| (0..800).map(move |n| to(20, 104, time + n * SECOND / 5)))
@@ -119,7 +125,8 @@ fn look_alikes_are_quiet() {
     assert_eq!(run(studies).findings, [], "studies of eight hundred images, one connection each");
     let retries = times(LATER, LATER + 3 * HOUR, SECOND / 5).map(|time| silent(to(BROKER, 443, time)));
     check("retries after an outage", retries, &[]);
-    let retries = times(LATER, LATER + 20 * MINUTE, SECOND / 30).map(|time| silent(to(BROKER, 443, time)));
+    let refused = |flow: Flow| Flow { conn_state: ConnState::Rej, ..silent(flow) };
+    let retries = times(LATER, LATER + 20 * MINUTE, SECOND / 30).map(|time| refused(to(BROKER, 443, time)));
     check("retries without a pause", retries, &[("flood-out", Severity::Low)]);
     let scan = times(LATER, LATER + HOUR, SECOND / 50)
         .enumerate()

@@ -8,6 +8,8 @@ use crate::{known::Met, service::Service};
 const EXAMPLES: usize = 5;
 /// Payload that is much for somebody new, in bytes.
 const VOLUME: u64 = 1_000_000;
+/// Payload that is much to take from a new peer inside, by a service that the device never used, in bytes.
+const COLLECTED: u64 = 100_000_000;
 /// Distinct hours in which something new that comes again is seen.
 const REPEATED: u8 = 3;
 /// Bits of surprise from which something new is a matter for a person: once in five days and nights of traffic.
@@ -212,7 +214,7 @@ impl Evidence {
     }
 
     /// What comes from a new peer is ordinary, such as an update; what goes to it, or either way if the peer came, is
-    /// not. Who takes the place of a server gets no more than that did, so that it counts whatever goes to a host that
+    /// not; nor is a mass that is taken from inside by a service that the device never used. Who takes the place of a server gets no more than that did, so that it counts whatever goes to a host that
     /// nobody listed.
     fn is_much(&self, context: &Context) -> bool {
         if self.service.of_device {
@@ -220,6 +222,9 @@ impl Evidence {
         }
         if self.is_unlisted {
             return self.sent >= VOLUME;
+        }
+        if !self.service.is_external && self.is_new_service && self.received >= COLLECTED {
+            return true;
         }
         let hours = ((self.last - self.first) / HOUR + 1).min(i64::from(self.met.hours)).max(1);
         self.sent >= VOLUME

@@ -38,8 +38,8 @@ struct Args {
     /// Python with duckdb and scikit-learn, for the comparison; it is left out without
     #[arg(long)]
     python: Option<PathBuf>,
-    /// Captures of real networks; they are left out without
-    #[arg(long, env = "WARDFLOW_DATA")]
+    /// Captures of real networks [default: WARDFLOW_DATA]; they are left out without
+    #[arg(long)]
     data: Option<PathBuf>,
     /// Only these parts: easy, stealthy, quiet, delay, sensors, captures, others
     #[arg(long)]
@@ -73,7 +73,8 @@ fn main() -> Result<()> {
     if args.wants("sensors") {
         figures.extend(sensors::quiet(&args)?);
     }
-    match args.data.as_deref().filter(|data| data.is_dir()) {
+    let data = args.data.clone().or_else(|| std::env::var_os("WARDFLOW_DATA").map(PathBuf::from));
+    match data.as_deref().filter(|data| data.is_dir()) {
         Some(data) if args.wants("captures") => figures.extend(captures::try_all(&args, data)?),
         None if args.wants("captures") => eprintln!("skipped: captures of real networks (WARDFLOW_DATA)"),
         _ => {}

@@ -28,7 +28,9 @@
 //! moves to another address is new, but adds nothing. High asks for 40 bits. A known peer is medium at most.
 //!
 //! Before `learning_hours` only a peer that is new to a class that is known (5 devices or more share some peer of this
-//! device) is reported, by a level of a device that sends nothing, of one and a half times the deviation, from 20 bits.
+//! device) is reported, by a level of a device that sends nothing, of one and a half times the deviation, from 20 bits;
+//! and, low, a peer that is sent a hundred times what it sends back, and nine tenths of all that goes outside, by a port that is
+//! none of web, mail or SSH.
 //!
 //! # What is no exfiltration
 //! Peers of group `expected-cloud` and of roles remote service (in its hours) and backup; what a declared proxy, NAT,
@@ -72,7 +74,8 @@ const CLASS_KNOWN: u32 = 5;
 const SINGLE: usize = 8;
 /// Outside peers of a slice that are told apart.
 const IN_SLICE: usize = 1_024;
-
+/// Bytes sent, for each received, from which a peer only takes.
+const ONE_WAY: f64 = 100.0;
 /// What one device sends outside.
 pub struct Exfiltration {
     parameters: Parameters,
@@ -198,11 +201,17 @@ impl Exfiltration {
         let others = seen.others(known);
         let is_shared = others >= self.parameters.shared_by;
         let is_new = state.is_new(known, now) && !is_shared;
+        let is_one_way = !is_learned
+            && seen.is_by_unusual_port()
+            && known.ratio().is_some_and(|ratio| ratio >= ONE_WAY)
+            && sum >= 0.9 * state.today as f64;
+        let looks = if is_one_way { 1.0 } else { looks };
         let (amount, yardstick) = match (is_learned, is_new) {
             (true, true) => (sum, Yardstick::of(&state.newcomers)),
             (true, false) if known.usual.values() >= 5 => (known.today as f64, Yardstick::of(&known.usual)),
             (true, false) => (known.today as f64, Yardstick::of(&state.outside)),
             (false, _) if state.class >= CLASS_KNOWN && others == 0 => (sum, Yardstick::UNLEARNED),
+            (false, _) if is_one_way => (sum, Yardstick::UNLEARNED),
             (false, _) => return None,
         };
         let company = if others == 0 && (is_new || !is_learned) { state.class } else { 0 };
@@ -211,6 +220,7 @@ impl Exfiltration {
         let is_upload = known.ratio().is_some_and(|ratio| ratio >= 4.0);
         let severity = match bits {
             ..amount::REPORTED => return None,
+            _ if is_one_way => Severity::Low,
             _ if !is_new && (amount < self.parameters.least_bytes || bits < amount::STRONG) => return None,
             amount::VERY_STRONG.. if is_learned && is_new && is_upload && beyond >= 3.0 => Severity::High,
             amount::STRONG.. if is_learned && is_new && is_upload && beyond >= 3.0 => Severity::Medium,

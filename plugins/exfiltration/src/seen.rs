@@ -7,6 +7,9 @@ use crate::{amount::Verdict, peers::Peer};
 /// Flows that are kept as examples: the first of them and the largest ones since.
 const EXAMPLES: usize = 5;
 
+/// Web, mail, file transfer over SSH.
+const UPLOADS: [u16; 9] = [22, 25, 80, 443, 465, 587, 993, 8080, 8443];
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) first: i64,
@@ -54,6 +57,11 @@ impl Seen {
     /// Other devices of the class that had used the peer: after its first slice, the device itself is among them.
     pub(crate) fn others(&self, peer: &Peer) -> u32 {
         self.prevalence.saturating_sub(u32::from(peer.slices > 1))
+    }
+
+    /// Whether most went by a port that is none of those by which programs upload.
+    pub(crate) fn is_by_unusual_port(&self) -> bool {
+        !UPLOADS.contains(&self.port)
     }
 
     /// Several peers as one; absent for none.

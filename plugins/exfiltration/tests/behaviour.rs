@@ -181,6 +181,23 @@ fn a_cloud_that_moves_to_other_addresses_is_low_at_most() {
 }
 
 #[test]
+fn a_peer_that_only_takes_is_seen_on_the_first_day() {
+    let browsing = || times(MONDAY, MONDAY + 5 * HOUR, 5 * MINUTE).map(|time| to(CLOUD, time, 2_000, 40_000));
+    let taken = || {
+        times(MONDAY + HOUR, MONDAY + 3 * HOUR, 20 * MINUTE)
+            .map(|time| Flow { peer_port: 1_337, ..to(STRANGER, time, 7_000_000, 60) })
+    };
+    let run = |flows: Vec<Flow>| Harness::of(wardflow_exfiltration::plugin()).run(flows);
+    let found = run(browsing().chain(taken()).collect());
+    assert_eq!(found.of_kind("exfiltration").iter().map(|found| found.peer).collect::<Vec<_>>(), [Some(STRANGER)]);
+    assert_eq!(found.findings[0].finding.severity, Some(Severity::Low));
+    let answered = taken().map(|flow| Flow { bytes_received: 200_000, ..flow });
+    assert_eq!(run(browsing().chain(answered).collect()).findings, []);
+    let web = taken().map(|flow| Flow { peer_port: 443, ..flow });
+    assert_eq!(run(browsing().chain(web).collect()).findings, []);
+}
+
+#[test]
 fn a_class_that_is_known_helps_from_the_first_day() {
     let uploads = times(MONDAY + 2 * HOUR, MONDAY + DAY, 15 * MINUTE).map(|time| to(STRANGER, time, 9_000_000, 9_000));
     let uploads: Vec<_> = uploads.collect();

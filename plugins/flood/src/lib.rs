@@ -13,7 +13,8 @@
 //! # How
 //! Flows count in the minute in which they start, by peer, port and protocol: the peer's port for flows of the device,
 //! the device's own for those of the peer. A flow that is reported more than eight minutes after its start is a long
-//! connection and counts for none. Packets count in it if they are not answered: at most one came back for twenty sent.
+//! connection and counts for none. Packets count in it if they are not answered: at most one came back for twenty sent;
+//! those of a TCP handshake that nobody answers count twenty times.
 //!
 //! - What is usual is learned by the hour, for each port in each direction, as ln(1 + c) of the busiest minute of any
 //!   one peer: so a study of a thousand images, a backup in parallel, or the rounds of a poller are the port's habit. A
@@ -73,6 +74,9 @@ const SINGLE: usize = 8;
 const ANSWERED: u64 = 20;
 /// A flood of so many times the least needs no habit to be one.
 const PLAIN: f64 = 10.0;
+/// What a packet of a handshake that nobody answers counts: a stream of video may send a thousand datagrams a second, but no
+/// host more than some SYNs for each connection (RFC 6298).
+const SYN: f64 = 20.0;
 /// Connections a minute that remain without any answer, beyond which they are no retries: who asks again waits a second or
 /// more for the answer (RFC 6298), and few clients ask seven times at once.
 const IMPATIENT: f64 = 420.0;
@@ -233,7 +237,8 @@ impl Flood {
         let is_unanswered = sent != UNKNOWN && received != UNKNOWN && received.saturating_mul(ANSWERED) <= sent;
         // Of a flow that lasts, a minute's worth: it may count in no more than the minute of its start.
         let lasts = (end - start).max(SECOND) as f64 / MINUTE as f64;
-        let packets = if is_unanswered { sent as f64 / lasts.max(1.0) } else { 0.0 };
+        let weight = if is_tcp && state == ConnState::S0 { SYN } else { 1.0 };
+        let packets = if is_unanswered { weight * sent as f64 / lasts.max(1.0) } else { 0.0 };
         let is_doubtful = is_tcp && matches!(state, ConnState::Oth | ConnState::Unknown);
         let seen = self.seen.touch(service, end, || Seen::new(start));
         let (count, packets_by_now) = seen.minutes.add(start.div_euclid(MINUTE), end.div_euclid(MINUTE), packets);

@@ -1,11 +1,12 @@
 //! Each command on good and on bad input: all that it prints, and its exit code.
 
-use crate::support::{Demo, Scratch, check_transcript};
+use crate::support::{Demo, FEW, Scratch, check_transcript};
 
 /// A directory with a workspace `w` and logs that fit and that do not.
 fn workspace() -> Scratch {
     let scratch = Scratch::new();
     scratch.done("wardflow init w");
+    scratch.keep_plugins("w", &FEW);
     scratch.write("logs/conn.log", include_str!("data/zeek/conn.log"));
     scratch.write("logs/ssl.log", include_str!("data/zeek/ssl.log"));
     scratch.write("text.log", "This is no log.\nNot at all.\n");

@@ -46,7 +46,8 @@ fn bomb() -> Vec<u8> {
 fn workspace() -> Scratch {
     let scratch = Scratch::new();
     scratch.write("logs/conn.log", include_str!("data/zeek/conn.log"));
-    scratch.done("wardflow init w && rm w/plugins/beacon.wasm w/plugins/infusion-pump.wasm");
+    scratch.done("wardflow init w");
+    scratch.keep_plugins("w", &["scan"]);
     scratch.done("wardflow -C w -q ingest zeek logs && wardflow -C w status");
     scratch
 }

@@ -22,9 +22,8 @@ fn check(name: &str, function: &str, instructions: &str) {
 fn workspace(function: &str, instructions: &str) -> Scratch {
     let scratch = Scratch::new();
     scratch.write("logs/conn.log", include_str!("data/zeek/conn.log"));
-    scratch.done(
-        "wardflow init w && rm w/plugins/beacon.wasm w/plugins/infusion-pump.wasm && wardflow -C w -q ingest zeek logs",
-    );
+    scratch.done("wardflow init w && wardflow -C w -q ingest zeek logs");
+    scratch.keep_plugins("w", &["scan"]);
     scratch.write("w/plugins/faulty.wasm", guest(function, instructions));
     scratch
 }

@@ -9,7 +9,7 @@ use wardflow_datasets::{
     export::{self, Eve, Format, Ipfix, Log, Records, Vpc, Zeek},
 };
 
-use crate::support::Scratch;
+use crate::support::{FEW, Scratch};
 
 fn hospital() -> Hospital {
     let options = Options { devices: 40, days: 1, flows: Some(20_000), ..Options::default() };
@@ -310,6 +310,7 @@ fn write_zeek(scratch: &Scratch, flows: impl Iterator<Item = Flow>, directory: &
 
 fn workspace(scratch: &Scratch, hospital: &Hospital) {
     scratch.done("wardflow init w");
+    scratch.keep_plugins("w", &FEW);
     scratch.write("w/wardflow.toml", synthetic::config(hospital));
     synthetic::write_inventory(hospital, &scratch.path().join("w/inventory.csv")).unwrap();
 }
@@ -436,6 +437,7 @@ fn directions_that_two_sensors_saw_are_one_flow() {
     write_zeek(&two, back, "logs/back", opened);
     for scratch in [&whole, &two] {
         scratch.done("wardflow init w && wardflow -C w -q ingest zeek logs");
+        scratch.keep_plugins("w", &FEW);
     }
     let expected = whole.done(SUMS);
     assert_eq!(expected.lines().count(), 3, "{expected}");
@@ -455,6 +457,7 @@ fn what_a_sensor_loses_is_told_of_the_slices_in_which_it_does() {
     let hospital = hospital();
     let scratch = Scratch::new();
     scratch.done("wardflow init w");
+    scratch.keep_plugins("w", &FEW);
     let opened = hospital.flows().next().unwrap().start_us;
     write_zeek(&scratch, View::new(ViewKind::Lossy { ratio: 0.2 }).of(hospital.flows()), "logs", opened);
     // For half of the day.

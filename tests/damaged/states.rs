@@ -25,7 +25,7 @@ fn check_states(choose: impl Fn(&[PathBuf]) -> &[PathBuf]) {
     assert!(files.len() > 2, "{files:?}");
     let chosen = choose(&files);
     damage(chosen);
-    let learning = "sql \"SELECT DISTINCT plugin FROM learning ORDER BY plugin\" --format csv";
+    let learning = "sql \"SELECT DISTINCT plugin FROM baselines ORDER BY plugin\" --format csv";
     assert!(demo.wardflow(learning).contains("wardflow/scan"));
     let shown = demo.wardflow("analyze");
     let lines: Vec<_> = shown.lines().filter(|line| line.starts_with("the states of wardflow/beacon in ")).collect();

@@ -14,7 +14,7 @@ use arrow::{
 use datafusion::parquet::{arrow::ArrowWriter, file::properties::WriterProperties};
 use wardflow_datasets::{Hospital, export::Eve};
 
-use crate::support::{Ran, Scratch, demo};
+use crate::support::{FEW, Ran, Scratch, demo};
 
 /// 2026-03-02T00:00:00Z, microseconds UTC.
 pub(super) const MIDNIGHT: i64 = 1_772_409_600_000_000;
@@ -29,6 +29,7 @@ pub(super) fn ingested() -> Scratch {
     hospital.flows().for_each(|flow| eve.write(&flow).unwrap());
     eve.finish().unwrap();
     scratch.done("wardflow init w && wardflow -C w -q ingest eve eve.json");
+    scratch.keep_plugins("w", &FEW);
     scratch
 }
 
@@ -36,6 +37,7 @@ pub(super) fn ingested() -> Scratch {
 pub(super) fn with_good_file() -> Scratch {
     let scratch = Scratch::new();
     scratch.done("wardflow init w && mkdir -p w/archive");
+    scratch.keep_plugins("w", &FEW);
     write(&scratch, "good.parquet", &[flows(&[(MIDNIGHT, MIDNIGHT + SECOND); 3])]);
     scratch
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write, path::Path};
 
 use wardflow_manifest::is_unprintable;
 
-use crate::support::Scratch;
+use crate::support::{FEW, Scratch};
 
 /// The first second of the first of three slices.
 const START: u64 = 1_772_431_200;
@@ -25,6 +25,7 @@ faults = 1000
 pub(crate) fn hospital(models: &[String], settings: &str) -> Scratch {
     let scratch = Scratch::new();
     scratch.done("wardflow -q init w");
+    scratch.keep_plugins("w", &FEW);
     let mut devices = "device,ip,class,model\n".to_owned();
     let mut flows = odd_flows();
     for (number, model) in models.iter().enumerate() {

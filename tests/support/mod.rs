@@ -9,7 +9,7 @@ pub(crate) mod hostile;
 pub(crate) mod scratch;
 mod transcript;
 
-pub(crate) use demo::Demo;
+pub(crate) use demo::{Demo, FEW};
 pub(crate) use ended::Moments;
 pub(crate) use guest::guest;
 pub(crate) use scratch::{Ran, Scratch};

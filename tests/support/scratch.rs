@@ -56,6 +56,16 @@ impl Scratch {
         ran.stdout
     }
 
+    /// Leaves of a workspace's plugins only these.
+    pub(crate) fn keep_plugins(&self, workspace: &str, names: &[&str]) {
+        for entry in fs::read_dir(self.path().join(workspace).join("plugins")).unwrap() {
+            let path = entry.unwrap().path();
+            if !names.iter().any(|name| path.file_stem().is_some_and(|stem| stem == *name)) {
+                fs::remove_file(path).unwrap();
+            }
+        }
+    }
+
     /// A line that is not run yet.
     pub(crate) fn shell(&self, line: &str) -> Command {
         let binary = binary();

@@ -54,6 +54,10 @@ fn help() {
             "wardflow sql --help",
             "wardflow plugin --help",
             "wardflow status --help",
+            "wardflow evaluate --help",
+            "wardflow except add --help",
+            "wardflow triage --help",
+            "wardflow baseline reset --help",
         ],
     );
 }
@@ -280,6 +284,108 @@ fn demo() {
             "wardflow demo x --flows 12",
             "wardflow demo x --incident beacn",
             "ls",
+        ],
+    );
+}
+
+/// What people say of findings and devices, and that it stays.
+#[test]
+fn remarks() {
+    let demo = Demo::analysed();
+    let add = |condition: &str, until: &str| {
+        format!(
+            "wardflow -C hospital except add \"{condition}\" --owner 'Medical engineering' --reason 'known' --until {until}"
+        )
+    };
+    let finding =
+        demo.wardflow("sql --format csv \"SELECT min(finding_id) FROM findings WHERE kind = 'beacon'\" | tail -n 1");
+    let finding = finding.trim();
+    demo.scratch.write("id", finding);
+    let triage = |what: &str| format!("wardflow -C hospital triage $(cat id) {what}");
+    let shown = "wardflow -C hospital sql \"SELECT (SELECT count(*) FROM findings WHERE kind = 'beacon') AS shown, \
+                 (SELECT count(*) > 0 FROM excepted_findings) AS has_excepted, \
+                 (SELECT count(*) > 0 FROM evidence('$(cat id)')) AS has_evidence\"";
+    check_transcript(
+        "remarks",
+        &demo.scratch,
+        &[
+            &add("1 = 1", "2099-01-01"),
+            &add("severity = 'low'", "2099-01-01"),
+            &add("kind <> 'scan'", "2099-01-01"),
+            &add("random() > 0.5", "2099-01-01"),
+            &add("device_id IN (SELECT device_id FROM devices)", "2099-01-01"),
+            &add("knd = 'beacon'", "2099-01-01"),
+            &add("score", "2099-01-01"),
+            &add("kind = 'beacon'", "2001-01-01"),
+            &format!("{} | sed 's/ hides [0-9]*/ hides SOME/'", add("kind = 'beacon'", "2099-01-01")),
+            shown,
+            "wardflow -C hospital sql 'SELECT status, predicate, owner, reason, expires, problem FROM exceptions'",
+            &triage("--status in-progress --assignee 'Network team'"),
+            &triage("--disposition benign --note 'a test of the maker'"),
+            &triage(""),
+            &triage("--status done"),
+            "wardflow -C hospital triage 00000000000000000000000000000000 --status new",
+            "wardflow -C hospital sql 'SELECT status, disposition, assignee, note FROM triage'",
+            "wardflow -C hospital -q analyze --rerun > /dev/null; wardflow -C hospital sql 'SELECT count(*) FROM triage'",
+            "wardflow -C hospital except revoke $(wardflow -C hospital sql 'SELECT exception_id FROM exceptions' --format csv | tail -1)",
+            "wardflow -C hospital except revoke nothing",
+            "wardflow -C hospital sql 'SELECT count(*) FROM excepted_findings; SELECT status FROM exceptions'",
+        ],
+    );
+}
+
+#[test]
+fn baseline() {
+    let device = "SELECT status, flows > 1000 AS has_many_flows, since FROM baselines \
+                  WHERE device_id = 'infusion-pump-0002' AND plugin = 'wardflow/infusion-pump'";
+    let reset = "wardflow -C hospital baseline reset infusion-pump-0002 --reason 'another ward'";
+    check_transcript(
+        "baseline",
+        &Demo::analysed().scratch,
+        &[
+            &format!("wardflow -C hospital sql \"{device}\""),
+            "wardflow -C hospital baseline reset nobody --reason 'another ward'",
+            &format!("{reset} --plugin acme/none"),
+            "wardflow -C hospital baseline reset infusion-pump-0002",
+            reset,
+            &format!("{reset} --plugin wardflow/infusion-pump --since 2026-03-06"),
+            "wardflow -C hospital -q analyze --rerun > /dev/null",
+            &format!("wardflow -C hospital sql \"{device}\""),
+            "wardflow -C hospital sql \"SELECT plugin, slice_start, fault FROM coverage WHERE device_id = 'infusion-pump-0002'\"",
+        ],
+    );
+}
+
+#[test]
+fn evaluate() {
+    let demo = Demo::analysed();
+    demo.scratch.write(
+        "other.csv",
+        "incident,device_id,first_seen,last_seen\nscan,nobody,2026-03-06T00:00:00Z,2026-03-06T01:00:00Z\n",
+    );
+    demo.scratch.write(
+        "old.csv",
+        "incident,device_id,first_seen,last_seen\nscan,10.0.0.9,2001-03-06T00:00:00Z,2001-03-06T01:00:00Z\n",
+    );
+    demo.scratch.write("conn.log", "#fields\tuid\tlabel\nC1\tMalicious\n");
+    demo.scratch.write("none.csv", "incident,device_id,first_seen,last_seen\n");
+    let evaluate = |what: &str| format!("wardflow -C hospital evaluate --truth {what}");
+    check_transcript(
+        "evaluate",
+        &demo.scratch,
+        &[
+            &evaluate("hospital/truth.csv --learning 72h"),
+            &format!("{} | sed -n '/^Plugins/,$p'", evaluate("hospital/truth.csv --learning 72h --by detector")),
+            &format!("{} --json | tr ',' '\\n' | grep -c incident", evaluate("hospital/truth.csv --learning 3d")),
+            &evaluate("none.csv --learning 72h --severity high --by device"),
+            &evaluate("missing.csv"),
+            &evaluate("hospital/truth.csv"),
+            &evaluate("hospital/truth.csv --learning soon"),
+            &evaluate("other.csv --learning 72h"),
+            &evaluate("old.csv --learning 72h"),
+            &evaluate("conn.log --learning 72h"),
+            &evaluate("hospital/inventory.csv --learning 72h"),
+            "rm -r hospital/lake; wardflow -C hospital evaluate --truth hospital/truth.csv",
         ],
     );
 }

@@ -14,7 +14,7 @@ use crate::support::{
 #[path = "bench/src/ingest/packets.rs"]
 mod packets;
 
-const LEARNED: &str = "sql 'SELECT * FROM learning ORDER BY plugin, device_id' --format csv";
+const LEARNED: &str = "sql 'SELECT * FROM baselines ORDER BY plugin, device_id' --format csv";
 
 #[test]
 fn analysis() {

@@ -121,7 +121,7 @@ fn learning_that_begins_anew_is_said() {
     assert!(said.contains("wardflow/scan knows nothing any more of ") && said.contains(expected), "{said}");
     let query = "SELECT plugin, device_id FROM coverage WHERE device_id IS NULL AND fault LIKE '%began anew'";
     assert_eq!(demo.wardflow(&format!("sql --format csv \"{query}\"")), "plugin,device_id\nwardflow/scan,\n");
-    let query = "SELECT count(*) > 0 AS any FROM learning WHERE plugin = 'wardflow/scan' AND ready";
+    let query = "SELECT count(*) > 0 AS any FROM baselines WHERE plugin = 'wardflow/scan' AND status = 'ready'";
     assert_eq!(demo.wardflow(&format!("sql --format csv \"{query}\"")), "any\ntrue\n");
 }
 

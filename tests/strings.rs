@@ -22,7 +22,7 @@ const TABLES: [&str; 18] = [
     "finding_slices",
     "observations",
     "coverage",
-    "learning",
+    "baselines",
     "runs",
     "plugins",
     "rejects",

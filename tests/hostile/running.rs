@@ -177,7 +177,7 @@ fn each_attack_loses_its_device_and_nothing_else() {
     }
     assert_eq!(lost.len(), attacks.len(), "{lost:?}");
     let learned =
-        sql(&scratch, "SELECT device_id FROM learning WHERE plugin = 'test/hostile' AND device_id = 'ordinary'");
+        sql(&scratch, "SELECT device_id FROM baselines WHERE plugin = 'test/hostile' AND device_id = 'ordinary'");
     assert_eq!(learned.lines().count(), 2, "{learned}");
 
     let whole =
@@ -208,7 +208,7 @@ fn each_attack_loses_its_device_and_nothing_else() {
         ),
     );
     for format in ["table", "json"] {
-        for table in ["findings", "observations", "coverage", "plugins", "learning"] {
+        for table in ["findings", "observations", "coverage", "plugins", "baselines"] {
             assert_harmless(&scratch.done(&format!("wardflow -C w sql 'SELECT * FROM {table}' --format {format}")));
         }
     }

@@ -29,6 +29,7 @@ pub(crate) fn check_transcript(name: &str, scratch: &Scratch, lines: &[&str]) {
             (r"\d+\.\d s, [\d,.]+ ?\w*/s", "TIME"),
             (r#""seconds":[\d.e-]+"#, r#""seconds":TIME"#),
             (r"\b[0-9a-f]{64}\b", "DIGEST"),
+            (r"(Exception|revoke) [0-9a-f]{8}\b", "$1 ID"),
             (r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{16}", "COMMIT"),
             (r"(Last run|run_id.:.) ?[0-9A-Za-z.:-]+", "$1 RUN"),
             (r"(began|ended) \d{4}-\d\d-\d\d \d\d:\d\d", "$1 WHEN"),

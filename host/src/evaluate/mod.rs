@@ -50,9 +50,10 @@ pub struct Asked {
 /// The truth cannot be read, or is of another archive; nothing was analysed, or by another version of a plugin; or learning
 /// leaves nothing to evaluate.
 pub async fn evaluate(workspace: &Workspace, context: &SessionContext, truth: &Path, asked: Asked) -> Result<Report> {
+    let is_table = truth::is_table(truth)?;
     let looked = found::coverage(context).await?;
     let window = Window::new(workspace, &looked, asked.learning_hours)?;
-    let (incidents, labels) = match truth::is_table(truth)? {
+    let (incidents, labels) = match is_table {
         true => (read_truth(truth)?, None),
         false => {
             let Labelled { incidents, labels, missing } = read_labelled(context, truth).await?;

@@ -37,6 +37,7 @@
 //! A foreign resolver is one outside that the device took up after it was learned, at most two weeks ago, or, if its
 //! class is known to share a name server, from the first day. It is low; medium if in a later slice than its first the
 //! device asks it twenty times and none of the name servers that it used on three days: then its settings were changed.
+//! Before anything is known, one that is asked 360 times in a slice is informational.
 //!
 //! # What is neither
 //! Browsing, whose names are short and whose sizes vary; long names that are usual, such as reputation services look
@@ -252,10 +253,18 @@ impl DnsTunnel {
             }
             reported += 1;
             let has_moved = foreign.is_settled && seen.queries >= 20 && !resolvers.asks_usual(all);
-            let (severity, moved) = if has_moved { (Severity::Medium, 10.0) } else { (Severity::Low, 0.0) };
+            let (severity, moved) = match (has_moved, foreign.is_first_seen) {
+                (_, true) => (Severity::Informational, 0.0),
+                (true, _) => (Severity::Medium, 10.0),
+                (false, _) => (Severity::Low, 0.0),
+            };
             let class = if foreign.others == 0 { surprise::of_novelty(self.state.class.into()) } else { 0.0 };
             let bits = surprise::of_novelty(f64::from(self.state.learning.hours()) / 24.0) + class + moved;
-            let and = if has_moved { "and none of those that it used before" } else { "beside those that it uses" };
+            let and = match (has_moved, foreign.is_first_seen) {
+                (_, true) => "and nothing is known yet of what is usual",
+                (true, _) => "and none of those that it used before",
+                (false, _) => "beside those that it uses",
+            };
             findings
                 .report("foreign-resolver", seen.first, seen.last)
                 .severity(severity)

@@ -9,6 +9,8 @@ use crate::seen::Seen;
 const USUAL: u16 = 3;
 /// Name servers outside from which the device resolves names by itself.
 const BY_ITSELF: usize = 8;
+/// Queries in a slice of a name server that is worth a line though nothing is known yet: one a minute in six hours.
+const BUSY: u64 = 360;
 /// How long a name server is new.
 const NEW: i64 = 14 * DAY;
 
@@ -45,6 +47,8 @@ pub(crate) struct Foreign {
     pub(crate) others: u32,
     /// Whether it was asked in an earlier slice, so that the class had the time to follow.
     pub(crate) is_settled: bool,
+    /// Whether nothing is known yet that it could be compared with.
+    pub(crate) is_first_seen: bool,
 }
 
 impl Resolvers {
@@ -76,11 +80,12 @@ impl Resolvers {
         let resolver = self.0.get(&server).filter(|resolver| resolver.is_external)?;
         let is_settled = resolver.slices > 1;
         let others = seen.prevalence.saturating_sub(u32::from(is_settled));
+        let is_first_seen = !standing.is_learned && !standing.is_class_known && seen.queries >= BUSY;
         let is_new = match standing.is_learned {
             true => resolver.is_old == Some(false) && now - resolver.since * SECOND < NEW,
-            false => standing.is_class_known && others == 0,
+            false => is_first_seen || (standing.is_class_known && others == 0),
         };
-        (is_new && others < standing.shared_by).then_some(Foreign { others, is_settled })
+        (is_new && others < standing.shared_by).then_some(Foreign { others, is_settled, is_first_seen })
     }
 
     /// Whether a declared name server, or one of those that were usual, is asked in a slice; or there is none.

@@ -212,6 +212,9 @@ fn a_class_that_is_known_helps_from_the_first_day() {
     };
     check("known", asked(40), Some(("foreign-resolver", Severity::Low)));
     check("unknown", asked(1), None);
+    let often = times(MONDAY, MONDAY + 2 * HOUR, 6 * SECOND).map(|time| query(STRANGER, time, 40, 90));
+    let often = often.map(|flow| Flow { peer_scope: PeerScope::External, ..flow }).collect::<Vec<_>>();
+    check("unknown, and often", often, Some(("foreign-resolver", Severity::Informational)));
 }
 
 #[test]

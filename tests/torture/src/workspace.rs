@@ -17,7 +17,7 @@ pub(crate) const RESULTS: &str = "
     SELECT * EXCLUDE (commit) FROM finding_slices;
     SELECT * FROM findings;
     SELECT * FROM observations;
-    SELECT * FROM learning;
+    SELECT * FROM baselines;
     SELECT plugin, slice_start, slice_end, device_id, devices, flows, status, fault, input_digest, state_before,
            state_digest
     FROM coverage;";

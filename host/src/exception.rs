@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::flow::time_type;
 
 /// That an exception was made, or taken back. Of one `exception_id` the last row counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {
     /// Eight hex digits.
     pub exception_id: String,

@@ -40,7 +40,7 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>> {
         let line = line.context(doing)?;
         let wrong = |why: String| {
             Error::usage(format!("line {number} of {} has no label: {why}", path.display()))
-                .remedy("give a conn.log with the columns uid and label, in Zeek's own format or as JSON")
+                .remedy("give a conn.log with the columns uid and label, or a table with the column incident")
         };
         if let Some(names) = line.strip_prefix("#fields") {
             columns = fields(names.trim_start()).map(str::to_owned).collect();

@@ -19,11 +19,12 @@ pub(crate) enum Except {
 /// Hide findings that the hospital has looked at, for a while
 ///
 /// It holds of past findings and of those to come. They stay in `excepted_findings`, and are shown again once the exception
-/// expires or is revoked. A condition that holds of all findings is refused.
+/// expires or is revoked. A condition that names nothing, or that holds of all findings, is refused.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
-The condition is SQL over the columns of `findings`: kind, plugin, device_id, device_class, zone, peer_ip,
-peer_port, group_id, finding_id, ... and functions such as cidr_match(peer_ip, '203.0.113.0/24').
+The condition is SQL over the columns of `findings`, and names with = or IN what it is about: kind, plugin,
+device_id, device_ip, peer_ip, title, group_id or finding_id. It may say more, as in
+cidr_match(peer_ip, '203.0.113.0/24').
 
 Examples:
   wardflow except add \"kind = 'beacon' AND peer_ip = '203.0.113.7'\" \\
@@ -31,6 +32,7 @@ Examples:
   wardflow except add \"group_id = 'b5bb9d8014a0f9b1d61e21e796d78dcc'\" --owner IT --reason 'known' --until 2026-12-24")]
 pub(crate) struct AddException {
     /// Which findings
+    #[arg(value_parser = said)]
     pub(crate) condition: String,
     /// Who answers for it
     #[arg(long, value_name = "WHO", value_parser = said)]

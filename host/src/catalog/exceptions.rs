@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{
-        ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-        new_null_array,
-    },
-    datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
+    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use datafusion::{
-    common::{DFSchema, DataFusionError, tree_node::TreeNode},
+    common::{DFSchema, DataFusionError, ScalarValue, tree_node::TreeNode},
     datasource::{MemTable, ViewTable},
     functions_aggregate::expr_fn::count,
-    logical_expr::{Expr, Volatility, cast, col, lit, when},
+    logical_expr::{
+        BinaryExpr, Expr, ExprSchemable, Operator, cast, col, conditional_expressions::CaseBuilder, lit, when,
+    },
     prelude::{DataFrame, SessionContext},
 };
 use jiff::Timestamp;
@@ -29,6 +28,12 @@ use crate::{
 /// The column of `excepted_findings` beyond those of `findings`.
 const EXCEPTION: &str = "exception_id";
 
+/// Columns that a condition must name something by.
+const NAMES: [&str; 8] = ["finding_id", "group_id", "kind", "plugin", "device_id", "device_ip", "peer_ip", "title"];
+
+/// Functions that a condition may use.
+const FUNCTIONS: [&str; 7] = ["cidr_match", "ip_scope", "lower", "upper", "starts_with", "ends_with", "contains"];
+
 /// What a condition may be, for errors.
 const REMEDY: &str = "give a condition over the columns of findings, such as \
                       \"kind = 'beacon' AND device_id = 'mri-2' AND peer_ip = '203.0.113.7'\"";
@@ -37,10 +42,16 @@ const REMEDY: &str = "give a condition over the columns of findings, such as \
 pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()> {
     let doing = || "making the view findings".to_owned();
     let every = context.table(EVERY_FINDING).await.context(doing)?;
-    let exceptions = exception::current(lake.remarks(Table::Exceptions).await.unwrap_or_default());
     let now = Timestamp::now();
     let mut hidden = None;
     let mut rows = Vec::new();
+    let exceptions = match lake.remarks(Table::Exceptions).await {
+        Ok(said) => exception::current(said),
+        Err(error) => {
+            rows.push((Exception::default(), "unreadable", Some(error.to_string())));
+            Vec::new()
+        }
+    };
     for exception in exceptions {
         let status = exception.status(now);
         // One over a column that is not there any more hides nothing, and says so.
@@ -49,11 +60,7 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
                 let id = lit(exception.exception_id.as_str());
                 hidden = Some(match hidden {
                     None => when(condition, id),
-                    Some(mut earlier) => datafusion::logical_expr::conditional_expressions::CaseBuilder::when(
-                        &mut earlier,
-                        condition,
-                        id,
-                    ),
+                    Some(mut earlier) => CaseBuilder::when(&mut earlier, condition, id),
                 });
                 None
             }
@@ -64,7 +71,7 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
     }
     let exception_of = match hidden {
         Some(cases) => cases.end().context(doing)?,
-        None => cast(lit(datafusion::common::ScalarValue::Null), DataType::Utf8),
+        None => cast(lit(ScalarValue::Null), DataType::Utf8),
     };
     let marked = every.with_column(EXCEPTION, exception_of).context(doing)?;
     let shown = marked.clone().filter(col(EXCEPTION).is_null()).and_then(|shown| shown.drop_columns(&[EXCEPTION]));
@@ -84,11 +91,10 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
 /// It is no condition over the columns of findings, or one that holds of findings whatever they are.
 pub async fn check(context: &SessionContext, predicate: &str) -> Result<u64> {
     let doing = || "trying the exception".to_owned();
-    let remedy = "name what is to be hidden: a kind, and a device, peer or group";
     let shown = context.table("findings").await.context(doing)?;
-    let strangers = context.read_batch(strangers(Arc::clone(shown.schema().inner()))?).context(doing)?;
-    if counted(hidden(context, strangers, predicate)?).await? > 0 {
-        return Err(Error::usage(format!("{predicate:?} holds of findings of any device and kind")).remedy(remedy));
+    if !names_something(&condition(context, shown.schema(), predicate)?) {
+        return Err(Error::usage(format!("{predicate:?} names nothing, so that it would hide whatever comes"))
+            .remedy(format!("say with = or IN what is to be hidden: one of {}", NAMES.join(", "))));
     }
     let excepted = context.table("excepted_findings").await.context(doing)?;
     let all = excepted.drop_columns(&[EXCEPTION]).and_then(|excepted| shown.clone().union(excepted)).context(doing)?;
@@ -101,7 +107,8 @@ pub async fn check(context: &SessionContext, predicate: &str) -> Result<u64> {
         && distinct("device_id").await? > 1
         && distinct("kind").await? > 1
     {
-        return Err(Error::usage(format!("{predicate:?} holds of all {holds} findings that there are")).remedy(remedy));
+        return Err(Error::usage(format!("{predicate:?} holds of all {holds} findings that there are"))
+            .remedy("name less: a kind, and a device, peer or group"));
     }
     counted(hidden(context, shown, predicate)?).await
 }
@@ -115,34 +122,56 @@ async fn counted(findings: DataFrame) -> Result<u64> {
     Ok(findings.count().await.context(|| "counting findings".to_owned())? as u64)
 }
 
-/// Reads a condition. It must come to the same whenever it is asked.
+/// Reads a condition. It is made of what comes to the same whenever it is asked, and cannot fail of any finding.
 fn condition(context: &SessionContext, schema: &DFSchema, predicate: &str) -> Result<Expr> {
     let refused = |why: String| Error::usage(format!("{predicate:?} is no condition: {why}")).remedy(REMEDY);
     let read = context.state().create_logical_expr(predicate, schema);
     let condition = read.map_err(|error| refused(told(&error)))?;
-    let forbidden = |part: &Expr| {
-        Ok(match part {
-            Expr::ScalarFunction(function) => function.func.signature().volatility != Volatility::Immutable,
-            Expr::AggregateFunction(_)
-            | Expr::WindowFunction(_)
-            | Expr::Exists(_)
-            | Expr::InSubquery(_)
-            | Expr::SetComparison(_)
-            | Expr::ScalarSubquery(_)
-            | Expr::OuterReferenceColumn(..)
-            | Expr::Placeholder(_)
-            | Expr::Unnest(_) => true,
-            _ => false,
-        })
-    };
-    if condition.exists(forbidden).unwrap_or(true) {
-        return Err(refused("it must be of one finding, and come to the same whenever it is asked".to_owned()));
+    if condition.exists(|part| Ok(!is_allowed(part))).unwrap_or(true) {
+        return Err(refused(format!(
+            "it may compare columns with values, join comparisons by AND, OR and NOT, and use {}",
+            FUNCTIONS.join(", ")
+        )));
     }
-    let kind = datafusion::logical_expr::ExprSchemable::get_type(&condition, schema);
-    match kind {
+    match condition.get_type(schema) {
         Ok(DataType::Boolean) => Ok(condition),
         Ok(other) => Err(refused(format!("it comes to {other}, not to true or false"))),
         Err(error) => Err(refused(told(&error))),
+    }
+}
+
+fn is_allowed(part: &Expr) -> bool {
+    use Operator::{And, Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq, Or};
+    match part {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
+            matches!(op, And | Or | Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+        }
+        Expr::ScalarFunction(function) => FUNCTIONS.contains(&function.func.name()),
+        Expr::Column(_)
+        | Expr::Literal(..)
+        | Expr::Not(_)
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::Like(_)
+        | Expr::InList(_)
+        | Expr::Between(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether a condition holds only of what it names. One that does not would hide whatever is found later.
+fn names_something(condition: &Expr) -> bool {
+    let is_name = |expr: &Expr| matches!(expr, Expr::Column(column) if NAMES.contains(&column.name.as_str()));
+    let is_value = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    match condition {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
+            Operator::And => names_something(left) || names_something(right),
+            Operator::Or => names_something(left) && names_something(right),
+            Operator::Eq => (is_name(left) && is_value(right)) || (is_value(left) && is_name(right)),
+            _ => false,
+        },
+        Expr::InList(list) => !list.negated && is_name(&list.expr) && list.list.iter().all(is_value),
+        _ => false,
     }
 }
 
@@ -150,47 +179,6 @@ fn condition(context: &SessionContext, schema: &DFSchema, predicate: &str) -> Re
 fn told(error: &DataFusionError) -> String {
     let text = error.strip_backtrace();
     text.lines().next().unwrap_or_default().replace("\"?table?\".", "")
-}
-
-/// Findings that nobody has: what holds of one of them names no device and no kind.
-const STRANGERS: usize = 64;
-
-fn strangers(schema: SchemaRef) -> Result<RecordBatch> {
-    let rows = 0..STRANGERS;
-    let column = |field: &Arc<Field>| -> Result<ArrayRef> {
-        let severities = ["informational", "low", "medium", "high", "critical"];
-        let text = |row: usize| match field.name().as_str() {
-            "severity" => severities[row % 5].to_owned(),
-            name => format!("{name} of nobody {row}"),
-        };
-        let is_absent = |row: usize| field.name().starts_with("peer_") && row % 4 == 3;
-        let made: ArrayRef = match field.data_type() {
-            DataType::Utf8 | DataType::Utf8View => {
-                let texts = rows.clone().map(|row| (!is_absent(row)).then(|| text(row)));
-                Arc::new(texts.collect::<StringArray>())
-            }
-            DataType::Int32 if field.name() == "severity_id" => {
-                Arc::new(Int32Array::from_iter_values(rows.clone().map(|row| row as i32 % 5 + 1)))
-            }
-            DataType::Int32 => {
-                let numbers = rows.clone().map(|row| (!is_absent(row)).then_some(row as i32 * 1_021 + 7));
-                Arc::new(numbers.collect::<Int32Array>())
-            }
-            DataType::Int64 => Arc::new(Int64Array::from_iter_values(rows.clone().map(|row| 1_i64 << (row % 40)))),
-            DataType::Float64 => {
-                Arc::new(Float64Array::from_iter_values(rows.clone().map(|row| row as f64 / (STRANGERS - 1) as f64)))
-            }
-            DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                // Every two years from 1970 on.
-                let times = rows.clone().map(|row| row as i64 * 63_115_200_000_000);
-                Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
-            }
-            other => new_null_array(other, STRANGERS),
-        };
-        arrow::compute::cast(&made, field.data_type()).context(|| format!("column {}", field.name()))
-    };
-    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new(schema, columns).context(|| "trying the exception".to_owned())
 }
 
 /// Columns of the table `exceptions`.

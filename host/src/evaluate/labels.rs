@@ -46,8 +46,8 @@ FROM flows WHERE flow_uid IS NOT NULL";
 /// The log cannot be read, or the archive has none of its connections.
 pub async fn read_labelled(context: &SessionContext, path: &Path) -> Result<Labelled> {
     let labels = read_labels(path)?;
-    let mut labelled = Labelled { labels: labels.len() as u64, ..Labelled::default() };
     let mut by_uid: HashMap<String, Label> = labels.into_iter().map(|label| (label.flow_uid.clone(), label)).collect();
+    let mut labelled = Labelled { labels: by_uid.len() as u64, ..Labelled::default() };
     let mut parts = BTreeMap::new();
     let doing = || "reading the flows that labels are of".to_owned();
     let mut flows = context.sql(FLOWS).await.context(doing)?.execute_stream().await.context(doing)?;

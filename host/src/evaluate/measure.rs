@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wardflow_manifest::Severity;
 
 use super::{
-    bootstrap::{interval, ratio},
+    bootstrap::{Kind, interval, ratio},
     found::Found,
     matching::tells,
     report::{Contribution, DeviceHours, FalseGroups, Scenario, Share},
@@ -64,10 +64,17 @@ impl<'a> Measured<'a> {
         share(found.map(|incident| one_if(self.is_first(incident))))
     }
 
-    /// Findings that tell of an incident.
+    /// Findings that tell of an incident. What one device has is not independent, so that devices are drawn.
     pub(super) fn precision(&self) -> Share {
-        let ids: BTreeMap<_, _> = self.found.iter().map(|found| (found.finding_id.as_str(), found)).collect();
-        share(ids.keys().map(|id| one_if(self.right.contains(id))))
+        let ids: BTreeMap<_, _> =
+            self.found.iter().map(|found| (found.finding_id.as_str(), found.device_id.as_str())).collect();
+        let mut devices = BTreeMap::<&str, (f64, f64)>::new();
+        for (id, device) in ids {
+            let of = devices.entry(device).or_default();
+            let (right, one) = one_if(self.right.contains(id));
+            *of = (of.0 + right, of.1 + one);
+        }
+        share(devices.into_values())
     }
 
     /// Median of the delays of incidents that were found, in seconds.
@@ -100,12 +107,11 @@ impl<'a> Measured<'a> {
         }
         let (mut wanted, mut allowed) = (named.clone(), named.clone());
         wanted.values_mut().chain(allowed.values_mut()).for_each(BTreeSet::clear);
-        let from = self.window.from.div_euclid(HOUR);
         for part in self.incidents.iter().flat_map(|incident| &incident.parts) {
-            let hours = part.hours.range(from..).copied();
-            wanted.entry(&part.device_id).or_default().extend(hours.clone());
+            let hours = part.hours_within(self.window.hours());
+            wanted.entry(&part.device_id).or_default().extend(&hours);
             for peer in &part.peer_device_ids {
-                allowed.entry(peer).or_default().extend(hours.clone());
+                allowed.entry(peer).or_default().extend(&hours);
             }
         }
         let none = BTreeSet::new();
@@ -122,9 +128,9 @@ impl<'a> Measured<'a> {
         wanted.iter().map(hours).collect()
     }
 
-    /// Groups that tell of no incident, of each severity and above.
-    pub(super) fn false_groups(&self) -> Vec<FalseGroups> {
-        let severities = Severity::ALL.into_iter().rev();
+    /// Groups that tell of no incident, of each severity and above that counts.
+    pub(super) fn false_groups(&self, least: Severity) -> Vec<FalseGroups> {
+        let severities = Severity::ALL.into_iter().rev().filter(|severity| *severity >= least);
         let groups = self.wrong_groups(|_| true);
         severities.map(|severity| self.false_groups_of(severity, &groups)).collect()
     }
@@ -145,7 +151,7 @@ impl<'a> Measured<'a> {
             severity: severity.name(),
             groups: count,
             per_device_day,
-            interval: interval(&days),
+            interval: interval(&days, Kind::Rate),
             per_day_at_8000: per_device_day.map(|rate| rate * LARGE_HOSPITAL),
         }
     }
@@ -213,13 +219,15 @@ impl<'a> Measured<'a> {
         plugins.into_iter().map(contribution).collect()
     }
 
-    /// Whether the worst finding of one of its devices tells of an incident on that device.
+    /// Whether no finding of one of its devices is worse than one that tells of it.
     fn is_first(&self, incident: usize) -> bool {
-        let devices: BTreeSet<_> =
-            self.telling[incident].iter().map(|place| self.found[*place].device_id.as_str()).collect();
+        let telling = || self.telling[incident].iter().map(|place| self.found[*place]);
+        let devices: BTreeSet<_> = telling().map(|found| found.device_id.as_str()).collect();
         devices.into_iter().any(|device| {
-            let of_device = self.found.iter().filter(|found| found.device_id == device).copied();
-            causes(of_device).first().is_some_and(|cause| self.right.contains(cause.found.finding_id.as_str()))
+            let of_device = causes(self.found.iter().filter(|found| found.device_id == device).copied());
+            let of_it = causes(telling().filter(|found| found.device_id == device));
+            let worst = |causes: &[Cause<'_>]| causes.first().map(|cause| (cause.severity_id, cause.score));
+            worst(&of_device) == worst(&of_it)
         })
     }
 
@@ -258,12 +266,14 @@ fn share(units: impl Iterator<Item = (f64, f64)>) -> Share {
         hits: sum(|unit| unit.0),
         of: sum(|unit| unit.1),
         share: ratio(units.iter().copied()),
-        interval: interval(&units),
+        interval: interval(&units, Kind::Share),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use wardflow_manifest::Severity;
+
     use super::Measured;
     use crate::{
         evaluate::{
@@ -323,7 +333,7 @@ mod tests {
         assert_eq!((measured.precision().hits, measured.precision().of), (2, 5));
         assert_eq!(measured.median_delay(), Some(3.0 * 3_600.0));
 
-        let groups = measured.false_groups();
+        let groups = measured.false_groups(Severity::Informational);
         let of = |severity| groups.iter().find(|groups| groups.severity == severity).unwrap();
         assert_eq!([of("critical").groups, of("medium").groups, of("low").groups], [1, 2, 2]);
         assert_eq!((of("medium").per_device_day, of("medium").per_day_at_8000), (Some(0.1), Some(800.0)));

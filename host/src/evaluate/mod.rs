@@ -61,16 +61,25 @@ pub async fn evaluate(workspace: &Workspace, context: &SessionContext, truth: &P
         }
     };
     check_devices(workspace, &incidents, truth)?;
-    let (inside, outside): (Vec<_>, Vec<_>) = incidents.iter().partition(|incident| window.has(incident.last()));
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        incidents.iter().partition(|incident| window.overlaps(incident.first(), incident.last()));
     if inside.is_empty() && !incidents.is_empty() {
         return Err(none_inside(&incidents, &window, truth));
     }
     let all = found::findings(context).await?;
-    let counts = |found: &&Found| window.has(found.last) && found.severity_id >= asked.least as i32;
+    let addresses = |id: &str, at: i64| addresses(workspace, id, at);
+    // What tells of an incident that is left out is neither right nor wrong.
+    let is_left_out = |found: &Found| {
+        let tells = |incident: &&Incident| matching::tells(found, incident, &addresses);
+        !inside.iter().any(|incident| tells(incident)) && outside.iter().any(|incident| tells(incident))
+    };
+    let counts = |found: &&Found| {
+        window.overlaps(found.first, found.last) && found.severity_id >= asked.least as i32 && !is_left_out(found)
+    };
     let ends: BTreeMap<_, _> = looked.iter().map(|slice| (slice.slice_start, slice.slice_end)).collect();
     let slice_end = |start: i64| ends.get(&start).copied().unwrap_or(start);
-    let addresses = |id: &str, at: i64| addresses(workspace, id, at);
-    let measured = Measured::new(&window, inside, all.iter().filter(counts).collect(), &slice_end, &addresses);
+    let counted = all.iter().filter(counts).collect();
+    let measured = Measured::new(&window, inside.clone(), counted, &slice_end, &addresses);
     let by_device = measured.by_device();
     let (hours_precision, hours_recall) = Measured::hours(&by_device);
     let stamp = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default();
@@ -90,7 +99,7 @@ pub async fn evaluate(workspace: &Workspace, context: &SessionContext, truth: &P
         hours_precision,
         hours_recall,
         median_delay: measured.median_delay(),
-        false_groups: measured.false_groups(),
+        false_groups: measured.false_groups(asked.least),
         by_scenario: measured.by_scenario(),
         by_detector: measured.by_detector(),
         by_device,
@@ -126,7 +135,7 @@ fn none_inside(incidents: &[Incident], window: &Window, truth: &Path) -> Error {
     let first = incidents.iter().map(Incident::first).min().unwrap_or_default();
     let last = incidents.iter().map(Incident::last).max().unwrap_or_default();
     let message = format!(
-        "no incident of {} ends in the time that is evaluated: they are from {} to {}, and that is from {} to {}",
+        "no incident of {} is in the time that is evaluated: they are from {} to {}, and that is from {} to {}",
         truth.display(),
         stamp(first),
         stamp(last),

@@ -2,6 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::Read,
+    net::IpAddr,
+    ops::Range,
     path::Path,
 };
 
@@ -35,8 +39,19 @@ pub struct Part {
     pub last: i64,
     /// Addresses of the other ends; empty where there were many.
     pub peers: BTreeSet<String>,
-    /// Hours since 1970 in which it shows.
+    /// Hours since 1970 in which it shows; empty for all from first to last.
     pub hours: BTreeSet<i64>,
+}
+
+impl Part {
+    /// The hours in which it shows, of those from one to before another.
+    pub(super) fn hours_within(&self, hours: Range<i64>) -> BTreeSet<i64> {
+        if !self.hours.is_empty() {
+            return self.hours.range(hours).copied().collect();
+        }
+        let (first, last) = (self.first.div_euclid(HOUR), self.last.div_euclid(HOUR));
+        (first.max(hours.start)..(last + 1).min(hours.end)).collect()
+    }
 }
 
 impl Incident {
@@ -78,15 +93,37 @@ struct Hour {
     hour: Timestamp,
 }
 
+/// Bytes of a first line that is looked at.
+const MOST_HEADER: u64 = 64 << 10;
+
 /// What a table of the truth must have, for its error.
 const COLUMNS: &str =
     "it needs the columns incident, device_id, first_seen, last_seen; peer_ip and peer_device_id say more";
 
 /// Whether a file is a table of the truth, by its first line.
+///
+/// # Errors
+/// It cannot be read.
 pub(super) fn is_table(path: &Path) -> Result<bool> {
-    let headers = || csv::ReaderBuilder::new().from_path(path)?.headers().cloned();
-    let headers = headers().context(|| format!("cannot read {}", path.display()))?;
-    Ok(headers.iter().any(|column| column == "incident"))
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_HEADER).read_to_end(&mut start));
+    read.map_err(|error| {
+        Error::usage(format!("cannot read {}", path.display())).because(error).remedy("give a file that is there")
+    })?;
+    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(line).split(',').any(|column| column.trim() == "incident"))
+}
+
+/// Addresses parted by blanks, as they are written in findings.
+fn addresses(text: &str, path: &Path) -> Result<BTreeSet<String>> {
+    let parse = |text: &str| {
+        let address = text.parse::<IpAddr>().map(|ip| ip.to_canonical().to_string());
+        address.map_err(|_| {
+            Error::usage(format!("peer_ip {text:?} in {} is no address", path.display()))
+                .remedy("give addresses parted by blanks, or leave it empty")
+        })
+    };
+    text.split_whitespace().map(parse).collect()
 }
 
 /// Reads a table of the truth: CSV with the columns `incident`, `device_id`, `first_seen`, `last_seen` (RFC 3339), and, where
@@ -105,18 +142,17 @@ pub fn read_truth(path: &Path) -> Result<Vec<Incident>> {
             let name = &row.incident;
             return Err(Error::usage(format!("{name} in {} ends before it begins", path.display())).remedy(COLUMNS));
         }
-        let all = || (first.div_euclid(HOUR)..=last.div_euclid(HOUR)).collect();
         let said = |text: &str| text.split_whitespace().map(str::to_owned).collect();
         let key = (row.incident, row.device_id);
-        let shown = hours.get(&key).map(|hours| within(hours, first, last)).filter(|hours| !hours.is_empty());
+        let shown = hours.get(&key).map(|hours| within(hours, first, last));
         let (name, device_id) = key;
         incidents.entry(name).or_default().push(Part {
             device_id,
             peer_device_ids: said(&row.peer_device_id),
             first,
             last,
-            peers: said(&row.peer_ip),
-            hours: shown.unwrap_or_else(all),
+            peers: addresses(&row.peer_ip, path)?,
+            hours: shown.unwrap_or_default(),
         });
     }
     Ok(incidents.into_iter().map(|(name, parts)| Incident { name, parts }).collect())
@@ -165,7 +201,7 @@ mod tests {
         fs::write(&path, table).unwrap();
         assert!(is_table(&path).unwrap());
         let hours = |incidents: &[super::Incident]| -> Vec<usize> {
-            incidents[0].parts.iter().map(|part| part.hours.len()).collect()
+            incidents[0].parts.iter().map(|part| part.hours_within(0..i64::MAX).len()).collect()
         };
         let all = read_truth(&path).unwrap();
         assert_eq!((all.len(), hours(&all)), (1, vec![3, 1]));
@@ -186,5 +222,8 @@ mod tests {
         check("incident,device_id\nscan,pump\n", "missing field `first_seen`");
         let backwards = "incident,device_id,first_seen,last_seen\nscan,p,2026-03-03T00:00:00Z,2026-03-02T00:00:00Z\n";
         check(backwards, "ends before it begins");
+        let listed = "incident,device_id,first_seen,last_seen,peer_ip\n\
+                      scan,p,2026-03-02T00:00:00Z,2026-03-03T00:00:00Z,\"10.0.0.1,10.0.0.2\"\n";
+        check(listed, "is no address");
     }
 }

@@ -1,5 +1,7 @@
 //! The time that is evaluated: what was analysed, without that in which plugins learn.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 
 use super::found::Looked;
@@ -39,7 +41,8 @@ impl Window {
         };
         check_versions(workspace, looked)?;
         let manifests = workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref());
-        let ran = manifests.filter(|manifest| looked.iter().any(|slice| slice.plugin == manifest.id.as_str()));
+        let has_run = |id: &str| looked.iter().any(|slice| slice.plugin == id && slice.devices > 0);
+        let ran = manifests.filter(|manifest| has_run(manifest.id.as_str()));
         let hours = learning.or_else(|| ran.map(|manifest| manifest.least_learning_hours).max()).unwrap_or(0);
         let from = start.saturating_add(i64::from(hours) * HOUR);
         if from >= to {
@@ -54,9 +57,14 @@ impl Window {
         Ok(Self { start, from, to, device_days: device_days(&counted), slices: (counted.len() as u64, incomplete) })
     }
 
-    /// Whether a stretch ends in the time that is evaluated.
-    pub(super) const fn has(&self, last: i64) -> bool {
-        self.from <= last && last < self.to
+    /// Whether a part of a stretch is in the time that is evaluated.
+    pub(super) const fn overlaps(&self, first: i64, last: i64) -> bool {
+        self.from <= last && first < self.to
+    }
+
+    /// Its hours since 1970.
+    pub(super) const fn hours(&self) -> Range<i64> {
+        self.from.div_euclid(HOUR)..(self.to + HOUR - 1).div_euclid(HOUR)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray},
+    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array},
+    compute::cast as cast_array,
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use datafusion::{
@@ -96,6 +97,13 @@ pub async fn check(context: &SessionContext, predicate: &str) -> Result<u64> {
         return Err(Error::usage(format!("{predicate:?} names nothing, so that it would hide whatever comes"))
             .remedy(format!("say with = or IN what is to be hidden: one of {}", NAMES.join(", "))));
     }
+    // What compares text with a number would fail of the first text that is none, and every query with it.
+    let stranger = context.read_batch(stranger(Arc::clone(shown.schema().inner()))?).context(doing)?;
+    if let Err(error) = counted(hidden(context, stranger, predicate)?).await {
+        return Err(Error::usage(format!("{predicate:?} cannot be told of every finding"))
+            .because(error)
+            .remedy(REMEDY));
+    }
     let excepted = context.table("excepted_findings").await.context(doing)?;
     let all = excepted.drop_columns(&[EXCEPTION]).and_then(|excepted| shown.clone().union(excepted)).context(doing)?;
     let holds = counted(hidden(context, all.clone(), predicate)?).await?;
@@ -120,6 +128,20 @@ fn hidden(context: &SessionContext, findings: DataFrame, predicate: &str) -> Res
 
 async fn counted(findings: DataFrame) -> Result<u64> {
     Ok(findings.count().await.context(|| "counting findings".to_owned())? as u64)
+}
+
+/// A finding in which all text is no number and no time, and nothing else is known.
+fn stranger(schema: SchemaRef) -> Result<RecordBatch> {
+    let column = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 | DataType::Utf8View => {
+            let text: ArrayRef = Arc::new(StringArray::from(vec!["nobody's"]));
+            cast_array(&text, field.data_type()).context(|| format!("column {}", field.name()))
+        }
+        other => Ok(new_null_array(other, 1)),
+    };
+    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
+    let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).context(|| "trying the exception".to_owned())
 }
 
 /// Reads a condition. It is made of what comes to the same whenever it is asked, and cannot fail of any finding.

@@ -315,7 +315,6 @@ fn remarks() {
             &add("kind = 'scan' OR cidr_match(peer_ip, '0.0.0.0/0')", "2099-01-01"),
             &add("kind = 'beacon' AND length(summary) > 5", "2099-01-01"),
             &add("kind = 'beacon' AND CAST(summary AS INT) = 5", "2099-01-01"),
-            &add("kind = 'beacon' AND summary > 5", "2099-01-01"),
             &add("kind = 'beacon' AND cidr_match(peer_ip, '10.0.0.0/99')", "2099-01-01"),
             &add("random() > 0.5", "2099-01-01"),
             &add("device_id IN (SELECT device_id FROM devices)", "2099-01-01"),

@@ -71,7 +71,7 @@ pub async fn evaluate(workspace: &Workspace, context: &SessionContext, truth: &P
     // What tells of an incident that is left out is neither right nor wrong.
     let is_left_out = |found: &Found| {
         let tells = |incident: &&Incident| matching::tells(found, incident, &addresses);
-        !inside.iter().any(|incident| tells(incident)) && outside.iter().any(|incident| tells(incident))
+        !inside.iter().any(&tells) && outside.iter().any(tells)
     };
     let counts = |found: &&Found| {
         window.overlaps(found.first, found.last) && found.severity_id >= asked.least as i32 && !is_left_out(found)

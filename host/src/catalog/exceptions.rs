@@ -3,22 +3,19 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array},
-    compute::cast as cast_array,
+    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 use datafusion::{
-    common::{DFSchema, DataFusionError, ScalarValue, tree_node::TreeNode},
+    common::ScalarValue,
     datasource::{MemTable, ViewTable},
     functions_aggregate::expr_fn::count,
-    logical_expr::{
-        BinaryExpr, Expr, ExprSchemable, Operator, cast, col, conditional_expressions::CaseBuilder, lit, when,
-    },
+    logical_expr::{cast, col, conditional_expressions::CaseBuilder, lit, when},
     prelude::{DataFrame, SessionContext},
 };
 use jiff::Timestamp;
 
-use super::views::EVERY_FINDING;
+use super::{condition, views::EVERY_FINDING};
 use crate::{
     error::{Context, Error, Result},
     exception::{self, Exception},
@@ -28,16 +25,6 @@ use crate::{
 
 /// The column of `excepted_findings` beyond those of `findings`.
 const EXCEPTION: &str = "exception_id";
-
-/// Columns that a condition must name something by.
-const NAMES: [&str; 8] = ["finding_id", "group_id", "kind", "plugin", "device_id", "device_ip", "peer_ip", "title"];
-
-/// Functions that a condition may use.
-const FUNCTIONS: [&str; 7] = ["cidr_match", "ip_scope", "lower", "upper", "starts_with", "ends_with", "contains"];
-
-/// What a condition may be, for errors.
-const REMEDY: &str = "give a condition over the columns of findings, such as \
-                      \"kind = 'beacon' AND device_id = 'mri-2' AND peer_ip = '203.0.113.7'\"";
 
 /// Makes the views, and the table of exceptions. A lake whose exceptions cannot be read hides nothing; the table says why.
 pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()> {
@@ -55,19 +42,20 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
     };
     for exception in exceptions {
         let status = exception.status(now);
-        // One over a column that is not there any more hides nothing, and says so.
-        let problem = match (status, condition(context, every.schema(), &exception.predicate)) {
-            ("active", Ok(condition)) => {
-                let id = lit(exception.exception_id.as_str());
-                hidden = Some(match hidden {
-                    None => when(condition, id),
-                    Some(mut earlier) => CaseBuilder::when(&mut earlier, condition, id),
-                });
-                None
+        let mut problem = None;
+        if status == "active" {
+            // One over a column that is not there any more hides nothing, and says so.
+            match condition::read(context, every.schema(), &exception.predicate).await {
+                Err(error) => problem = Some(error.to_string()),
+                Ok(condition) => {
+                    let id = lit(exception.exception_id.as_str());
+                    hidden = Some(match hidden {
+                        None => when(condition, id),
+                        Some(mut earlier) => CaseBuilder::when(&mut earlier, condition, id),
+                    });
+                }
             }
-            (_, Ok(_)) => None,
-            (_, Err(error)) => Some(error.to_string()),
-        };
+        }
         rows.push((exception, status, problem));
     }
     let exception_of = match hidden {
@@ -93,20 +81,11 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
 pub async fn check(context: &SessionContext, predicate: &str) -> Result<u64> {
     let doing = || "trying the exception".to_owned();
     let shown = context.table("findings").await.context(doing)?;
-    if !names_something(&condition(context, shown.schema(), predicate)?) {
-        return Err(Error::usage(format!("{predicate:?} names nothing, so that it would hide whatever comes"))
-            .remedy(format!("say with = or IN what is to be hidden: one of {}", NAMES.join(", "))));
-    }
-    // What compares text with a number would fail of the first text that is none, and every query with it.
-    let stranger = context.read_batch(stranger(Arc::clone(shown.schema().inner()))?).context(doing)?;
-    if let Err(error) = counted(hidden(context, stranger, predicate)?).await {
-        return Err(Error::usage(format!("{predicate:?} cannot be told of every finding"))
-            .because(error)
-            .remedy(REMEDY));
-    }
+    let condition = condition::read(context, shown.schema(), predicate).await?;
+    condition::check_names(&condition, predicate)?;
     let excepted = context.table("excepted_findings").await.context(doing)?;
     let all = excepted.drop_columns(&[EXCEPTION]).and_then(|excepted| shown.clone().union(excepted)).context(doing)?;
-    let holds = counted(hidden(context, all.clone(), predicate)?).await?;
+    let holds = counted(all.clone().filter(condition.clone()).context(doing)?).await?;
     let distinct = async |column: &str| {
         counted(all.clone().aggregate(vec![col(column)], vec![count(lit(1))]).context(doing)?).await
     };
@@ -118,89 +97,11 @@ pub async fn check(context: &SessionContext, predicate: &str) -> Result<u64> {
         return Err(Error::usage(format!("{predicate:?} holds of all {holds} findings that there are"))
             .remedy("name less: a kind, and a device, peer or group"));
     }
-    counted(hidden(context, shown, predicate)?).await
-}
-
-fn hidden(context: &SessionContext, findings: DataFrame, predicate: &str) -> Result<DataFrame> {
-    let condition = condition(context, findings.schema(), predicate)?;
-    findings.filter(condition).context(|| "trying the exception".to_owned())
+    counted(shown.filter(condition).context(doing)?).await
 }
 
 async fn counted(findings: DataFrame) -> Result<u64> {
     Ok(findings.count().await.context(|| "counting findings".to_owned())? as u64)
-}
-
-/// A finding in which all text is no number and no time, and nothing else is known.
-fn stranger(schema: SchemaRef) -> Result<RecordBatch> {
-    let column = |field: &Arc<Field>| match field.data_type() {
-        DataType::Utf8 | DataType::Utf8View => {
-            let text: ArrayRef = Arc::new(StringArray::from(vec!["nobody's"]));
-            cast_array(&text, field.data_type()).context(|| format!("column {}", field.name()))
-        }
-        other => Ok(new_null_array(other, 1)),
-    };
-    let columns = schema.fields().iter().map(column).collect::<Result<Vec<_>>>()?;
-    let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).context(|| "trying the exception".to_owned())
-}
-
-/// Reads a condition. It is made of what comes to the same whenever it is asked, and cannot fail of any finding.
-fn condition(context: &SessionContext, schema: &DFSchema, predicate: &str) -> Result<Expr> {
-    let refused = |why: String| Error::usage(format!("{predicate:?} is no condition: {why}")).remedy(REMEDY);
-    let read = context.state().create_logical_expr(predicate, schema);
-    let condition = read.map_err(|error| refused(told(&error)))?;
-    if condition.exists(|part| Ok(!is_allowed(part))).unwrap_or(true) {
-        return Err(refused(format!(
-            "it may compare columns with values, join comparisons by AND, OR and NOT, and use {}",
-            FUNCTIONS.join(", ")
-        )));
-    }
-    match condition.get_type(schema) {
-        Ok(DataType::Boolean) => Ok(condition),
-        Ok(other) => Err(refused(format!("it comes to {other}, not to true or false"))),
-        Err(error) => Err(refused(told(&error))),
-    }
-}
-
-fn is_allowed(part: &Expr) -> bool {
-    use Operator::{And, Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq, Or};
-    match part {
-        Expr::BinaryExpr(BinaryExpr { op, .. }) => {
-            matches!(op, And | Or | Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
-        }
-        Expr::ScalarFunction(function) => FUNCTIONS.contains(&function.func.name()),
-        Expr::Column(_)
-        | Expr::Literal(..)
-        | Expr::Not(_)
-        | Expr::IsNull(_)
-        | Expr::IsNotNull(_)
-        | Expr::Like(_)
-        | Expr::InList(_)
-        | Expr::Between(_) => true,
-        _ => false,
-    }
-}
-
-/// Whether a condition holds only of what it names. One that does not would hide whatever is found later.
-fn names_something(condition: &Expr) -> bool {
-    let is_name = |expr: &Expr| matches!(expr, Expr::Column(column) if NAMES.contains(&column.name.as_str()));
-    let is_value = |expr: &Expr| matches!(expr, Expr::Literal(..));
-    match condition {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
-            Operator::And => names_something(left) || names_something(right),
-            Operator::Or => names_something(left) && names_something(right),
-            Operator::Eq => (is_name(left) && is_value(right)) || (is_value(left) && is_name(right)),
-            _ => false,
-        },
-        Expr::InList(list) => !list.negated && is_name(&list.expr) && list.list.iter().all(is_value),
-        _ => false,
-    }
-}
-
-/// What was said of a condition, without what only the engine knows.
-fn told(error: &DataFusionError) -> String {
-    let text = error.strip_backtrace();
-    text.lines().next().unwrap_or_default().replace("\"?table?\".", "")
 }
 
 /// Columns of the table `exceptions`.

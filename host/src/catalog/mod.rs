@@ -7,6 +7,7 @@
 
 mod baselines;
 mod checked_files;
+mod condition;
 mod doubles;
 mod evidence;
 mod exceptions;

@@ -26,10 +26,10 @@ SELECT e.exception_id, e.status, e.predicate, e.owner, e.reason, e.expires, coun
 FROM exceptions AS e LEFT JOIN excepted_findings AS f ON e.exception_id = f.exception_id
 GROUP BY e.exception_id, e.status, e.predicate, e.owner, e.reason, e.expires, e.time, e.problem ORDER BY e.time";
 
-/// What was done.
+/// An exception, after what was done.
 #[derive(Debug, Serialize)]
-struct Report {
-    exception_id: String,
+struct Report<'a> {
+    exception_id: &'a str,
     status: &'static str,
     hides: u64,
 }
@@ -60,10 +60,9 @@ async fn add(
     }
     let hides = check_exception(context, &args.condition).await?;
     let exception = Exception::new(args.condition, args.owner, args.reason, args.until);
-    workspace.lake.remark(Table::Exceptions, std::slice::from_ref(&exception)).await?;
+    save(workspace, &exception, hides, printer).await?;
     if printer.json {
-        let status = exception.status(now);
-        return printer.object(&Report { exception_id: exception.exception_id, status, hides });
+        return Ok(());
     }
     let hidden = counted(hides, "finding");
     let (id, until) = (exception.exception_id, exception.expires);
@@ -77,10 +76,19 @@ async fn revoke(workspace: &Workspace, id: &str, printer: &Printer) -> Result<()
     let Some(exception) = known.into_iter().find(|exception| exception.exception_id == id) else {
         return Err(Error::usage(format!("no exception has the id {id:?}")).remedy("`wardflow except list` lists them"));
     };
-    let revoked = Exception { time: Timestamp::now(), is_revoked: true, ..exception };
-    workspace.lake.remark(Table::Exceptions, std::slice::from_ref(&revoked)).await?;
+    save(workspace, &Exception { time: Timestamp::now(), is_revoked: true, ..exception }, 0, printer).await?;
     if printer.json {
-        return printer.object(&Report { exception_id: revoked.exception_id, status: "revoked", hides: 0 });
+        return Ok(());
     }
     printer.line(Look::Good, &format!("Exception {id} is revoked: what it hid is shown again."))
+}
+
+/// Takes an exception down, and tells machines of it.
+async fn save(workspace: &Workspace, exception: &Exception, hides: u64, printer: &Printer) -> Result<()> {
+    workspace.lake.remark(Table::Exceptions, std::slice::from_ref(exception)).await?;
+    if !printer.json {
+        return Ok(());
+    }
+    let status = exception.status(Timestamp::now());
+    printer.object(&Report { exception_id: &exception.exception_id, status, hides })
 }

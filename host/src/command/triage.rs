@@ -1,6 +1,6 @@
 //! `wardflow triage`: what became of a finding.
 
-use datafusion::prelude::SessionContext;
+use datafusion::{arrow::util::display::array_value_to_string, common::ScalarValue, prelude::SessionContext};
 use jiff::Timestamp;
 use wardflow::{
     config::Config,
@@ -36,21 +36,18 @@ pub(super) async fn run(config: &Config, args: Triage, printer: &Printer) -> Res
     Ok(Outcome::Done)
 }
 
-/// The title of a finding, which may be one that an exception hides.
+/// A finding, which may be one that an exception hides.
+const TITLE: &str = "
+SELECT title || ' of ' || device_id FROM findings WHERE finding_id = $1
+UNION ALL SELECT title || ' of ' || device_id FROM excepted_findings WHERE finding_id = $1";
+
+/// The title of a finding.
 async fn title(context: &SessionContext, id: &str) -> Result<String> {
     let doing = || "looking for the finding".to_owned();
-    if !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Error::usage(format!("{id:?} is no finding's id")).remedy("ids are in the column finding_id"));
-    }
-    let query = format!(
-        "SELECT title || ' of ' || device_id AS title FROM findings WHERE finding_id = '{id}' \
-         UNION ALL SELECT title || ' of ' || device_id FROM excepted_findings WHERE finding_id = '{id}'"
-    );
-    let rows = context.sql(&query).await.context(doing)?.collect().await.context(doing)?;
-    let title = rows
-        .iter()
-        .find(|batch| batch.num_rows() > 0)
-        .map(|batch| datafusion::arrow::util::display::array_value_to_string(batch.column(0), 0).unwrap_or_default());
+    let asked = context.sql(TITLE).await.context(doing)?.with_param_values(vec![ScalarValue::from(id)]);
+    let rows = asked.context(doing)?.collect().await.context(doing)?;
+    let found = rows.iter().find(|batch| batch.num_rows() > 0);
+    let title = found.map(|batch| array_value_to_string(batch.column(0), 0)).transpose().context(doing)?;
     title.ok_or_else(|| {
         Error::usage(format!("no finding has the id {id:?}"))
             .remedy("wardflow sql 'SELECT finding_id, device_id, title FROM findings'")

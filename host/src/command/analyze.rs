@@ -33,6 +33,8 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     /// Findings of the run by severity, worst first.
     pub(super) findings: Vec<(String, u64)>,
+    /// Findings, of all runs, that exceptions hide.
+    pub(super) excepted: u64,
     /// What became of each plugin.
     pub(super) plugins: Vec<PluginCoverage>,
     /// Slices in which sensors were down or lossy, each counted once.
@@ -215,6 +217,11 @@ pub(super) const OUTDATED: &str = "analysed with other bytes of a plugin, anothe
 pub(super) const NO_INTERNAL_END: &str =
     "with no internal end (`internal` in wardflow.toml says which addresses are yours)";
 
+/// Of findings that `findings` does not show.
+pub(super) fn excepted_note(excepted: u64) -> String {
+    format!("Exceptions hide {}, which excepted_findings has: `wardflow except list`", counted(excepted, "finding"))
+}
+
 /// Of flows that were ingested and are not there any more, and of sources of which that cannot be told.
 pub(super) fn lacking_notes(lacking: &Lacking) -> Vec<String> {
     let mut notes = Vec::new();
@@ -326,6 +333,9 @@ pub(super) fn show(report: &Report, printer: &Printer) -> Result<()> {
                 rate(report.flows, time)
             ),
         )?;
+    }
+    if report.excepted > 0 {
+        printer.line(Look::Plain, &excepted_note(report.excepted))?;
     }
     for plugin in report.plugins.iter().filter(|plugin| plugin.devices_anew > 0) {
         let (devices, why) = (counted(plugin.devices_anew, "device"), plugin.anew.as_deref().unwrap_or_default());

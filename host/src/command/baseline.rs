@@ -32,11 +32,16 @@ pub(super) async fn run(config: &Config, args: Baseline, printer: &Printer) -> R
         return Err(Error::usage("nothing was analysed yet, so that nothing was learned")
             .remedy("say `wardflow analyze` first, or --since"));
     };
+    let now = Timestamp::now();
+    if since > now && analysed.is_none_or(|end| since.as_microsecond() > end) {
+        return Err(Error::usage(format!("--since {since} is to come"))
+            .remedy("give the time from which the device behaves otherwise, or none for what is analysed next"));
+    }
     if !knows(&workspace, &device).await? {
         return Err(Error::usage(format!("nothing was learned of a device {device:?}"))
             .remedy("wardflow sql 'SELECT DISTINCT device_id FROM baselines'"));
     }
-    let remark = Remark { time: Timestamp::now(), device_id: device, plugin, since, reason };
+    let remark = Remark { time: now, device_id: device, plugin, since, reason };
     workspace.lake.remark(Table::Resets, std::slice::from_ref(&remark)).await?;
     if printer.json {
         printer.object(&remark)?;

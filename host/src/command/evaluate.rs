@@ -63,7 +63,7 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         &["what", "value", "95 %", "of"],
         &[
             share("incidents found", &report.incidents),
-            share("of these, worst of its device", &report.first),
+            share("of these, behind no false one", &report.first),
             share("findings that tell of one", &report.precision),
             share("device-hours: precision", &report.hours_precision),
             share("device-hours: recall", &report.hours_recall),
@@ -110,7 +110,7 @@ fn scenarios(scenarios: &[Scenario], printer: &Printer) -> Result<()> {
         ]
     };
     let rows: Vec<_> = scenarios.iter().map(row).collect();
-    printer.grid(&["incident", "devices", "found by", "severity", "score", "worst", "after"], &rows)
+    printer.grid(&["incident", "devices", "found by", "severity", "score", "first", "after"], &rows)
 }
 
 /// The first of some texts, and how many more there are.

@@ -8,7 +8,7 @@ use wardflow::{
     error::Result,
 };
 
-use super::{NAMED, Outcome, connect, mapped};
+use super::{NAMED, Outcome, analyze, connect, mapped};
 use crate::print::{Look, Printer, count, counted, size};
 
 /// How a workspace stands.
@@ -25,6 +25,8 @@ pub(super) struct Report {
     /// How often a plugin's slice has each status, such as `complete`.
     pub(super) coverage: Vec<(String, u64)>,
     pub(super) slices_open: SlicesOpen,
+    /// Findings that exceptions hide.
+    pub(super) excepted: u64,
     /// Devices that are in no plugin's scope.
     pub(super) devices_without_plugin: u64,
     /// Flows of which neither end is internal.
@@ -192,6 +194,9 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         printer.line(Look::Heading, "Coverage, a plugin and slice each")?;
         plain(format!("  {}", parts.join(", ")))?;
     }
+    if report.excepted > 0 {
+        printer.line(Look::Plain, &analyze::excepted_note(report.excepted))?;
+    }
     if report.archive.flows == 0 && report.archive.taken_out.is_empty() {
         let remedy = if report.archive.is_mapped { "." } else { ": `wardflow ingest` brings in flows." };
         return printer.line(Look::Plain, &format!("There is nothing to analyse yet{remedy}"));
@@ -233,11 +238,11 @@ impl Report {
         let without =
             "analysed without files that cannot be read: `wardflow archive check` tells which, and what to do";
         say(bad, slices.lacking, "slice", without);
-        say(plain, slices.outdated, "slice", super::analyze::OUTDATED);
+        say(plain, slices.outdated, "slice", analyze::OUTDATED);
         say(plain, slices.blind.saturating_sub(slices.lacking), "slice", "in which sensors were down or lossy");
         say(plain, slices.unsuited, "slice", "whose records lack what a plugin needs");
         say(plain, self.devices_without_plugin, "device", "that no plugin watches");
-        say(plain, self.flows_without_device, "flow", super::analyze::NO_INTERNAL_END);
+        say(plain, self.flows_without_device, "flow", analyze::NO_INTERNAL_END);
         open.extend(mapped::no_flows_note(&self.archive.rows).map(|note| (bad, note)));
         for source in &self.archive.taken_out {
             open.push((
@@ -245,7 +250,7 @@ impl Report {
                 format!("what {source} had given was taken out: `wardflow archive check` says how to have it back"),
             ));
         }
-        let lacking = super::analyze::lacking_notes(&self.archive.lacking);
+        let lacking = analyze::lacking_notes(&self.archive.lacking);
         open.extend(lacking.into_iter().chain(self.lost_tables.clone()).map(|note| (bad, note)));
         let broken = self.archive.broken.len() as u64;
         if broken > 0 {

@@ -112,8 +112,16 @@ impl Entries {
         let digests: BTreeSet<&String> = with_first_end.chain(&it.alike).collect();
         let entries = digests.into_iter().filter_map(|digest| self.get(digest));
         let is_of_format = |entry: &SourceEntry| entry.format.as_deref() == Some(it.format.name());
-        let may_be =
-            |entry: &&SourceEntry| entry.bytes > it.content.bytes && first_end(entry) == first && is_of_format(entry);
+        // Two sensors may have seen the same flow first.
+        let begins_otherwise = |entry: &SourceEntry| {
+            it.content.bytes >= HEAD as u64 && entry.head.as_ref().is_some_and(|head| *head != it.content.head)
+        };
+        let may_be = |entry: &&SourceEntry| {
+            entry.bytes > it.content.bytes
+                && first_end(entry) == first
+                && is_of_format(entry)
+                && !begins_otherwise(entry)
+        };
         entries.filter(may_be).collect()
     }
 

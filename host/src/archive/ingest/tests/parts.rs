@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{CONN, JOINED, SourceReport, flows, long_log, pieces, sensors, tree, zeek};
+use super::{CONN, JOINED, SourceReport, flows, ingest, long_log, pieces, sensors, tree, zeek};
 use crate::archive::{IngestOptions, SourceStatus, ingest as ingest_sources, round_trip::empty_archive};
 
 #[tokio::test]
@@ -118,4 +118,24 @@ async fn a_beginning_is_refused_before_anything_is_taken_out() {
     assert!(error.to_string().contains("it is the beginning of what was added"), "{error}");
     assert!(report.unfinished.is_empty(), "{report:?}");
     assert_eq!(tree(archive.directory().unwrap()), before);
+}
+
+#[tokio::test]
+async fn another_sensor_that_saw_the_same_flow_first_is_no_beginning() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    let header = &CONN[..CONN.find("1714521600.5").unwrap()];
+    let seen = |peer: &str, flows: u32| {
+        let flow = |number: u32| {
+            let (second, peer) = (1_714_521_600 + number, if number == 0 { "203.0.113.9" } else { peer });
+            format!("{second}.5\tC{number}\t10.0.0.1\t50000\t{peer}\t443\ttcp\t0.25\tShADadFf\n")
+        };
+        header.to_owned() + &(0..flows).map(flow).collect::<String>()
+    };
+    for (sensor, content) in [("north", seen("203.0.113.1", 3_000)), ("south", seen("203.0.113.2", 2_000))] {
+        assert!(content.len() > 64 << 10, "long enough that its head tells");
+        fs::write(&log, content).unwrap();
+        let report = ingest(&archive, &log).await;
+        assert!(matches!(report.status, SourceStatus::Added), "{sensor}: {report:?}");
+    }
 }

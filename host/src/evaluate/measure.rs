@@ -8,25 +8,21 @@ use super::{
     bootstrap::{Kind, interval, ratio},
     found::Found,
     matching::tells,
-    report::{Contribution, DeviceHours, FalseGroups, Scenario, Share},
+    report::{Scenario, Share},
     truth::Incident,
     window::Window,
 };
-use crate::time::{DAY, HOUR};
-
-/// Devices of the hospital that false findings are counted for.
-const LARGE_HOSPITAL: f64 = 8_000.0;
 
 /// Findings beside incidents, in the time that is evaluated.
 pub(super) struct Measured<'a> {
-    window: &'a Window,
-    incidents: Vec<&'a Incident>,
-    found: Vec<&'a Found>,
+    pub(super) window: &'a Window,
+    pub(super) incidents: Vec<&'a Incident>,
+    pub(super) found: Vec<&'a Found>,
     slice_end: &'a dyn Fn(i64) -> i64,
     /// By incident, the findings that tell of it, by their places in `found`.
-    telling: Vec<Vec<usize>>,
+    pub(super) telling: Vec<Vec<usize>>,
     /// Ids of findings that tell of an incident in some slice.
-    right: BTreeSet<&'a str>,
+    pub(super) right: BTreeSet<&'a str>,
 }
 
 /// Of one cause, its slices taken together.
@@ -58,7 +54,7 @@ impl<'a> Measured<'a> {
         share(self.telling.iter().map(|telling| one_if(!telling.is_empty())))
     }
 
-    /// Of incidents that were found, those that are the worst of one of their devices.
+    /// Of incidents that were found, those behind no false finding of one of their devices.
     pub(super) fn first(&self) -> Share {
         let found = (0..self.incidents.len()).filter(|incident| !self.telling[*incident].is_empty());
         share(found.map(|incident| one_if(self.is_first(incident))))
@@ -89,85 +85,6 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// Precision and recall over hours of devices.
-    pub(super) fn hours(devices: &[DeviceHours]) -> (Share, Share) {
-        let unit = |hits: u64, others: u64| (hits as f64, (hits + others) as f64);
-        let precision = devices.iter().map(|device| unit(device.found, device.wrong));
-        let recall = devices.iter().map(|device| unit(device.found, device.missed));
-        (share(precision), share(recall))
-    }
-
-    /// The hours of each device that findings name or that are of incidents. At the other end of an incident, findings may
-    /// name its hours and need not.
-    pub(super) fn by_device(&self) -> Vec<DeviceHours> {
-        let mut named = BTreeMap::<&str, BTreeSet<i64>>::new();
-        for found in &self.found {
-            let hours = found.first.max(self.window.from).div_euclid(HOUR)..=found.last.div_euclid(HOUR);
-            named.entry(&found.device_id).or_default().extend(hours);
-        }
-        let (mut wanted, mut allowed) = (named.clone(), named.clone());
-        wanted.values_mut().chain(allowed.values_mut()).for_each(BTreeSet::clear);
-        for part in self.incidents.iter().flat_map(|incident| &incident.parts) {
-            let hours = part.hours_within(self.window.hours());
-            wanted.entry(&part.device_id).or_default().extend(&hours);
-            for peer in &part.peer_device_ids {
-                allowed.entry(peer).or_default().extend(&hours);
-            }
-        }
-        let none = BTreeSet::new();
-        let hours = |(device, wanted): (&&str, &BTreeSet<i64>)| {
-            let named = named.get(device).unwrap_or(&none);
-            let allowed = allowed.get(device).unwrap_or(&none);
-            DeviceHours {
-                device_id: (*device).to_owned(),
-                found: named.intersection(wanted).count() as u64,
-                missed: wanted.difference(named).count() as u64,
-                wrong: named.difference(wanted).filter(|hour| !allowed.contains(hour)).count() as u64,
-            }
-        };
-        wanted.iter().map(hours).collect()
-    }
-
-    /// Groups that tell of no incident, of each severity and above that counts.
-    pub(super) fn false_groups(&self, least: Severity) -> Vec<FalseGroups> {
-        let severities = Severity::ALL.into_iter().rev().filter(|severity| *severity >= least);
-        let groups = self.wrong_groups(|_| true);
-        severities.map(|severity| self.false_groups_of(severity, &groups)).collect()
-    }
-
-    fn false_groups_of(&self, severity: Severity, groups: &BTreeMap<&str, (i32, i64)>) -> FalseGroups {
-        let of_severity = groups.values().filter(|(id, _)| *id >= severity as i32);
-        let mut by_day: BTreeMap<i64, (f64, f64)> =
-            self.window.device_days.iter().map(|(day, devices)| (*day, (0.0, *devices))).collect();
-        let mut count = 0;
-        for (_, first) in of_severity {
-            count += 1;
-            let day = first.max(&self.window.from).div_euclid(DAY);
-            by_day.entry(day).or_default().0 += 1.0;
-        }
-        let days: Vec<_> = by_day.into_values().collect();
-        let per_device_day = ratio(days.iter().copied());
-        FalseGroups {
-            severity: severity.name(),
-            groups: count,
-            per_device_day,
-            interval: interval(&days, Kind::Rate),
-            per_day_at_8000: per_device_day.map(|rate| rate * LARGE_HOSPITAL),
-        }
-    }
-
-    /// Groups in which no finding tells of an incident, of findings for which `of` holds: severity and first slice.
-    fn wrong_groups(&self, of: impl Fn(&Found) -> bool) -> BTreeMap<&'a str, (i32, i64)> {
-        let is_right = |found: &&&Found| self.right.contains(found.finding_id.as_str());
-        let right: BTreeSet<_> = self.found.iter().filter(is_right).map(|found| found.group_id.as_str()).collect();
-        let mut groups = BTreeMap::<&str, (i32, i64)>::new();
-        for found in self.found.iter().filter(|found| of(found) && !right.contains(found.group_id.as_str())) {
-            let group = groups.entry(&found.group_id).or_insert((found.severity_id, found.slice_start));
-            *group = (group.0.max(found.severity_id), group.1.min(found.slice_start));
-        }
-        groups
-    }
-
     /// Each incident.
     pub(super) fn by_scenario(&self) -> Vec<Scenario> {
         (0..self.incidents.len()).map(|incident| self.scenario(incident)).collect()
@@ -193,41 +110,16 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// Each plugin that found something.
-    pub(super) fn by_detector(&self) -> Vec<Contribution> {
-        let plugins: BTreeSet<_> = self.found.iter().map(|found| found.plugin.as_str()).collect();
-        let finders: Vec<BTreeSet<_>> = self
-            .telling
-            .iter()
-            .map(|places| places.iter().map(|place| self.found[*place].plugin.as_str()).collect())
-            .collect();
-        let contribution = |plugin: &str| {
-            let own = self.found.iter().filter(|found| found.plugin == plugin);
-            let ids: BTreeSet<_> = own.map(|found| found.finding_id.as_str()).collect();
-            let right = ids.iter().filter(|id| self.right.contains(*id)).count() as u64;
-            let wrong_groups = self.wrong_groups(|found| found.plugin == plugin);
-            Contribution {
-                plugin: plugin.to_owned(),
-                incidents: finders.iter().filter(|finders| finders.contains(plugin)).count() as u64,
-                alone: finders.iter().filter(|finders| finders.len() == 1 && finders.contains(plugin)).count() as u64,
-                right,
-                wrong: ids.len() as u64 - right,
-                wrong_groups_of_medium: wrong_groups.values().filter(|(id, _)| *id >= Severity::Medium as i32).count()
-                    as u64,
-            }
-        };
-        plugins.into_iter().map(contribution).collect()
-    }
-
-    /// Whether no finding of one of its devices is worse than one that tells of it.
+    /// Whether of one of its devices a finding tells of it, and none that tells of no incident is worse.
     fn is_first(&self, incident: usize) -> bool {
         let telling = || self.telling[incident].iter().map(|place| self.found[*place]);
         let devices: BTreeSet<_> = telling().map(|found| found.device_id.as_str()).collect();
+        let worst = |causes: Vec<Cause<'_>>| causes.first().map(|cause| (cause.severity_id, cause.score));
         devices.into_iter().any(|device| {
-            let of_device = causes(self.found.iter().filter(|found| found.device_id == device).copied());
-            let of_it = causes(telling().filter(|found| found.device_id == device));
-            let worst = |causes: &[Cause<'_>]| causes.first().map(|cause| (cause.severity_id, cause.score));
-            worst(&of_device) == worst(&of_it)
+            let of_device = |found: &&Found| found.device_id == device;
+            let is_false = |found: &&Found| !self.right.contains(found.finding_id.as_str());
+            let wrong = causes(self.found.iter().copied().filter(of_device).filter(is_false));
+            worst(causes(telling().filter(of_device))) >= worst(wrong)
         })
     }
 
@@ -255,11 +147,11 @@ fn name_of(severity_id: i32) -> Option<&'static str> {
     Severity::ALL.into_iter().find(|severity| *severity as i32 == severity_id).map(Severity::name)
 }
 
-fn one_if(hit: bool) -> (f64, f64) {
+pub(super) fn one_if(hit: bool) -> (f64, f64) {
     (f64::from(u8::from(hit)), 1.0)
 }
 
-fn share(units: impl Iterator<Item = (f64, f64)>) -> Share {
+pub(super) fn share(units: impl Iterator<Item = (f64, f64)>) -> Share {
     let units: Vec<_> = units.collect();
     let sum = |of: fn(&(f64, f64)) -> f64| units.iter().map(of).sum::<f64>() as u64;
     Share {
@@ -328,7 +220,7 @@ mod tests {
             Measured::new(&window, incidents.iter().collect(), all.iter().collect(), &slice_end, &|_, _| Vec::new());
         let recall = measured.recall();
         assert_eq!((recall.hits, recall.of), (1, 2));
-        // Of the pump, the worst is something else.
+        // Of the pump, the worst is false.
         assert_eq!((measured.first().hits, measured.first().of), (0, 1));
         assert_eq!((measured.precision().hits, measured.precision().of), (2, 5));
         assert_eq!(measured.median_delay(), Some(3.0 * 3_600.0));

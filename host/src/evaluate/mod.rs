@@ -8,6 +8,9 @@
 //! It knows the lake's views and the device list, and neither detectors nor the archive's files.
 
 mod bootstrap;
+mod contribution;
+mod device_hours;
+mod false_groups;
 mod found;
 mod labels;
 mod matching;

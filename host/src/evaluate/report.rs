@@ -28,7 +28,7 @@ pub struct Report {
     pub outside: Vec<String>,
     /// Incidents that were found.
     pub incidents: Share,
-    /// Of these, whose device has no worse finding of something else.
+    /// Of these, behind no false finding of their device.
     pub first: Share,
     /// Findings that tell of an incident.
     pub precision: Share,
@@ -94,7 +94,7 @@ pub struct Scenario {
     pub severity: Option<&'static str>,
     /// The highest score of these.
     pub score: Option<f64>,
-    /// Whether it has the worst finding of one of its devices.
+    /// Whether no false finding of one of its devices is worse than one that tells of it.
     pub is_first: bool,
     /// From its first flow to the end of the slice that found it, in seconds.
     pub delay: Option<f64>,

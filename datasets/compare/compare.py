@@ -3,15 +3,18 @@
     python compare.py WORKSPACE --wardflow target/release/wardflow [--learning 96] [--json]
 
 WORKSPACE is one of `wardflow demo`, analysed, with `truth.csv` and `truth_hours.csv` in it. It needs duckdb, pyarrow and
-scikit-learn. All means are asked alike: what is a device-hour, what counts as found, and how many false findings are allowed.
+scikit-learn. All means are asked alike, and judged by the same function, with the same number of false findings allowed:
 
-- A *candidate* is a device and hour with a number that says how unusual it is. Hours of one device that follow one another,
-  and that one means names, are one finding, as a person would look at them once.
-- The threshold of each means is the lowest at which it has no more false findings than Wardflow has groups of medium severity
-  and above. An incident is found if a finding names one of its devices in one of its hours.
+- A *candidate* is a device and hours with a number that says how unusual they are. From the most unusual down, each begins a
+  finding, or joins one that names the same device in an hour beside it: a person would look at them once.
+- An incident is found if a finding names one of its devices in one of its hours; every other finding is false. What is
+  counted is what is found before one false finding more than allowed.
 - What is before the end of learning is learned from and not judged. The forest is trained on all device-hours before it
   (Liu, Ting, Zhou, "Isolation Forest", ICDM 2008; 200 trees, everything else as scikit-learn has it).
-- The queries may use the whole of what is before to compare with. Their union shares the allowed false findings evenly.
+- Each question is asked twice, of the number as it is, and of how many times the greatest it is that the device had while it
+  was learned; the better of the two is shown. For all questions together their candidates are taken in turn, the most
+  unusual of each first.
+- Wardflow's candidates are its findings, slice by slice, by severity and score.
 """
 
 import argparse
@@ -57,8 +60,8 @@ SELECT device_id, end_us // {HOUR} AS hour,
 FROM flows GROUP BY ALL ORDER BY ALL
 """
 
-# Each detector's question, as an analyst would ask it: device, hour, and how unusual. `$learned` is the hour at which learning
-# ends; `seen` has what each device did before it.
+# Each detector's question, as an analyst would ask it: device, hour, how unusual, and for how many hours. `seen` has the
+# peers of each device while it was learned.
 QUESTIONS = {
     "beacon": f"""
         WITH gaps AS (
@@ -76,14 +79,8 @@ QUESTIONS = {
                greatest(count(DISTINCT peer_ip), count(DISTINCT peer_port)) AS unusual, 1 AS hours
         FROM flows WHERE direction = 'outbound' AND {FAILED} AND scope IN ('internal', 'external') GROUP BY ALL""",
     "exfiltration": f"""
-        SELECT day.device_id, day.hour, day.sent / (1e6 + coalesce(before.sent, 0)) AS unusual, 24 AS hours
-        FROM (SELECT device_id, end_us // {HOUR} // 24 * 24 AS hour, sum(bytes_sent) AS sent
-              FROM flows WHERE scope = 'external' GROUP BY ALL) AS day
-        LEFT JOIN (SELECT device_id, max(sent) AS sent FROM (
-                     SELECT device_id, sum(bytes_sent) AS sent FROM flows
-                     WHERE scope = 'external' AND end_us // {HOUR} < $learned GROUP BY device_id, end_us // {HOUR} // 24
-                   ) GROUP BY device_id) AS before
-        ON day.device_id = before.device_id""",
+        SELECT device_id, end_us // {HOUR} // 24 * 24 AS hour, sum(bytes_sent) AS unusual, 24 AS hours
+        FROM flows WHERE scope = 'external' GROUP BY ALL""",
     "brute-force": f"""
         SELECT device_id, hour, max(tries) AS unusual, 1 AS hours FROM (
           SELECT device_id, peer_ip, peer_port, end_us // {HOUR} AS hour, count(*) AS tries
@@ -122,6 +119,17 @@ QUESTIONS = {
 }
 
 
+# False findings allowed, for each thousand days of a device. The first is what a hospital of 8,000 devices could look at.
+ALLOWED = [1, 10, 100]
+
+# Wardflow's own candidates. First and last are of flows in the slice.
+FINDINGS = """
+SELECT device_id, severity_id, score, CAST(extract(epoch FROM first_seen) * 1000000 AS BIGINT) AS first_us,
+       CAST(extract(epoch FROM last_seen) * 1000000 AS BIGINT) AS last_us
+FROM finding_slices
+"""
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("workspace")
@@ -133,47 +141,68 @@ def main():
     if asked.json:
         print(json.dumps(report))
         return
-    print(f"{report['incidents']} incidents, {report['allowed']} false findings allowed")
+    print(f"{report['incidents']} incidents, {report['device_days']:.0f} days of devices; found at so many false findings:")
     for row in report["means"]:
-        print(f"{row['means']:32} recall {row['recall']:.3f}  found {row['found']:3}  false findings {row['false']:4}")
+        found = "  ".join(f"{at['found']:3} at {at['allowed']}" for at in row["found"])
+        print(f"{row['means']:32} {found}")
 
 
 def compare(asked):
     evaluated = run(asked, ["--json", "evaluate", "--truth", os.path.join(asked.workspace, "truth.csv"),
-                            "--severity", "medium", "--learning", f"{asked.learning}h"])
+                            "--severity", "informational", "--learning", f"{asked.learning}h"])
     evaluated = json.loads(evaluated)
-    allowed = next(row["groups"] for row in evaluated["false_groups"] if row["severity"] == "medium")
+    allowed = [max(1, round(rate * evaluated["device_days"] / 1000)) for rate in ALLOWED]
     incidents = truth(asked.workspace, {scenario["incident"] for scenario in evaluated["by_scenario"]})
-    ours = evaluated["incidents"]
-    means = [row("Wardflow, medium and above", ours["hits"], len(incidents), allowed)]
+    means = {}
     with tempfile.TemporaryDirectory() as scratch:
-        flows = os.path.join(scratch, "flows.parquet")
+        flows, findings = os.path.join(scratch, "flows.parquet"), os.path.join(scratch, "findings.parquet")
         run(asked, ["sql", FLOWS, "-o", flows])
+        run(asked, ["sql", FINDINGS, "-o", findings])
         data = duckdb.connect()
         data.execute(f"CREATE VIEW flows AS SELECT * FROM '{flows}'")
         first = data.execute(f"SELECT min(start_us) // {HOUR} FROM flows").fetchone()[0]
         learned = first + asked.learning
         data.execute(f"CREATE TABLE seen AS SELECT DISTINCT device_id, peer_ip FROM flows WHERE end_us // {HOUR} < {learned}")
-        found, false = judge(forest(data, learned), incidents, allowed)
-        means.append(row("isolation forest", len(found), len(incidents), false))
-        together, false_together = set(), 0
-        share = allowed // len(QUESTIONS)
+        rows = data.execute(f"""
+            SELECT device_id, first_us // {HOUR}, (severity_id, score), last_us // {HOUR} - first_us // {HOUR} + 1
+            FROM (SELECT device_id, greatest(first_us, {learned * HOUR}) AS first_us, last_us, severity_id, score
+                  FROM '{findings}' WHERE last_us >= {learned * HOUR})""").fetchall()
+        means["Wardflow"] = [rows]
+        means["isolation forest"] = [forest(data, learned)]
         for name, question in QUESTIONS.items():
-            named = {"learned": learned} if "$learned" in question else {}
-            rows = data.execute(question, named).fetchall()
-            candidates = [(device, hour, unusual, hours) for device, hour, unusual, hours in rows
-                          if hour + hours > learned and unusual is not None]
-            found, false = judge(candidates, incidents, allowed)
-            means.append(row(f"SQL: {name}", len(found), len(incidents), false))
-            found, false = judge(candidates, incidents, share)
-            together |= found
-            false_together += false
-        means.append(row("SQL: all, sharing what is allowed", len(together), len(incidents), false_together))
-    return {"incidents": len(incidents), "allowed": allowed, "means": means}
+            means[f"SQL: {name}"] = asked_twice(data, question, learned)
+    asked_of_all = [means[f"SQL: {name}"] for name in QUESTIONS]
+    means["SQL: all of these"] = [in_turn(way) for way in zip(*asked_of_all)]
+    return {
+        "incidents": len(incidents),
+        "device_days": evaluated["device_days"],
+        "means": [
+            {"means": name, "found": [{"allowed": most, "found": max(judge(way, incidents, most) for way in ways)}
+                                      for most in allowed]}
+            for name, ways in means.items()
+        ],
+    }
 
 
-def row(means, found, of, false):
-    return {"means": means, "found": found, "recall": found / of if of else 0.0, "false": false}
+def asked_twice(data, question, learned):
+    """The candidates of a question, as it is and beside the device's own past."""
+    rows = [row for row in data.execute(question).fetchall() if row[2] is not None]
+    most = {}
+    for device, hour, unusual, hours in rows:
+        if hour + hours <= learned:
+            most[device] = max(unusual, most.get(device, 0))
+    judged = [row for row in rows if row[1] + row[3] > learned]
+    beside = [(device, hour, (unusual + 1) / (most.get(device, 0) + 1), hours) for device, hour, unusual, hours in judged]
+    return [judged, beside]
+
+
+def in_turn(questions):
+    """The candidates of several questions, which are not on one scale, by their place in each."""
+    ranked = []
+    for candidates in questions:
+        best_first = sorted(candidates, key=lambda candidate: candidate[2], reverse=True)
+        ranked += [(device, hour, -place, hours) for place, (device, hour, _, hours) in enumerate(best_first)]
+    return ranked
 
 
 def run(asked, arguments):
@@ -215,15 +244,14 @@ def forest(data, learned):
 
 
 def judge(candidates, incidents, allowed):
-    """Which incidents are found at the lowest threshold that has no more false findings than allowed, and how many it has."""
+    """How many incidents are found before one false finding more than allowed."""
     owners = {}
     for name, hours in incidents.items():
         for place in hours:
             owners.setdefault(place, set()).add(name)
     found, false = set(), 0
     named = {}
-    # From the most unusual down: each either joins a finding beside it, or begins one.
-    for device, hour, _, hours in sorted(candidates, key=lambda candidate: -candidate[2]):
+    for device, hour, _, hours in sorted(candidates, key=lambda candidate: candidate[2], reverse=True):
         of_device = named.setdefault(device, set())
         span = range(hour, hour + int(hours))
         hits = set().union(*(owners.get((device, at), set()) for at in span))
@@ -234,7 +262,7 @@ def judge(candidates, incidents, allowed):
             false += 1
         found |= hits
         of_device.update(span)
-    return found, false
+    return len(found)
 
 
 if __name__ == "__main__":

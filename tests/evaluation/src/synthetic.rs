@@ -1,6 +1,6 @@
 //! Synthetic hospitals: with incidents, and without.
 
-use std::{fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde_json::Value;
 
@@ -39,14 +39,10 @@ pub(crate) fn incidents(args: &Args, variant: &str) -> Result<Vec<Figure>> {
                 of_any.recall()
             ),
         ),
+        Figure::new(&data, "false groups of medium severity and above, a device and day", of_medium.false_ones()),
         Figure::new(
             &data,
-            "false groups of medium severity and above, a device and day",
-            format!("{:.5} ({} in {:.0} device-days)", of_medium.rate(), of_medium.false_groups, of_medium.device_days),
-        ),
-        Figure::new(
-            &data,
-            "the true cause is the worst of its device",
+            "the true cause is behind no false finding of its device",
             format!("{} of {}", of_any.first, of_any.found),
         ),
     ])
@@ -63,7 +59,7 @@ pub(crate) fn quiet(args: &Args) -> Result<Vec<Figure>> {
     Ok(vec![Figure::new(
         format!("synthetic hospital, {} devices, {} days, no incident, every look-alike", args.devices, args.days),
         "groups of medium severity and above, a device and day ≤ 0.001",
-        format!("{:.5} ({} in {:.0} device-days)", counts.rate(), counts.false_groups, counts.device_days),
+        counts.false_ones(),
     )])
 }
 
@@ -100,8 +96,10 @@ pub(crate) struct Counts {
     found: u64,
     of: u64,
     first: u64,
-    pub(crate) false_groups: u64,
-    pub(crate) device_days: f64,
+    false_groups: u64,
+    device_days: f64,
+    /// Of the false groups, those of each plugin.
+    by_plugin: BTreeMap<String, u64>,
 }
 
 impl Counts {
@@ -114,6 +112,12 @@ impl Counts {
         let groups = report["false_groups"].as_array().into_iter().flatten();
         let medium = groups.filter(|groups| groups["severity"] == "medium");
         self.false_groups += medium.filter_map(|groups| groups["groups"].as_u64()).sum::<u64>();
+        for plugin in report["by_detector"].as_array().into_iter().flatten() {
+            let (name, groups) = (plugin["plugin"].as_str(), number(&plugin["wrong_groups_of_medium"])?);
+            if let Some(name) = name.filter(|_| groups > 0) {
+                *self.by_plugin.entry(name.to_owned()).or_default() += groups;
+            }
+        }
         Ok(())
     }
 
@@ -121,7 +125,12 @@ impl Counts {
         format!("{:.3} ({} of {})", self.found as f64 / self.of.max(1) as f64, self.found, self.of)
     }
 
-    pub(crate) fn rate(&self) -> f64 {
-        self.false_groups as f64 / self.device_days.max(1.0)
+    /// False groups a device and day, and whose they are.
+    pub(crate) fn false_ones(&self) -> String {
+        let rate = self.false_groups as f64 / self.device_days.max(1.0);
+        let by =
+            self.by_plugin.iter().map(|(name, groups)| format!("{groups} of {name}")).collect::<Vec<_>>().join(", ");
+        let by = if by.is_empty() { by } else { format!(": {by}") };
+        format!("{rate:.5} ({} in {:.0} device-days{by})", self.false_groups, self.device_days)
     }
 }

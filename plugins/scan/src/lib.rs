@@ -21,6 +21,11 @@
 //! seen tell nothing. Multicast, broadcast, and traceroute do not count, nor does a retry: one dead server is one
 //! failure.
 //!
+//! Software that spreads finds enough hosts that answer to pass for ordinary, but it is in haste: nine first contacts by one
+//! TCP port that fail within ten seconds, among 27 at most, are reported as well, with low severity. An ordinary host
+//! makes no more than one new contact a second (Williamson, "Throttling Viruses", ACSAC 2002), of which a fifth would
+//! fail; the score is that of the count.
+//!
 //! More than four ports, or peers, at once are one finding for all of them. The score is that of the likelihood ratio
 //! in bits, without the bound at which the test is over: two bits for a connection that failed, two off for one
 //! answered.
@@ -37,6 +42,7 @@
 //! **Parameters** are described in `plugin.toml`.
 
 mod contact;
+mod haste;
 mod report;
 mod walk;
 

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use wardflow_sdk::{Findings, MINUTE, surprise};
+use wardflow_sdk::{Findings, MINUTE, Severity, surprise};
 
 use crate::{
     SCANNED,
     contact::{ICMP, ICMP6, TCP, UDP},
+    haste::Haste,
     walk::{Tally, Test, Walk},
 };
 
@@ -18,6 +19,8 @@ const COUNTED: usize = 4_096;
 pub(crate) struct Scans {
     by_port: BTreeMap<u8, Group<u16>>,
     by_peer: BTreeMap<u8, Group<u64>>,
+    /// Ports by which contacts were hasty, and no scan by what became of them.
+    hasty: Vec<(u8, u16, Haste)>,
     failed_peers: BTreeSet<(u8, u64)>,
 }
 
@@ -57,6 +60,8 @@ impl Scans {
     pub(crate) fn port(&mut self, protocol: u8, port: u16, walk: Walk) {
         if walk.tally.is_scan {
             self.by_port.entry(protocol).or_default().add(port, walk);
+        } else if walk.haste.is_shown() && self.hasty.len() < SINGLE {
+            self.hasty.push((protocol, port, walk.haste));
         }
     }
 
@@ -83,6 +88,9 @@ impl Scans {
             group.report(test, protocol, findings, Cause::vertical(None, what), |peer| {
                 Cause::vertical(Some(peer), format!("tried many {} ports of one peer", name(protocol)))
             });
+        }
+        for (protocol, port, haste) in self.hasty {
+            report_haste(test, protocol, port, haste, findings);
         }
     }
 }
@@ -146,6 +154,28 @@ impl Shown {
             draft.peer_port(port);
         }
     }
+}
+
+fn report_haste(test: &Test, protocol: u8, port: u16, haste: Haste, findings: &mut Findings) {
+    let normal = test.normally_failed(protocol);
+    let bits = haste.bits(normal);
+    let Haste { tally, answered, .. } = haste;
+    let (failed, contacts) = (tally.failed, tally.failed + answered);
+    findings
+        .report("horizontal-scan", tally.first, tally.last)
+        .severity(Severity::Low)
+        .score(surprise::score(bits))
+        .confidence(0.5)
+        .protocol(protocol)
+        .peer_port(port)
+        .flow_count(failed)
+        .measured("failed-first-contacts", failed as f64, "1", ..=(contacts as f64 * normal))
+        .measured("failed-share", failed as f64 / contacts as f64, "1", ..=normal)
+        .examples(tally.examples)
+        .summary(format_args!(
+            "tried many peers on {} port {port} within ten seconds: {failed} of {contacts} tries failed",
+            name(protocol)
+        ));
 }
 
 fn name(protocol: u8) -> &'static str {

@@ -3,7 +3,11 @@ use std::f64::consts::LOG2_E;
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::math::ln;
 
-use crate::{Contact, Parameters, contact::UDP};
+use crate::{
+    Contact, Parameters,
+    contact::{TCP, UDP},
+    haste::Haste,
+};
 
 /// Share of first contacts by datagram that are answered: ordinarily, and in a scan. Many services never answer, so a
 /// silent one weighs less than half of a failed connection.
@@ -40,6 +44,8 @@ pub(crate) struct Walk {
     scanning: bool,
     #[serde(skip)]
     pub(crate) tally: Tally,
+    #[serde(skip)]
+    pub(crate) haste: Haste,
 }
 
 /// What a test saw in this slice.
@@ -114,11 +120,14 @@ impl Walk {
     /// Begins anew, but does not forget what it found in this slice.
     pub(crate) fn restart(&mut self) {
         let tally = if self.tally.is_scan { std::mem::take(&mut self.tally) } else { Tally::default() };
-        *self = Self { tally, ..Self::default() };
+        *self = Self { tally, haste: std::mem::take(&mut self.haste), ..Self::default() };
     }
 
     /// Takes the outcome of a first contact. Returns whether the device is scanning.
     pub(crate) fn step(&mut self, test: &Test, contact: &Contact, place: Place) -> bool {
+        if contact.protocol == TCP {
+            self.haste.take(place, contact.answered);
+        }
         let steps = test.steps(contact.protocol);
         if contact.answered {
             self.answered = self.answered.saturating_add(1);
@@ -138,13 +147,13 @@ impl Walk {
 
     /// Takes what it saw in this slice out.
     pub(crate) fn take_slice(&mut self) -> Self {
-        let tally = std::mem::take(&mut self.tally);
-        Self { tally, ..*self }
+        let (tally, haste) = (std::mem::take(&mut self.tally), std::mem::take(&mut self.haste));
+        Self { tally, haste, ..*self }
     }
 }
 
 impl Tally {
-    fn take(&mut self, place: Place) {
+    pub(crate) fn take(&mut self, place: Place) {
         self.first = if self.failed == 0 { place.start } else { self.first.min(place.start) };
         self.last = self.last.max(place.end);
         self.failed += 1;

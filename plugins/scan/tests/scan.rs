@@ -1,7 +1,7 @@
 //! What counts as a scan, and what only looks like one.
 
 use wardflow_sdk::{
-    ConnState, Device, HOUR, MINUTE, PeerRole, PeerScope, SECOND,
+    ConnState, Device, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity,
     native::{Flow, Harness, Run},
 };
 
@@ -119,6 +119,21 @@ fn look_alikes_are_not() {
         })
     });
     check("too slow to tell", contacts(30, 25 * HOUR, |number, flow| silent(Flow { peer: number, ..flow })));
+}
+
+#[test]
+fn haste_is_reported_though_most_is_answered() {
+    let check = |every: i64, one_in: u64, expected: &[Cause<'_>]| {
+        let run = harness().run(contacts(40, every, |number, flow| {
+            let flow = Flow { peer: number, peer_port: 80, ..flow };
+            if number % one_in == 1 { silent(flow) } else { flow }
+        }));
+        assert_eq!(causes(&run), expected, "every {every} us, one in {one_in} fails");
+        assert!(run.findings.iter().all(|found| found.finding.severity == Some(Severity::Low)), "{run:?}");
+    };
+    check(SECOND / 4, 2, &[("horizontal-scan", None, Some(80), Some(6))]);
+    check(SECOND, 2, &[]);
+    check(SECOND / 4, 5, &[]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::{HOUR, MINUTE, Slice};
+use wardflow_sdk::{HOUR, MINUTE, Slice, math};
 
 /// The least time without contact that is a break: telemetry comes each second, records of it each minute or more.
 const LEAST: i64 = 5 * MINUTE;
@@ -8,6 +8,8 @@ const IN_USE: i64 = HOUR;
 /// Stretches of a break, of [`LEAST`] each, in which other flows show the monitor on the network: as many, and a
 /// quarter.
 const LIFE: u32 = 3;
+/// Bits of a break that lost records would hardly make.
+const RARE: f64 = 14.0;
 /// A break that has not ended is not told of any longer than this.
 const ONGOING: i64 = 24 * HOUR;
 
@@ -24,7 +26,16 @@ pub(crate) struct Continuity {
     last_life: i64,
     /// Since then: whether the monitor asked for an address.
     has_asked: bool,
-    /// The longest break that was learned, in microseconds.
+    usual: Usual,
+}
+
+/// How contact is seen, which sensors that lose flows break often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Usual {
+    contacts: u32,
+    breaks: u32,
+    /// What the contacts cover, and the longest break that was learned; in microseconds.
+    covered: i64,
     longest: i64,
 }
 
@@ -53,12 +64,13 @@ impl Continuity {
             return;
         };
         let is_broken = start - until >= LEAST;
+        self.usual.take(is_broken, if is_broken { end - start } else { (end - until).max(0) });
         if is_broken && until - since >= IN_USE {
             let Self { blind, life, has_asked, .. } = *self;
             breaks.push(Break { from: until, to: start, last_flow: end, blind, life, has_asked, has_ended: true });
         }
         let since = if is_broken { start } else { since.min(start) };
-        *self = Self { covered: Some((since, until.max(end))), longest: self.longest, ..Self::default() };
+        *self = Self { covered: Some((since, until.max(end))), usual: self.usual, ..Self::default() };
     }
 
     /// Takes another flow that shows the monitor on the network.
@@ -93,12 +105,30 @@ impl Continuity {
 
     /// Learns that a break is nothing unusual.
     pub(crate) fn learn(&mut self, known: &Break) {
-        self.longest = self.longest.max(known.length());
+        self.usual.longest = self.usual.longest.max(known.length());
     }
 
-    /// The longest break that was learned, in microseconds.
-    pub(crate) fn longest(&self) -> i64 {
-        self.longest
+    /// Up to how many microseconds a break is none that would be unusual.
+    pub(crate) fn usual(&self) -> i64 {
+        let Usual { longest, .. } = self.usual;
+        (longest + longest / 2).max(self.usual.lost())
+    }
+}
+
+impl Usual {
+    fn take(&mut self, is_broken: bool, covered: i64) {
+        self.contacts = self.contacts.saturating_add(1);
+        self.breaks = self.breaks.saturating_add(u32::from(is_broken));
+        self.covered = self.covered.saturating_add(covered);
+    }
+
+    /// The time of so many records of contacts that one time in 16,384 all of them are lost, each as often as breaks follow
+    /// contacts, the latest break aside. A record is half an hour at most, as exporters cut them.
+    fn lost(&self) -> i64 {
+        let contacts = f64::from(self.contacts) + 1.0;
+        let share = (f64::from(self.breaks.max(1)) - 0.5) / contacts;
+        let record = (self.covered as f64 / contacts).min(30.0 * MINUTE as f64);
+        (record * RARE / math::log2(1.0 / share).max(0.1)) as i64
     }
 }
 
@@ -157,5 +187,16 @@ mod tests {
         check(&[(0, 30), (50, 70), (90, 100)], &[]);
         check(&[(0, 60), (100, 101), (30, 200)], &[]);
         check(&[(0, 60), (100, 101), (80, 200)], &[20]);
+    }
+
+    #[test]
+    fn a_sensor_that_loses_flows_makes_breaks_usual() {
+        let usual = |lost: fn(i64) -> bool| {
+            let (mut continuity, mut breaks) = (Continuity::default(), Vec::new());
+            let records = (0..192).filter(|record| !lost(*record));
+            records.for_each(|record| continuity.contact(record * HOUR / 2, (record + 1) * HOUR / 2, &mut breaks));
+            continuity.usual() / MINUTE
+        };
+        assert_eq!([usual(|_| false), usual(|record| record == 50), usual(|record| record % 10 == 9)], [48, 48, 129]);
     }
 }

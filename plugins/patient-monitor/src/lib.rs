@@ -32,8 +32,8 @@
 //!   telemetry or vital signs to a host in no group; vital signs alone are no more than medium. In addition, if the
 //!   station has half of its usual; else in its place. What three monitors use is a station.
 //! - Contact is what the flows cover, so that a connection of hours is no silence. A break is 5 minutes or more after
-//!   an hour of unbroken contact. It is judged if longer than `break_minutes` and half as long again as the longest one
-//!   learned. While other flows show the monitor on the network, in a quarter of it, it is low, and medium from
+//!   an hour of unbroken contact. It is judged if longer than `break_minutes`, half as long again as the longest one
+//!   learned, and than what records that a sensor loses, as often as contact breaks, would make one time in 16,384. While other flows show the monitor on the network, in a quarter of it, it is low, and medium from
 //!   `transport_minutes` on. Without them the monitor was carried along or switched off: nothing up to
 //!   `transport_minutes` nor from `shelved_hours` on, low in between. Nor is there anything up to `transport_minutes`
 //!   if the monitor asked for an address, as one that is moved does, or if nothing was seen of it for five minutes
@@ -227,8 +227,7 @@ impl PatientMonitor {
 
     /// The time from which on breaks are judged, in microseconds.
     fn least_break(&self) -> i64 {
-        let longest = self.state.continuity.longest();
-        (self.parameters.break_minutes * MINUTE).max(longest + longest / 2)
+        (self.parameters.break_minutes * MINUTE).max(self.state.continuity.usual())
     }
 }
 

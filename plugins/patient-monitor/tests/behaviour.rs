@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Device, Direction, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, Slice, name_id,
-    native::{Batch, Flow, Harness, Run},
+    native::{Batch, Dice, Flow, Harness, Run, times},
 };
 
 use Severity::{High, Low, Medium};
@@ -50,10 +50,6 @@ fn workstation(flow: Flow) -> Flow {
 
 fn outside(flow: Flow) -> Flow {
     Flow { peer_scope: PeerScope::External, ..flow }
-}
-
-fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
-    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
 }
 
 fn usual(until: i64) -> Vec<Flow> {
@@ -189,6 +185,23 @@ fn a_monitor_on_the_network_without_its_station_is_reported() {
     check(30, &[(LOST, Low)]);
     check(100, &[(LOST, Medium)]);
     check(8 * 60, &[(LOST, Medium), (LOST, Medium)]);
+}
+
+#[test]
+fn a_sensor_that_loses_flows_is_no_loss_of_contact() {
+    let lost = |minutes: i64| {
+        let mut dice = Dice::new(7);
+        let mut flows = usual(END);
+        flows.retain(|flow| flow.peer != STATION);
+        for time in times(MONDAY + 30 * MINUTE, END, 30 * MINUTE) {
+            let from = LATER + 8 * HOUR;
+            if dice.roll() > 0.1 && !(from..from + minutes * MINUTE).contains(&time) {
+                flows.push(Flow { start_time: time - 30 * MINUTE, ..waves(STATION, 1, time) });
+            }
+        }
+        reported(&harness().run(flows)).len()
+    };
+    assert_eq!([lost(0), lost(60), lost(200)], [0, 0, 1]);
 }
 
 #[test]

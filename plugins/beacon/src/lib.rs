@@ -63,6 +63,7 @@ mod seen;
 mod track;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::{TCP, is_polling_port, port_name};
 use wardflow_sdk::{
     Bounded, DAY, Detector, Device, Findings, Flows, HOUR, MINUTE, SECOND, Saved, Severity, Slice, math, surprise,
 };
@@ -162,7 +163,7 @@ impl Beacon {
             start,
             end,
             local_port: flows.local_port()[row],
-            is_tcp: key.2 == scope::TCP,
+            is_tcp: key.2 == TCP,
             state: flows.conn_state()[row],
             sent: flows.bytes_sent()[row],
             received: flows.bytes_received()[row],
@@ -190,7 +191,7 @@ impl Beacon {
         let Some(regularity) = Regularity::of(track).filter(|_| enough) else { return };
         let failed = f64::from(track.failed) / f64::from(track.contacts.max(1));
         let (peer, port, protocol) = key;
-        let name = scope::port_name(port, protocol);
+        let name = port_name(port, protocol);
         if failed >= FAILING || !regularity.is_regular(self.parameters.least_share) {
             return;
         }
@@ -221,7 +222,7 @@ impl Beacon {
     fn severity(&self, (_, port, protocol): Key, track: &Track, seen: &Seen) -> Severity {
         let is_new = self.state.watched_since.is_some_and(|since| track.since - since >= WATCHED);
         let is_common = seen.prevalence >= self.parameters.shared_by;
-        let up = u8::from(is_new) + u8::from(!scope::is_polling_port(port, protocol));
+        let up = u8::from(is_new) + u8::from(!is_polling_port(port, protocol));
         let down = u8::from(is_common) + u8::from(!seen.is_external);
         match (up, down) {
             (2, 0) => Severity::High,

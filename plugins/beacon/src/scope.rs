@@ -1,17 +1,12 @@
 //! Which flows are judged at all.
 
+use wardflow_common::{UDP, is_for_many};
 use wardflow_sdk::{Direction, Flows, PeerRole, PeerScope, UNKNOWN, name_id};
-
-pub(crate) const TCP: u8 = 6;
-const UDP: u8 = 17;
 
 /// Position of peer groups in `plugin.toml`.
 pub(crate) const EXPECTED_CLOUD: u16 = 1;
 pub(crate) const TIME_SERVERS: u16 = 2;
 pub(crate) const NAME_SERVERS: u16 = 3;
-
-/// Ports that programs commonly poll: web, mail, MQTT, AMQP and push services.
-const POLLING_PORTS: [u16; 15] = [80, 443, 465, 587, 993, 995, 1883, 3128, 5223, 5228, 5671, 8080, 8443, 8883, 9443];
 
 /// Whether a flow is contact that the device chose, with a peer of whom it is not declared or plain what it is for.
 pub(crate) fn is_judged(flows: &Flows<'_>, row: usize, internal: bool) -> bool {
@@ -28,12 +23,11 @@ pub(crate) fn is_judged(flows: &Flows<'_>, row: usize, internal: bool) -> bool {
 }
 
 /// Whether the contact is what the device itself is declared for.
-const fn is_own_role(role: PeerRole, port: u16) -> bool {
+fn is_own_role(role: PeerRole, port: u16) -> bool {
     match role {
-        PeerRole::Scanner | PeerRole::NetworkManagement | PeerRole::Backup | PeerRole::Proxy | PeerRole::Nat => true,
         PeerRole::NameServer => is_name(port),
         PeerRole::TimeServer => is_time(port),
-        PeerRole::None | PeerRole::RemoteService | PeerRole::DomainController | PeerRole::DhcpServer => false,
+        _ => is_for_many(role) || role == PeerRole::Backup,
     }
 }
 
@@ -82,19 +76,4 @@ const fn is_name(port: u16) -> bool {
 /// Payload bytes a packet, where known and not zero.
 fn payload(bytes: u64, packets: u64) -> Option<u64> {
     (bytes != UNKNOWN && packets != UNKNOWN && bytes > 0).then(|| bytes / packets.max(1))
-}
-
-/// Whether a port is a usual one for polling.
-pub(crate) fn is_polling_port(port: u16, protocol: u8) -> bool {
-    matches!(protocol, TCP | UDP) && POLLING_PORTS.contains(&port)
-}
-
-/// `port 443/tcp`, or the protocol where there are no ports.
-pub(crate) fn port_name(port: u16, protocol: u8) -> String {
-    match protocol {
-        TCP => format!("port {port}/tcp"),
-        UDP => format!("port {port}/udp"),
-        1 | 58 => "ICMP".to_owned(),
-        other => format!("protocol {other}"),
-    }
 }

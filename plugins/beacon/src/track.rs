@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use wardflow_common::has_failed;
 use wardflow_sdk::{ConnState, DAY, SECOND, UNKNOWN};
 
 use crate::histogram::{Histogram, Scale};
@@ -155,9 +156,8 @@ impl Contact {
     fn has_failed(&self) -> bool {
         self.is_tcp
             && match self.state {
-                ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh => true,
                 ConnState::Unknown => self.packets_received == 0,
-                _ => false,
+                state => has_failed(state),
             }
     }
 }

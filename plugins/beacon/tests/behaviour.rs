@@ -2,27 +2,10 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Device, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, UNKNOWN, name_id,
-    native::{Batch, Flow, Harness, Run},
+    native::{Batch, Dice, Flow, Harness, Run},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
-
-/// Numbers that look random and are always the same (SplitMix64, Steele and others, 2014), in [0, 1).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn exponential(&mut self) -> f64 {
-        -(1.0 - self.roll()).ln()
-    }
-}
 
 /// A connection to an outside peer, on a port of its own.
 fn outside(time: i64) -> Flow {
@@ -56,7 +39,7 @@ fn check(flows: Vec<Flow>, kinds: &[&str]) -> Vec<Finding> {
 
 #[test]
 fn jitter_and_gaps_of_hours_hide_no_beacon() {
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     let times = contacts(MONDAY, MONDAY + DAY, || 48.0 + 24.0 * dice.roll());
     let awake = times.into_iter().filter(|time| !matches!((time - MONDAY) / HOUR, 2..5 | 9..14 | 20..22));
     let findings = check(awake.map(outside).collect(), &["beacon"]);
@@ -86,7 +69,7 @@ fn few_contacts_or_a_short_while_are_not_enough() {
 fn contact_by_chance_is_no_beacon() {
     for seed in 0..200 {
         for mean in [200.0, 7_200.0] {
-            let mut dice = Dice(seed);
+            let mut dice = Dice::new(seed);
             let times = contacts(MONDAY, MONDAY + 3 * DAY, || mean * dice.exponential());
             check(times.into_iter().map(outside).collect(), &[]);
         }
@@ -95,7 +78,7 @@ fn contact_by_chance_is_no_beacon() {
 
 #[test]
 fn browsing_is_no_beacon() {
-    let mut dice = Dice(7);
+    let mut dice = Dice::new(7);
     let mut flows = Vec::new();
     for visit in contacts(MONDAY, MONDAY + 2 * DAY, || 40.0 * dice.exponential().powi(3)) {
         let peer = 100 + visit.unsigned_abs() / 7 % 12;
@@ -110,12 +93,12 @@ fn browsing_is_no_beacon() {
 
 #[test]
 fn equal_sizes_count_if_contact_is_more_even_than_chance() {
-    let mut dice = Dice(3);
+    let mut dice = Dice::new(3);
     let wide = contacts(MONDAY, MONDAY + DAY, || 30.0 + 270.0 * dice.roll());
     check(wide.iter().map(|time| outside(*time)).collect(), &["beacon"]);
     let of_any_size = |time: &i64| Flow { bytes_sent: 200 + time.unsigned_abs() % 8_000, ..outside(*time) };
     check(wide.iter().map(of_any_size).collect(), &[]);
-    let mut dice = Dice(4);
+    let mut dice = Dice::new(4);
     let chance = contacts(MONDAY, MONDAY + DAY, || 165.0 * dice.exponential());
     check(chance.into_iter().map(outside).collect(), &[]);
 }
@@ -256,7 +239,7 @@ fn a_crowd_of_passing_peers_hides_no_settled_beacon() {
 
 #[test]
 fn the_state_stays_small() {
-    let mut dice = Dice(9);
+    let mut dice = Dice::new(9);
     let mut flows = Vec::new();
     for peer in 0..400 {
         for time in contacts(MONDAY + peer, MONDAY + 4 * DAY, || 600.0 * dice.exponential().powi(4)) {
@@ -277,7 +260,7 @@ fn the_state_stays_small() {
 
 #[test]
 fn batches_may_be_cut_anywhere() {
-    let mut dice = Dice(5);
+    let mut dice = Dice::new(5);
     let mut flows: Vec<_> =
         contacts(MONDAY, MONDAY + 6 * HOUR, || 5.0 + 10.0 * dice.roll()).into_iter().map(outside).collect();
     flows.iter_mut().enumerate().for_each(|(n, flow)| flow.peer = 66 + n as u64 % 3);

@@ -56,7 +56,7 @@ use track::Track;
 
 /// Tries of a run that may be reported.
 pub(crate) const LEAST: u32 = 8;
-/// Tries an hour that are never a surprise in themselves.
+/// Tries an hour that are never a surprise in themselves, nor as a deviation from what is usual.
 const USUAL: f64 = 1.0;
 /// Days of pairs, and days, that the device's habit remembers.
 const MEMORY: u32 = 200;
@@ -159,7 +159,7 @@ impl BruteForce {
             }
         };
         if let Some(hourly) = track.add(flows, row, login) {
-            self.state.hourly.learn(hourly, MEMORY);
+            self.state.hourly.learn(hourly, MEMORY, USUAL);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use wardflow_common::{is_for_many, is_incomplete};
 use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, SECOND, UNKNOWN};
 
 const TCP: u8 = 6;
@@ -66,11 +67,10 @@ impl Login {
 /// Payload of both directions, where a connection came about. A piece of one has more packets than a refusal.
 fn payload(flows: &Flows<'_>, row: usize, state: ConnState) -> Option<u64> {
     let came_about = match state {
-        ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Rstrh | ConnState::Sh | ConnState::Shr => false,
         ConnState::Unknown | ConnState::Oth => {
             [flows.packets_sent()[row], flows.packets_received()[row]].into_iter().any(|packets| packets >= 3)
         }
-        _ => true,
+        state => !is_incomplete(state),
     };
     let known = |bytes: u64| if bytes == UNKNOWN { 0 } else { bytes };
     let bytes = known(flows.bytes_sent()[row]).saturating_add(known(flows.bytes_received()[row]));
@@ -79,17 +79,7 @@ fn payload(flows: &Flows<'_>, row: usize, state: ConnState) -> Option<u64> {
 
 /// Whether it is one peer, and neither end is declared to knock at many doors. Who serves everybody may be attacked.
 fn is_judged(flows: &Flows<'_>, row: usize, by_device: bool) -> bool {
-    let knocks = |role| {
-        matches!(
-            role,
-            PeerRole::Scanner
-                | PeerRole::NetworkManagement
-                | PeerRole::Backup
-                | PeerRole::RemoteService
-                | PeerRole::Nat
-                | PeerRole::Proxy
-        )
-    };
+    let knocks = |role| is_for_many(role) || matches!(role, PeerRole::Backup | PeerRole::RemoteService);
     let is_one_peer =
         matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal | PeerScope::External);
     is_one_peer && !knocks(if by_device { flows.local_role()[row] } else { flows.peer_role()[row] })

@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity,
-    native::{Flow, Harness, Run},
+    native::{Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
@@ -32,10 +32,6 @@ fn session(flow: Flow) -> Flow {
 fn tries(count: i64, port: u16, from: i64, step: i64) -> Vec<Flow> {
     // A tenth more or less, so that no clock is behind it.
     (0..count).map(|n| to(TARGET, port, from + n * step + (n * n % 7) * step / 20)).collect()
-}
-
-fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
-    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
 }
 
 fn usual() -> impl Iterator<Item = Flow> {

@@ -1,6 +1,6 @@
-use wardflow_sdk::{ConnState, Draft, Flows, UNKNOWN};
+use wardflow_sdk::{Draft, Flows, UNKNOWN};
 
-use crate::{Service, Standing};
+use crate::{Service, Standing, came_about};
 
 /// Example flows of a cause.
 const EXAMPLES: usize = 5;
@@ -80,15 +80,6 @@ impl<G: Copy> Evidence<G> {
             .confidence(if self.is_established { 0.9 } else { 0.5 })
             .examples(self.examples.iter().copied())
     }
-}
-
-/// Whether a flow is a connection that came about, or may be one.
-pub fn came_about(flows: &Flows<'_>, row: usize) -> bool {
-    !matches!(flows.protocol()[row], 1 | 58)
-        && !matches!(
-            flows.conn_state()[row],
-            ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Rstrh | ConnState::Sh | ConnState::Shr
-        )
 }
 
 const fn known(bytes: u64) -> u64 {

@@ -1,4 +1,5 @@
-//! What the sample models of makers have in common.
+//! What the models of this repository have in common: what a port is called, whether a connection came about, what
+//! declared roles are for; and, for the samples of makers' models, the following.
 //!
 //! A maker knows the few peers of its device, and the ports. [`Groups`] tells who a peer is, [`Service`] who offers
 //! what to whom. What a maker cannot know a model learns: [`Experience`] says how much was seen, [`Habits`] which
@@ -9,14 +10,20 @@ mod causes;
 mod evidence;
 mod experience;
 mod habits;
+mod handshake;
 mod hours;
+mod ports;
+mod roles;
 mod service;
 mod standing;
 
 pub use causes::{Causes, Ranked};
-pub use evidence::{Evidence, came_about};
+pub use evidence::Evidence;
 pub use experience::{DECLARED, Experience};
 pub use habits::Habits;
+pub use handshake::{came_about, has_failed, is_incomplete};
 pub use hours::{Days, Hours, hour_of_day};
+pub use ports::{is_polling_port, port_name};
+pub use roles::{is_for_many, serves_everybody};
 pub use service::{LOGIN, Service, TCP, UDP, declared};
 pub use standing::{Groups, Standing};

@@ -9,7 +9,7 @@ use crate::seen::Seen;
 const NOTHING: (f64, f64) = (1_000.0, 10_000.0);
 /// Values that a level remembers: two weeks of hours, four weeks of days.
 const MEMORY: (u32, u32) = (14 * 24, 28);
-/// Values from which others may be suspicious.
+/// Days from which shares may be suspicious.
 const SETTLED: u32 = 5;
 /// Least standard deviation of the logarithm of an amount: a factor of 1.65.
 const LEAST: f64 = 0.5;
@@ -75,7 +75,7 @@ impl Habit {
 
     pub(crate) fn learn_hours(&mut self, seen: &Seen) {
         for carried in seen.hours() {
-            teach(&mut self.hour, math::ln(NOTHING.0 + carried as f64), MEMORY.0);
+            self.hour.learn(math::ln(NOTHING.0 + carried as f64), MEMORY.0, LEAST);
         }
     }
 
@@ -83,7 +83,7 @@ impl Habit {
     /// five times over.
     pub(crate) fn end_day(&mut self) {
         if self.queries_today > 0 {
-            teach(&mut self.day, math::ln(NOTHING.1 + self.today as f64), MEMORY.1);
+            self.day.learn(math::ln(NOTHING.1 + self.today as f64), MEMORY.1, LEAST);
         }
         let (queries, long) = (self.queries_today as f64, self.long_today as f64);
         let is_settled = self.day.values() > SETTLED;
@@ -98,12 +98,4 @@ impl Habit {
 /// Mean and deviation of a level, wider where little was learned.
 fn yardstick(level: &Level) -> (f64, f64) {
     (level.mean(), level.deviation().max(LEAST) * (1.0 + 2.0 / f64::from(level.values().max(1))))
-}
-
-/// Teaches a level a value. One that is suspicious, three deviations above the mean, where a level that never varied
-/// counts as one that does, teaches one deviation: a tunnel must not become usual in hours.
-fn teach(level: &mut Level, value: f64, memory: u32) {
-    let deviation = level.deviation().max(LEAST);
-    let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;
-    level.learn(if is_suspicious { level.mean() + deviation } else { value }, memory);
 }

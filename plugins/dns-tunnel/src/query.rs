@@ -1,5 +1,6 @@
 //! Which flows are name queries, and how many and how large those are.
 
+use wardflow_common::is_for_many;
 use wardflow_sdk::{Direction, Flows, PeerRole, PeerScope, UNKNOWN, name_id};
 
 /// Payload of a query for a name as people make them, at most.
@@ -40,10 +41,8 @@ impl Query {
         let protocol = flows.protocol()[row];
         let is_one_server =
             matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal | PeerScope::External);
-        let asks_for_others = matches!(
-            flows.local_role()[row],
-            PeerRole::NameServer | PeerRole::Proxy | PeerRole::Nat | PeerRole::Scanner | PeerRole::NetworkManagement
-        );
+        let role = flows.local_role()[row];
+        let asks_for_others = is_for_many(role) || role == PeerRole::NameServer;
         let sent = flows.bytes_sent()[row];
         if !matches!(protocol, 6 | 17) || !is_one_server || asks_for_others || sent == UNKNOWN || sent == 0 {
             return None;

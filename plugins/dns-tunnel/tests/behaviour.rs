@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     DAY, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, UNKNOWN, name_id,
-    native::{Flow, Harness, Run},
+    native::{Dice, Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
@@ -10,29 +10,6 @@ const MONDAY: i64 = 19_723 * DAY;
 const LATER: i64 = MONDAY + 7 * DAY;
 const SERVER: u64 = 53;
 const STRANGER: u64 = 66;
-
-/// Numbers that look random and are always the same (SplitMix64, Steele and others, 2014), in [0, 1).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// About `median`, off by so many doublings or halvings.
-    fn about(&mut self, median: f64, octaves: f64) -> u64 {
-        let normal = (0..12).map(|_| self.roll()).sum::<f64>() - 6.0;
-        (median * (normal * octaves).exp2()) as u64
-    }
-}
-
-fn times(from: i64, until: i64, every: i64) -> impl Iterator<Item = i64> {
-    (0..(until - from) / every).map(move |n| from + n * every)
-}
 
 /// One query over UDP.
 fn query(server: u64, time: i64, bytes_sent: u64, bytes_received: u64) -> Flow {
@@ -51,7 +28,7 @@ fn query(server: u64, time: i64, bytes_sent: u64, bytes_received: u64) -> Flow {
 
 /// A workstation: sixty lookups an hour by day, few at night.
 fn workstation(until: i64) -> Vec<Flow> {
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     let by_day = |time: &i64| (7..18).contains(&time.rem_euclid(DAY).div_euclid(HOUR)) || time % (20 * MINUTE) == 0;
     let times = times(MONDAY, until, MINUTE).filter(by_day);
     times.map(|time| query(SERVER, time, dice.about(42.0, 0.6), dice.about(110.0, 0.6))).collect()
@@ -65,7 +42,7 @@ fn monitor(until: i64) -> Vec<Flow> {
 
 /// Queries that are filled with data, from `LATER` on.
 fn tunnel(hours: i64, every: i64, size: f64) -> Vec<Flow> {
-    let mut dice = Dice(2);
+    let mut dice = Dice::new(2);
     let from = LATER + 8 * HOUR;
     let times = times(from, from + hours * HOUR, every);
     times.map(|time| query(SERVER, time, dice.about(size, 0.3), dice.about(200.0, 0.3))).collect()
@@ -138,7 +115,7 @@ fn answers_and_other_than_names_are_signs() {
 #[test]
 fn browsing_is_quiet() {
     check("a month", workstation(MONDAY + 30 * DAY), None);
-    let mut dice = Dice(3);
+    let mut dice = Dice::new(3);
     let busy = times(LATER + 9 * HOUR, LATER + 15 * HOUR, 4 * SECOND);
     let busy = busy.map(|time| query(SERVER, time, dice.about(42.0, 0.6), dice.about(140.0, 0.8))).collect();
     check("a busy day", beside(workstation(END), busy), None);
@@ -148,7 +125,7 @@ fn browsing_is_quiet() {
 fn one_long_name_is_low_at_most() {
     let one = times(LATER, END, 10 * SECOND).map(|time| query(SERVER, time, 122, 160)).collect();
     check("asked for again and again", beside(workstation(END), one), Some(("dns-tunnel", Severity::Low)));
-    let mut dice = Dice(4);
+    let mut dice = Dice::new(4);
     let reputation =
         times(MONDAY, END, 2 * MINUTE).map(|time| query(SERVER, time, dice.about(115.0, 0.2), 70)).collect();
     check("of a reputation service, learned", beside(workstation(END), reputation), None);

@@ -18,8 +18,6 @@ const LEAST: f64 = 1.0;
 /// As [`LEAST`], for all that goes outside in a day, which varies less: a factor of 1.65.
 const LEAST_OF_DAYS: f64 = 0.5;
 
-/// Values of a level from which others are suspicious.
-const SETTLED: u32 = 5;
 /// Days that a level remembers.
 const MEMORY: u32 = 28;
 
@@ -28,12 +26,9 @@ fn log(bytes: f64) -> f64 {
     math::ln(NOTHING + bytes)
 }
 
-/// Teaches a level an amount. One that is suspicious, three deviations above the mean, where a level that never varied
-/// counts as one that does, teaches one deviation: what is carried off must not become usual in days.
+/// Teaches a level the amount of a day.
 pub(crate) fn teach(level: &mut Level, bytes: f64) {
-    let (value, deviation) = (log(bytes), level.deviation().max(LEAST));
-    let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;
-    level.learn(if is_suspicious { level.mean() + deviation } else { value }, MEMORY);
+    level.learn(log(bytes), MEMORY, LEAST);
 }
 
 /// What amounts are judged by.

@@ -1,5 +1,6 @@
 //! What one slice shows of an outside peer. It is not saved.
 
+use wardflow_common::port_name;
 use wardflow_sdk::{Draft, Findings, Flows, UNKNOWN, surprise};
 
 use crate::{amount::Verdict, peers::Peer};
@@ -89,10 +90,6 @@ impl Seen {
 
     /// `port 443/tcp`, of the flow that sent most.
     pub(crate) fn port_name(&self) -> String {
-        match self.protocol {
-            6 => format!("port {}/tcp", self.port),
-            17 => format!("port {}/udp", self.port),
-            other => format!("protocol {other}"),
-        }
+        port_name(self.port, self.protocol)
     }
 }

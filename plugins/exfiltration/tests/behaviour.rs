@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     DAY, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, Severity, UNKNOWN,
-    native::{Flow, Harness, Run},
+    native::{Dice, Flow, Harness, Run, times},
 };
 
 /// A Monday.
@@ -10,31 +10,10 @@ const MONDAY: i64 = 19_723 * DAY;
 /// After two weeks of which nothing is reported.
 const LATER: i64 = MONDAY + 14 * DAY;
 const END: i64 = MONDAY + 21 * DAY;
+/// Amounts are off by a factor of e.
+const OCTAVES: f64 = std::f64::consts::LOG2_E;
 const CLOUD: u64 = 10;
 const STRANGER: u64 = 66;
-
-/// Numbers that look random and are always the same (SplitMix64, Steele and others, 2014), in [0, 1).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// About `median`, off by a factor of e or so.
-    fn about(&mut self, median: f64) -> u64 {
-        let normal = (0..12).map(|_| self.roll()).sum::<f64>() - 6.0;
-        (median * normal.exp()) as u64
-    }
-}
-
-fn times(from: i64, until: i64, every: i64) -> impl Iterator<Item = i64> {
-    (0..(until - from) / every).map(move |n| from + n * every)
-}
 
 fn is_by_day(time: &i64) -> bool {
     (8..17).contains(&time.rem_euclid(DAY).div_euclid(HOUR)) && (time - MONDAY).div_euclid(DAY) % 7 < 5
@@ -47,23 +26,23 @@ fn to(peer: u64, time: i64, bytes_sent: u64, bytes_received: u64) -> Flow {
 
 /// A laboratory analyser: some kilobytes to its maker's cloud, which twelve of its class use, and results inside.
 fn analyser(until: i64) -> Vec<Flow> {
-    let mut dice = Dice(1);
+    let mut dice = Dice::new(1);
     let cloud = times(MONDAY, until, 2 * HOUR)
-        .map(|time| Flow { peer_prevalence: 12, ..to(CLOUD, time, dice.about(3_000.0), 2_400) });
+        .map(|time| Flow { peer_prevalence: 12, ..to(CLOUD, time, dice.about(3_000.0, OCTAVES), 2_400) });
     let inside = times(MONDAY, until, 5 * MINUTE).map(|time| Flow { bytes_sent: 3_000_000, ..Flow::at(time) });
     cloud.chain(inside).collect()
 }
 
 /// A workstation that browses: forty peers a day, a good part of them never seen before, mail with attachments.
 fn workstation(until: i64) -> Vec<Flow> {
-    let mut dice = Dice(2);
+    let mut dice = Dice::new(2);
     let mut flows = Vec::new();
     for time in times(MONDAY, until, 4 * MINUTE).filter(is_by_day) {
         let site =
             if dice.roll() < 0.2 { 1_000 + time.unsigned_abs() % 100_000 } else { 100 + time.unsigned_abs() % 60 };
-        flows.push(to(site, time, dice.about(6_000.0), dice.about(60_000.0)));
+        flows.push(to(site, time, dice.about(6_000.0, OCTAVES), dice.about(60_000.0, OCTAVES)));
         if dice.roll() < 0.03 {
-            flows.push(to(20_000 + time.unsigned_abs() % 500, time, dice.about(800_000.0), 20_000));
+            flows.push(to(20_000 + time.unsigned_abs() % 500, time, dice.about(800_000.0, OCTAVES), 20_000));
         }
     }
     flows

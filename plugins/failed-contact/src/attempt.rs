@@ -1,8 +1,7 @@
 //! Whether a flow came about.
 
+use wardflow_common::TCP;
 use wardflow_sdk::{ConnState, Flows, UNKNOWN};
-
-use crate::scope::TCP;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {

@@ -51,6 +51,7 @@ mod run;
 mod scope;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::{TCP, is_polling_port, port_name};
 use wardflow_sdk::{
     Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, MINUTE, PeerScope, SECOND, Saved, Severity,
     Slice, math, surprise,
@@ -196,7 +197,7 @@ impl FailedContact {
     fn judge<'a>(&self, service: &Service, failures: &'a Failures) -> Option<(&'a Seen, Verdict)> {
         let seen = failures.seen.as_ref()?;
         let (_, port, protocol) = *service;
-        let is_tcp = protocol == scope::TCP;
+        let is_tcp = protocol == TCP;
         let least = self.parameters.least_attempts * if is_tcp { 1 } else { 2 };
         if failures.attempts < least || failures.span() < self.parameters.least_span_minutes * MINUTE {
             return None;
@@ -208,7 +209,7 @@ impl FailedContact {
         let is_new = self.state.watched_since.is_some_and(|since| failures.since() - since >= WATCHED);
         // After its first slice, the device itself is among those that use the peer.
         let others = seen.prevalence.saturating_sub(u32::from(failures.since() < seen.first));
-        let is_unusual = !scope::is_polling_port(port, protocol);
+        let is_unusual = !is_polling_port(port, protocol);
         let is_stranger = !self.state.has_outside && self.state.learning.hours() >= self.parameters.learning_hours;
         let even = surprise::of_share(f64::from(failures.alike), f64::from(failures.intervals), 1.0 / 9.0).min(EVEN);
         let novelty = if is_new { surprise::of_novelty(self.state.answered.len() as f64) } else { 0.0 };
@@ -232,7 +233,7 @@ impl FailedContact {
 fn report(service: Service, failures: &Failures, seen: &Seen, verdict: &Verdict, findings: &mut Findings) {
     let (peer, port, protocol) = service;
     let attempts = f64::from(failures.attempts);
-    let certainty = if protocol == scope::TCP { 0.95 } else { 0.5 };
+    let certainty = if protocol == TCP { 0.95 } else { 0.5 };
     let place = if seen.is_external { "an outside peer" } else { "a peer inside" };
     let minutes = failures.span() as f64 / MINUTE as f64;
     let evenly = if verdict.even >= EVEN { ", at even intervals" } else { "" };
@@ -253,7 +254,7 @@ fn report(service: Service, failures: &Failures, seen: &Seen, verdict: &Verdict,
         .examples(seen.examples.iter().copied())
         .summary(format_args!(
             "tried {} of {place} {} times in {:.1} h{evenly}; none came about, {} flows now",
-            scope::port_name(port, protocol),
+            port_name(port, protocol),
             failures.attempts,
             minutes / 60.0,
             seen.flows

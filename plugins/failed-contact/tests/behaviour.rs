@@ -2,17 +2,13 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, UNKNOWN,
-    native::{Flow, Harness, Run},
+    native::{Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
 const LATER: i64 = MONDAY + 3 * DAY;
 const SERVER: u64 = 10;
 const DEAD: u64 = 66;
-
-fn times(from: i64, until: i64, every: i64) -> impl Iterator<Item = i64> {
-    (0..(until - from) / every).map(move |n| from + n * every)
-}
 
 /// A connection to an outside peer, on a port of its own.
 fn outside(peer: u64, time: i64) -> Flow {

@@ -8,9 +8,7 @@ use crate::minutes::Minutes;
 /// Hours that a level remembers: two weeks.
 const MEMORY: u32 = 14 * 24;
 /// Hours from which a port is judged by its own: three days of a flood do not become usual before.
-pub(crate) const OWN: u32 = 72;
-/// Hours from which a value may be suspicious.
-const SETTLED: u32 = 12;
+const OWN: u32 = 72;
 /// A direction in which there was nothing while the device was learned: one flow a minute.
 const NOTHING: Usual = Usual { mean: std::f64::consts::LN_2, deviation: 1.5 * LEAST };
 
@@ -47,23 +45,11 @@ impl Habit {
     pub(crate) fn learn(&mut self, port: (u8, u16), minutes: &Minutes, now: i64) {
         for (_, flows, packets) in minutes.hours() {
             let flows = math::ln_1p(f64::from(flows));
-            let own = self.ports.touch(port, now, Level::default);
-            match own.values() {
-                OWN.. => teach(own, flows),
-                _ => own.learn(flows, MEMORY),
-            }
-            teach(&mut self.all, flows);
-            teach(&mut self.packets, math::ln_1p(packets));
+            self.ports.touch(port, now, Level::default).learn(flows, MEMORY, LEAST);
+            self.all.learn(flows, MEMORY, LEAST);
+            self.packets.learn(math::ln_1p(packets), MEMORY, LEAST);
         }
     }
-}
-
-/// Teaches a level a value. One that is suspicious, three deviations above the mean, where a level that never varied
-/// counts as one that does, teaches one deviation: a flood must not become usual in hours.
-fn teach(level: &mut Level, value: f64) {
-    let deviation = level.deviation().max(LEAST);
-    let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;
-    level.learn(if is_suspicious { level.mean() + deviation } else { value }, MEMORY);
 }
 
 impl Usual {

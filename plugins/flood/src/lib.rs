@@ -14,7 +14,7 @@
 //! Flows count in the minute in which they start, by peer, port and protocol: the peer's port for flows of the device,
 //! the device's own for those of the peer. A flow that is reported more than eight minutes after its start is a long
 //! connection and counts for none. Packets count in it if they are not answered: at most one came back for twenty sent;
-//! those of a TCP handshake that nobody answers count twenty times.
+//! those of a TCP handshake that nobody answers count sixty times.
 //!
 //! - What is usual is learned by the hour, for each port in each direction, as ln(1 + c) of the busiest minute of any
 //!   one peer: so a study of a thousand images, a backup in parallel, or the rounds of a poller are the port's habit. A
@@ -57,6 +57,7 @@ mod minutes;
 mod seen;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::{has_failed, is_for_many, port_name, serves_everybody};
 use wardflow_sdk::{
     Bounded, ConnState, Continuity, Detector, Device, Direction, Findings, Flows, Learning, MINUTE, PeerRole,
     PeerScope, SECOND, Saved, Severity, Slice, UNKNOWN, surprise,
@@ -74,9 +75,10 @@ const SINGLE: usize = 8;
 const ANSWERED: u64 = 20;
 /// A flood of so many times the least needs no habit to be one.
 const PLAIN: f64 = 10.0;
-/// What a packet of a handshake that nobody answers counts: a stream of video may send a thousand datagrams a second, but no
-/// host more than some SYNs for each connection (RFC 6298).
-const SYN: f64 = 20.0;
+/// What a packet of a handshake that nobody answers counts: a stream of video may send a thousand datagrams a second, but a
+/// client that waits and doubles its patience sends seven SYNs in two minutes (RFC 6298), so that a thousand of them a
+/// minute are some hundred clients in one host.
+const SYN: f64 = 60.0;
 /// Connections a minute that remain without any answer, beyond which they are no retries: who asks again waits a second or
 /// more for the answer (RFC 6298), and few clients ask seven times at once.
 const IMPATIENT: f64 = 420.0;
@@ -186,17 +188,13 @@ impl Service {
     fn of(flows: &Flows<'_>, row: usize) -> Option<Self> {
         let is_one_peer =
             matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal | PeerScope::External);
-        if !is_one_peer || is_for_all(flows.local_role()[row]) || is_for_all(flows.peer_role()[row]) {
+        if !is_one_peer || is_for_many(flows.local_role()[row]) || is_for_many(flows.peer_role()[row]) {
             return None;
         }
         let (is_outbound, protocol) = (flows.direction()[row] == Direction::Outbound, flows.protocol()[row]);
         let serves = if is_outbound { flows.peer_role()[row] } else { flows.local_role()[row] };
-        let is_server = matches!(
-            serves,
-            PeerRole::NameServer | PeerRole::TimeServer | PeerRole::DomainController | PeerRole::DhcpServer
-        );
         let is_backup = flows.peer_role()[row] == PeerRole::Backup || flows.local_role()[row] == PeerRole::Backup;
-        if is_server && !is_outbound || is_backup {
+        if serves_everybody(serves) && !is_outbound || is_backup {
             return None;
         }
         let port = match protocol {
@@ -206,20 +204,6 @@ impl Service {
         };
         Some(Self { is_outbound, peer: flows.peer()[row], port, protocol })
     }
-
-    fn port_name(&self) -> String {
-        match self.protocol {
-            6 => format!("port {}/tcp", self.port),
-            17 => format!("port {}/udp", self.port),
-            1 | 58 => "ICMP".to_owned(),
-            other => format!("protocol {other}"),
-        }
-    }
-}
-
-/// Whether a role stands for many peers, or tries everything.
-const fn is_for_all(role: PeerRole) -> bool {
-    matches!(role, PeerRole::Scanner | PeerRole::NetworkManagement | PeerRole::Proxy | PeerRole::Nat)
 }
 
 impl Flood {
@@ -230,24 +214,22 @@ impl Flood {
             false => (flows.packets_received()[row], flows.packets_sent()[row]),
         };
         let is_tcp = service.protocol == 6;
-        let has_failed = match state {
-            ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh => true,
-            _ => received == 0 && (!is_tcp || state == ConnState::Unknown),
-        };
+        let has_failed = has_failed(state) || received == 0 && (!is_tcp || state == ConnState::Unknown);
         let is_unanswered = sent != UNKNOWN && received != UNKNOWN && received.saturating_mul(ANSWERED) <= sent;
         // Of a flow that lasts, a minute's worth: it may count in no more than the minute of its start.
         let lasts = (end - start).max(SECOND) as f64 / MINUTE as f64;
         let weight = if is_tcp && state == ConnState::S0 { SYN } else { 1.0 };
-        let packets = if is_unanswered { weight * sent as f64 / lasts.max(1.0) } else { 0.0 };
+        let packets = if is_unanswered { sent as f64 / lasts.max(1.0) } else { 0.0 };
         let is_doubtful = is_tcp && matches!(state, ConnState::Oth | ConnState::Unknown);
         let seen = self.seen.touch(service, end, || Seen::new(start));
-        let (count, packets_by_now) = seen.minutes.add(start.div_euclid(MINUTE), end.div_euclid(MINUTE), packets);
+        let (count, packets_by_now) =
+            seen.minutes.add(start.div_euclid(MINUTE), end.div_euclid(MINUTE), weight * packets);
         seen.add(start, end, has_failed, is_tcp && state == ConnState::S0);
         if f64::from(count) >= self.parameters.least_flows / 2.0 || packets_by_now >= self.parameters.least_packets {
             seen.show(flows.position(row));
         }
         if packets > 0.0 {
-            seen.add_packets(packets, lasts, is_doubtful);
+            seen.add_packets(packets, weight, lasts, is_doubtful);
         }
     }
 
@@ -325,7 +307,8 @@ impl Flood {
             _ => Severity::Low,
         };
         let confidence = if seen.is_doubtful { 0.4 } else { 0.8 };
-        Some(Verdict { bits, severity, confidence, busy, rate, usual: usual.peak(), is_packets: true })
+        let (rate, usual) = (rate / seen.weight(), usual.peak() / seen.weight());
+        Some(Verdict { bits, severity, confidence, busy, rate, usual, is_packets: true })
     }
 
     fn is_learned(&self) -> bool {
@@ -368,7 +351,7 @@ fn report(service: &Service, seen: &Seen, verdict: &Verdict, findings: &mut Find
         .measured("minutes", minutes as f64, "min", ..)
         .measured("failed-share", failed, "1", ..)
         .examples(seen.examples.iter().copied());
-    let name = service.port_name();
+    let name = port_name(service.port, service.protocol);
     let percent = failed * 100.0;
     if service.is_outbound {
         draft.peer_port(service.port).summary(format_args!(

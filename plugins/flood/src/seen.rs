@@ -20,6 +20,9 @@ pub(crate) struct Seen {
     /// Whether most packets are of connections of which no handshake was seen.
     pub(crate) is_doubtful: bool,
     most_packets: f64,
+    /// Packets that nobody answered, and what they count.
+    packets: f64,
+    weighed: f64,
     pub(crate) examples: Vec<u32>,
 }
 
@@ -35,6 +38,8 @@ impl Seen {
             minutes_of_packets: 0,
             is_doubtful: false,
             most_packets: 0.0,
+            packets: 0.0,
+            weighed: 0.0,
             examples: Vec::new(),
         }
     }
@@ -54,12 +59,20 @@ impl Seen {
         }
     }
 
-    /// Takes the packets a minute of a flow that nobody answered, which lasted so many minutes.
-    pub(crate) fn add_packets(&mut self, packets: f64, lasts: f64, is_doubtful: bool) {
+    /// Takes the packets a minute of a flow that nobody answered, which lasted so many minutes, and each of which counts
+    /// `weight`.
+    pub(crate) fn add_packets(&mut self, packets: f64, weight: f64, lasts: f64, is_doubtful: bool) {
+        self.packets += packets;
+        self.weighed += weight * packets;
         if packets > self.most_packets {
             self.most_packets = packets;
             self.minutes_of_packets = lasts as usize;
             self.is_doubtful = is_doubtful;
         }
+    }
+
+    /// What a packet counts, on average.
+    pub(crate) fn weight(&self) -> f64 {
+        if self.packets > 0.0 { self.weighed / self.packets } else { 1.0 }
     }
 }

@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity,
-    native::{Flow, Harness, Run},
+    native::{Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
@@ -10,10 +10,6 @@ const MONDAY: i64 = 19_723 * DAY;
 const LATER: i64 = MONDAY + 4 * DAY + 7 * HOUR;
 const BROKER: u64 = 10;
 const STRANGER: u64 = 66;
-
-fn times(from: i64, until: i64, every: i64) -> impl Iterator<Item = i64> {
-    (0..(until - from) / every).map(move |n| from + n * every)
-}
 
 /// A connection of a second, on a port of its own.
 fn to(peer: u64, peer_port: u16, time: i64) -> Flow {

@@ -274,7 +274,7 @@ impl ImagingModality {
     fn learn_taken(&mut self) {
         for (peer, shown) in self.taken.iter().filter(|(_, shown)| shown.sent > 0) {
             let level = self.state.taken.touch(*peer, shown.last, Level::default);
-            level.learn(report::magnitude(shown.sent), report::MEMORY);
+            level.learn(report::magnitude(shown.sent), report::MEMORY, report::LEAST_DEVIATION);
         }
     }
 

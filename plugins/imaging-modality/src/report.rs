@@ -14,7 +14,7 @@ const LEAST_VALUES: u32 = 4;
 /// Standard deviations above the mean from which an amount is reported: one in 30,000 of a normal distribution.
 const SIGMAS: f64 = 4.0;
 /// The least standard deviation of an amount, in bits: amounts of people vary by a half at least.
-const LEAST_DEVIATION: f64 = 0.5;
+pub(crate) const LEAST_DEVIATION: f64 = 0.5;
 
 type Shown = Evidence<Group>;
 

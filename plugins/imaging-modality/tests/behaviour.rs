@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Device, Direction, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, Slice, name_id,
-    native::{Batch, Flow, Harness, Run},
+    native::{Batch, Flow, Harness, Run, times},
 };
 
 use Severity::{High, Low, Medium};
@@ -43,10 +43,6 @@ fn workstation(flow: Flow) -> Flow {
 
 fn outside(flow: Flow) -> Flow {
     Flow { peer_scope: PeerScope::External, ..flow }
-}
-
-fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
-    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
 }
 
 fn is_day(time: &i64) -> bool {

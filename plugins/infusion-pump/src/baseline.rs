@@ -61,7 +61,7 @@ impl Baseline {
 
     /// Learns the size of a drug library, or of firmware.
     pub(crate) fn learn_library(&mut self, bytes: u64) {
-        self.library.learn(math::log2(bytes as f64 + 1.0), MEMORY);
+        self.library.learn(math::log2(bytes as f64 + 1.0), MEMORY, LEAST_DEVIATION);
     }
 
     /// Most payload of a peer in a slice, in bytes.

@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Device, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, Slice, name_id,
-    native::{Batch, Flow, Harness, Run},
+    native::{Batch, Flow, Harness, Run, times},
 };
 
 /// A Monday, 00:00.
@@ -27,10 +27,6 @@ fn to(peer: u64, peer_group: u16, protocol: u8, peer_port: u16, time: i64) -> Fl
 /// A flow that a peer in no group opened to a port of the pump.
 fn from(peer: u64, local_port: u16, time: i64) -> Flow {
     Flow { direction: Direction::Inbound, local_port, peer_port: 50_123, ..to(peer, 0, 6, 0, time) }
-}
-
-fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
-    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
 }
 
 /// What a pump does: status to the gateway, names, time, a log server, the drug library in the night of Tuesday.

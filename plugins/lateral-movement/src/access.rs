@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::is_incomplete;
 use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, UNKNOWN};
 
 const TCP: u8 = 6;
@@ -76,9 +77,7 @@ fn outcome(flows: &Flows<'_>, row: usize, state: ConnState, by_device: bool) -> 
     let (_, answer) = sides[usize::from(by_device)];
     let has_payload = sides.iter().any(|(_, bytes)| *bytes > 0);
     match state {
-        ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Rstrh | ConnState::Sh | ConnState::Shr => {
-            Outcome::Refused
-        }
+        _ if is_incomplete(state) => Outcome::Refused,
         // A piece of a connection, or the one side of it that a sensor saw.
         ConnState::Unknown | ConnState::Oth if sides.iter().all(|(packets, bytes)| *packets < 3 || *bytes == 0) => {
             Outcome::Refused

@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Device, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, name_id,
-    native::{Flow, Harness, Run},
+    native::{Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
@@ -37,10 +37,6 @@ fn wrong(flow: Flow) -> Flow {
 /// One new peer after the other.
 fn fan_out(peers: u64, port: u16, from: i64, step: i64) -> Vec<Flow> {
     (0..peers).map(|n| to(STRANGER + n, port, from + n as i64 * step)).collect()
-}
-
-fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
-    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
 }
 
 /// A workstation: its file server, which all have, and a share that was switched off.

@@ -49,6 +49,7 @@ mod scope;
 mod yardstick;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::port_name;
 use wardflow_sdk::{
     Bounded, Continuity, DAY, Detector, Device, Findings, Flows, HOUR, Learning, Level, SECOND, Saved, Severity, Slice,
     math, surprise,
@@ -237,7 +238,7 @@ fn report(service: &Service, peer: &Peer, verdict: Verdict, findings: &mut Findi
     let hours = |time: f64| time / HOUR as f64;
     let (longest, connected) = (hours(peer.longest() as f64), hours(peer.connected() as f64));
     let rate = peer.rate().unwrap_or(f64::NAN);
-    let name = service.port_name();
+    let name = port_name(service.port, service.protocol);
     let draft = findings
         .report("long-connection", seen.first, seen.last)
         .severity(verdict.severity)

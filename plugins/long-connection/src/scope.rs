@@ -1,10 +1,8 @@
 //! Which flows are connections with an outside peer.
 
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope};
-
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+use wardflow_common::{TCP, UDP, has_failed};
+use wardflow_sdk::{Direction, Flows, PeerRole, PeerScope};
 
 /// Position of the peer group in `plugin.toml`.
 const EXPECTED_CLOUD: u16 = 1;
@@ -48,22 +46,11 @@ impl Service {
     pub(crate) fn is_push(&self) -> bool {
         self.is_outbound && matches!(self.protocol, TCP | UDP) && PUSH_PORTS.contains(&self.port)
     }
-
-    /// `port 443/tcp`, or the protocol where there are no ports.
-    pub(crate) fn port_name(&self) -> String {
-        match self.protocol {
-            TCP => format!("port {}/tcp", self.port),
-            UDP => format!("port {}/udp", self.port),
-            other => format!("protocol {other}"),
-        }
-    }
 }
 
 /// Whether a connection came about: both sides were seen, or the record does not say that one was missing.
 fn came_about(flows: &Flows<'_>, row: usize) -> bool {
     let (sent, received) = (flows.packets_sent()[row], flows.packets_received()[row]);
-    let has_failed =
-        matches!(flows.conn_state()[row], ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh);
     // Echo requests go on for days and mean nothing.
-    !has_failed && sent > 0 && received > 0 && !matches!(flows.protocol()[row], 1 | 58)
+    !has_failed(flows.conn_state()[row]) && sent > 0 && received > 0 && !matches!(flows.protocol()[row], 1 | 58)
 }

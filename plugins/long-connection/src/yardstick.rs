@@ -6,9 +6,8 @@ use wardflow_sdk::{Level, MINUTE, math, surprise};
 const NOTHING: f64 = MINUTE as f64;
 /// Least standard deviation of the logarithm of a time: a factor of e.
 const LEAST: f64 = 1.0;
-/// Days that a level remembers, and from which a day may be suspicious.
+/// Days that a level remembers.
 const MEMORY: u32 = 28;
-const SETTLED: u32 = 5;
 
 /// What times are judged by.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +38,9 @@ impl Yardstick {
     }
 }
 
-/// Teaches a level a time. One that is suspicious, three deviations above the mean, where a level that never varied
-/// counts as one that does, teaches one deviation: a connection that is kept open must not become usual in days.
+/// Teaches a level the longest time of a day, in microseconds.
 pub(crate) fn teach(level: &mut Level, time: f64) {
-    let (value, deviation) = (log(time), level.deviation().max(LEAST));
-    let is_suspicious = level.values() >= SETTLED && value > level.mean() + 3.0 * deviation;
-    level.learn(if is_suspicious { level.mean() + deviation } else { value }, MEMORY);
+    level.learn(log(time), MEMORY, LEAST);
 }
 
 fn log(time: f64) -> f64 {

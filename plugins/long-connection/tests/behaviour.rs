@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, UNKNOWN,
-    native::{Flow, Harness, Run},
+    native::{Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
@@ -11,10 +11,6 @@ const LATER: i64 = MONDAY + 7 * DAY;
 const END: i64 = LATER + 2 * DAY;
 const CLOUD: u64 = 10;
 const STRANGER: u64 = 66;
-
-fn times(from: i64, until: i64, every: i64) -> impl Iterator<Item = i64> {
-    (0..(until - from) / every).map(move |n| from + n * every)
-}
 
 /// A connection with an outside peer, by a trickle in both directions.
 fn connection(peer: u64, peer_port: u16, start: i64, length: i64) -> Flow {

@@ -1,5 +1,6 @@
 //! Which flows are judged at all.
 
+use wardflow_common::{is_incomplete, serves_everybody};
 use wardflow_sdk::{ConnState, Flows, PeerRole, PeerScope, UNKNOWN};
 
 use crate::service::{TCP, UDP};
@@ -20,9 +21,9 @@ fn has_exchanged(flows: &Flows<'_>, row: usize) -> bool {
     let sides = [(flows.packets_sent(), flows.bytes_sent()), (flows.packets_received(), flows.bytes_received())];
     let sides = sides.map(|(packets, bytes)| (packets[row], bytes[row]));
     match flows.conn_state()[row] {
-        ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Rstrh | ConnState::Sh | ConnState::Shr => false,
         // A piece of a connection, or the one side of it that a sensor saw: more than an attempt and its answer.
         ConnState::Unknown | ConnState::Oth => sides.iter().any(|(packets, bytes)| *packets >= 2 && *bytes > 0),
+        state if is_incomplete(state) => false,
         _ => sides.iter().all(|(_, bytes)| *bytes > 0) || sides.iter().any(|(_, bytes)| is_much(*bytes)),
     }
 }
@@ -36,10 +37,8 @@ fn is_declared(flows: &Flows<'_>, row: usize) -> bool {
     let by_peer = !matches!(flows.peer_role()[row], PeerRole::None | PeerRole::Proxy);
     let by_device = match flows.local_role()[row] {
         PeerRole::None => false,
-        // They serve everybody in the hospital, and nobody outside.
-        PeerRole::NameServer | PeerRole::TimeServer | PeerRole::DomainController | PeerRole::DhcpServer => {
-            flows.peer_scope()[row] != PeerScope::External
-        }
+        // Nobody outside is meant.
+        role if serves_everybody(role) => flows.peer_scope()[row] != PeerScope::External,
         _ => true,
     };
     by_peer || by_device

@@ -2,7 +2,7 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Device, Direction, Finding, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity, name_id,
-    native::{Flow, Harness, Run},
+    native::{Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
@@ -37,10 +37,6 @@ fn from(peer: u64, local_port: u16, time: i64) -> Flow {
 
 fn from_workstation(local_port: u16, time: i64) -> Flow {
     Flow { peer_class: name_id("workstation"), ..from(WORKSTATION, local_port, time) }
-}
-
-fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
-    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
 }
 
 /// What a pump does: status to the gateway, time, the library each night.

@@ -125,10 +125,11 @@ impl Amounts {
             telemetry.most_sent = Some(*peer);
         }
         if self.station > 0 {
-            telemetry.station.learn(magnitude(self.station), MEMORY);
+            telemetry.station.learn(magnitude(self.station), MEMORY, LEAST_DEVIATION);
         }
         for (peer, shown) in self.others.iter().filter(|(_, shown)| shown.sent > 0) {
-            telemetry.others.touch(*peer, shown.last, Level::default).learn(magnitude(shown.sent), MEMORY);
+            let level = telemetry.others.touch(*peer, shown.last, Level::default);
+            level.learn(magnitude(shown.sent), MEMORY, LEAST_DEVIATION);
         }
     }
 }

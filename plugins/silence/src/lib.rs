@@ -41,9 +41,10 @@ mod baseline;
 mod pulse;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::is_incomplete;
 use wardflow_sdk::{
-    ConnState, Continuity, DAY, Detector, Device, Direction, Findings, Flows, HOUR, Learning, MINUTE, PeerScope, Saved,
-    Severity, Slice, surprise,
+    Continuity, DAY, Detector, Device, Direction, Findings, Flows, HOUR, Learning, MINUTE, PeerScope, Saved, Severity,
+    Slice, surprise,
 };
 
 use baseline::Baseline;
@@ -245,13 +246,8 @@ impl Return {
 fn is_contact(flows: &Flows<'_>, row: usize) -> bool {
     let is_one_peer =
         matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal | PeerScope::External);
-    let has_failed = || {
-        matches!(
-            flows.conn_state()[row],
-            ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Rstrh | ConnState::Sh | ConnState::Shr
-        )
-    };
-    is_one_peer && !has_failed() && (flows.packets_sent()[row] > 0 && flows.packets_received()[row] > 0)
+    let has_both_sides = || flows.packets_sent()[row] > 0 && flows.packets_received()[row] > 0;
+    is_one_peer && !is_incomplete(flows.conn_state()[row]) && has_both_sides()
 }
 
 wardflow_sdk::export!(Silences, include_str!("../plugin.toml"));

@@ -2,17 +2,13 @@
 
 use wardflow_sdk::{
     ConnState, DAY, Finding, HOUR, MINUTE, PeerScope, Severity,
-    native::{Flow, Harness, Run},
+    native::{Flow, Harness, Run, times},
 };
 
 const MONDAY: i64 = 19_723 * DAY;
 /// On a Wednesday.
 const LATER: i64 = MONDAY + 16 * DAY + 10 * HOUR;
 const END: i64 = MONDAY + 22 * DAY;
-
-fn times(from: i64, until: i64, step: i64) -> impl Iterator<Item = i64> {
-    (0..).map(move |n| from + n * step).take_while(move |time| *time < until)
-}
 
 /// Contact every minute, day and night.
 fn monitor() -> Vec<Flow> {

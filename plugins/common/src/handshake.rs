@@ -1,0 +1,17 @@
+use wardflow_sdk::{ConnState, Flows};
+
+/// Whether a flow is a connection that came about, or may be one.
+pub fn came_about(flows: &Flows<'_>, row: usize) -> bool {
+    !matches!(flows.protocol()[row], 1 | 58) && !is_incomplete(flows.conn_state()[row])
+}
+
+/// Whether a sensor saw an attempt, and no handshake that was completed.
+pub const fn is_incomplete(state: ConnState) -> bool {
+    has_failed(state) || matches!(state, ConnState::Rstrh | ConnState::Shr)
+}
+
+/// Whether nobody answered an attempt, or it was refused or given up. Of RSTRH and SHR, where only the answer was seen,
+/// nobody can tell.
+pub const fn has_failed(state: ConnState) -> bool {
+    matches!(state, ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh)
+}

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{Bounded, Level, math, surprise};
 
-use crate::minutes::Minutes;
+use crate::{held::Held, minutes::Minutes};
 
 /// Hours that a level remembers: two weeks.
 const MEMORY: u32 = 14 * 24;
@@ -21,6 +21,8 @@ pub(crate) struct Habit {
     ports: Bounded<(u8, u16), Level, 24>,
     all: Level,
     packets: Level,
+    /// By the hour.
+    held: Level,
 }
 
 /// A rate that is usual, and how far it varies, as ln(1 + c) for a count of c a minute.
@@ -41,13 +43,19 @@ impl Habit {
         Usual::of(&self.packets, is_learned)
     }
 
+    /// What is usual of connections that are held, an hour.
+    pub(crate) fn held(&self, is_learned: bool) -> Usual {
+        Usual::of(&self.held, is_learned)
+    }
+
     /// Learns what a slice shows of one service; `now` in seconds.
-    pub(crate) fn learn(&mut self, port: (u8, u16), minutes: &Minutes, now: i64) {
-        for (_, flows, packets) in minutes.hours() {
+    pub(crate) fn learn(&mut self, port: (u8, u16), minutes: &Minutes, held: &Held, now: i64) {
+        for (hour, flows, packets) in minutes.hours() {
             let flows = math::ln_1p(f64::from(flows));
             self.ports.touch(port, now, Level::default).learn(flows, MEMORY, LEAST);
             self.all.learn(flows, MEMORY, LEAST);
             self.packets.learn(math::ln_1p(packets), MEMORY, LEAST);
+            self.held.learn(math::ln_1p(f64::from(held.in_hour(hour))), MEMORY, LEAST);
         }
     }
 }

@@ -27,8 +27,12 @@
 //! - Packets are judged alike, with `least_packets` a minute; what is usual is then the device's own, in each
 //!   direction.
 //!
+//! - Connections that came about, last a minute or more, are sent a byte a second at most and answer nothing are held:
+//!   they take a server's places (ATT&CK T1499.002). They are judged alike by the hour, with `least_flows` an hour; four
+//!   times as many and 30 bits are medium.
+//!
 //! Severity is low. Medium asks for 30 bits, five minutes, and one further sign: half of the attempts failed, four
-//! times `least_flows` in the busiest minute, or half an hour of it. High asks for 40 bits and failed attempts in tens
+//! times `least_flows` in the busiest minute, or twenty minutes of it. High asks for 40 bits and failed attempts in tens
 //! of times `least_flows`, or for packets in tens of times `least_packets`. Before `learning_hours` a flood is only
 //! reported from ten times the least, medium if half of it failed.
 //!
@@ -53,6 +57,7 @@
 //! `least_flows`, `least_packets`, `learning_hours`: see `plugin.toml`.
 
 mod habit;
+mod held;
 mod minutes;
 mod seen;
 
@@ -63,7 +68,7 @@ use wardflow_sdk::{
     PeerScope, SECOND, Saved, Severity, Slice, UNKNOWN, surprise,
 };
 
-use crate::{habit::Habit, minutes::Busy, seen::Seen};
+use crate::{habit::Habit, held::Held, minutes::Busy, seen::Seen};
 
 /// Flows that learning needs beside hours.
 const LEAST_FLOWS: u64 = 50;
@@ -132,7 +137,16 @@ struct Verdict {
     /// In the busiest minute.
     rate: f64,
     usual: f64,
-    is_packets: bool,
+    what: What,
+}
+
+/// What there is too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Connections,
+    Packets,
+    /// Connections that are held.
+    Held,
 }
 
 impl Detector for Flood {
@@ -228,20 +242,44 @@ impl Flood {
         if f64::from(count) >= self.parameters.least_flows / 2.0 || packets_by_now >= self.parameters.least_packets {
             seen.show(flows.position(row));
         }
+        if is_tcp && Held::is_one(flows, row) {
+            seen.held.add(start, end, flows.position(row));
+        }
         if packets > 0.0 {
             seen.add_packets(packets, weight, lasts, is_doubtful);
         }
     }
 
-    /// The worse of what a service's connections and packets are.
+    /// The worst of what there is of a service.
     fn judge(&self, service: &Service, seen: &Seen, looks: f64) -> Option<Verdict> {
-        let connections = self.judge_connections(service, seen, looks);
-        let packets = self.judge_packets(service, seen, looks);
-        match (connections, packets) {
-            (Some(one), Some(other)) if (other.severity, other.bits) > (one.severity, one.bits) => Some(other),
-            (None, other) => other,
-            (one, _) => one,
+        let all = [
+            self.judge_held(service, seen, looks),
+            self.judge_packets(service, seen, looks),
+            self.judge_connections(service, seen, looks),
+        ];
+        let severity = |verdict: &Verdict| (verdict.severity, verdict.bits);
+        all.into_iter().flatten().max_by(|one, other| {
+            let ((one, bits), (other, of_other)) = (severity(one), severity(other));
+            one.cmp(&other).then(bits.total_cmp(&of_other))
+        })
+    }
+
+    fn judge_held(&self, service: &Service, seen: &Seen, looks: f64) -> Option<Verdict> {
+        let (least, is_learned) = (self.parameters.least_flows, self.is_learned());
+        let (flows, most) = seen.held.counts();
+        let rate = f64::from(most);
+        let usual = self.habit(service).held(is_learned);
+        let bits = usual.bits(rate, looks);
+        let is_plain = rate >= PLAIN * least;
+        if rate < least.max(4.0 * usual.peak()) || bits < LEAST_BITS || !is_learned && !is_plain {
+            return None;
         }
+        let severity = if bits >= 30.0 && rate >= 4.0 * least { Severity::Medium } else { Severity::Low };
+        let minute = |time: i64| time.div_euclid(MINUTE);
+        let (first, last) = (minute(seen.held.first), minute(seen.held.last));
+        let busy = Busy { minutes: usize::try_from(last - first + 1).unwrap_or(1), flows, first, last };
+        let confidence = if is_learned { 0.8 } else { 0.5 };
+        Some(Verdict { bits, severity, confidence, busy, rate, usual: usual.peak(), what: What::Held })
     }
 
     fn judge_connections(&self, service: &Service, seen: &Seen, looks: f64) -> Option<Verdict> {
@@ -266,7 +304,7 @@ impl Flood {
         if bits < LEAST_BITS || rate < floor || minutes < 3 && !is_plain {
             return None;
         }
-        let further = failed >= 0.5 || rate >= 4.0 * least || minutes >= 30;
+        let further = failed >= 0.5 || rate >= 4.0 * least || minutes >= 20;
         let severity = match bits {
             _ if is_retry => Severity::Low,
             _ if !is_learned => {
@@ -281,7 +319,7 @@ impl Flood {
             _ => Severity::Low,
         };
         let confidence = if is_learned { 0.9 } else { 0.6 };
-        Some(Verdict { bits, severity, confidence, busy, rate, usual: usual.peak(), is_packets: false })
+        Some(Verdict { bits, severity, confidence, busy, rate, usual: usual.peak(), what: What::Connections })
     }
 
     fn judge_packets(&self, service: &Service, seen: &Seen, looks: f64) -> Option<Verdict> {
@@ -308,7 +346,7 @@ impl Flood {
         };
         let confidence = if seen.is_doubtful { 0.4 } else { 0.8 };
         let (rate, usual) = (rate / seen.weight(), usual.peak() / seen.weight());
-        Some(Verdict { bits, severity, confidence, busy, rate, usual, is_packets: true })
+        Some(Verdict { bits, severity, confidence, busy, rate, usual, what: What::Packets })
     }
 
     fn is_learned(&self) -> bool {
@@ -326,7 +364,7 @@ impl State {
             self.answered.touch(service, seen.last / SECOND, || ());
         }
         let habit = if service.is_outbound { &mut self.outbound } else { &mut self.inbound };
-        habit.learn((service.protocol, service.port), &seen.minutes, seen.last / SECOND);
+        habit.learn((service.protocol, service.port), &seen.minutes, &seen.held, seen.last / SECOND);
     }
 }
 
@@ -335,32 +373,42 @@ fn report(service: &Service, seen: &Seen, verdict: &Verdict, findings: &mut Find
     let (minutes, flows) = (busy.minutes, busy.flows.max(1));
     // What shows it began and ended in those minutes, give or take the length of a flow.
     let first = seen.first.max(busy.first * MINUTE);
-    let last = if verdict.is_packets { seen.last } else { seen.last.min((busy.last + 1) * MINUTE) };
-    let (what, unit) = if verdict.is_packets { ("unanswered packets", "packets") } else { ("connections", "flows") };
+    let (first, last) = match verdict.what {
+        What::Connections => (first, seen.last.min((busy.last + 1) * MINUTE)),
+        What::Packets => (seen.first, seen.last),
+        What::Held => (seen.held.first, seen.held.last),
+    };
+    let (what, name, unit) = match verdict.what {
+        What::Connections => ("connections a minute", "flows-per-minute", "flows"),
+        What::Packets => ("unanswered packets a minute", "packets-per-minute", "packets"),
+        What::Held => ("connections an hour that are held and say next to nothing", "held-per-hour", "flows"),
+    };
+    let per = if verdict.what == What::Held { "/h" } else { "/min" };
+    let examples = if verdict.what == What::Held { &seen.held.examples } else { &seen.examples };
     let failed = seen.failed as f64 / seen.flows as f64;
     let kind = if service.is_outbound { "flood-out" } else { "flood-in" };
     let draft = findings
-        .report(kind, if verdict.is_packets { seen.first } else { first }, last)
+        .report(kind, first, last)
         .severity(verdict.severity)
         .score(surprise::score(verdict.bits))
         .confidence(verdict.confidence)
         .peer(service.peer)
         .protocol(service.protocol)
         .flow_count(flows)
-        .measured(if verdict.is_packets { "packets-per-minute" } else { "flows-per-minute" }, rate, "/min", ..=usual)
+        .measured(name, rate, per, ..=usual)
         .measured("minutes", minutes as f64, "min", ..)
         .measured("failed-share", failed, "1", ..)
-        .examples(seen.examples.iter().copied());
+        .examples(examples.iter().copied());
     let name = port_name(service.port, service.protocol);
     let percent = failed * 100.0;
     if service.is_outbound {
         draft.peer_port(service.port).summary(format_args!(
-            "up to {rate:.0} {what} a minute to {name} of one peer, in {minutes} min; usual are up to {usual:.0} \
+            "up to {rate:.0} {what} to {name} of one peer, in {minutes} min; usual are up to {usual:.0} \
              {unit}; {percent:.0} % of flows failed"
         ));
     } else {
         draft.cause_key(&name).summary(format_args!(
-            "up to {rate:.0} {what} a minute from one peer to {name} of the device, in {minutes} min; usual are up to \
+            "up to {rate:.0} {what} from one peer to {name} of the device, in {minutes} min; usual are up to \
              {usual:.0} {unit}; {percent:.0} % of flows failed"
         ));
     }

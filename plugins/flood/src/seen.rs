@@ -1,6 +1,6 @@
 //! What one slice shows of a service. It is not saved.
 
-use crate::minutes::Minutes;
+use crate::{held::Held, minutes::Minutes};
 
 /// Flows that are kept as examples.
 const EXAMPLES: usize = 5;
@@ -8,6 +8,7 @@ const EXAMPLES: usize = 5;
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) minutes: Minutes,
+    pub(crate) held: Held,
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) flows: u64,
@@ -30,6 +31,7 @@ impl Seen {
     pub(crate) fn new(first: i64) -> Self {
         Self {
             minutes: Minutes::default(),
+            held: Held::default(),
             first,
             last: first,
             flows: 0,

@@ -66,6 +66,25 @@ fn a_few_connections_a_second_are_found_if_they_go_on() {
 }
 
 #[test]
+fn connections_that_are_held_and_say_nothing() {
+    let held = |every: i64, bytes_sent, bytes_received| {
+        times(LATER, LATER + 40 * MINUTE, every).map(move |time| Flow {
+            start_time: time,
+            end_time: time + 7 * MINUTE,
+            bytes_sent,
+            bytes_received,
+            ..to(STRANGER, 2_575, time)
+        })
+    };
+    let findings = check("one in two seconds", held(2 * SECOND, 40, 0), &[("flood-out", Severity::Medium)]);
+    assert!(findings[0].summary.contains("connections an hour that are held"), "{:#?}", findings[0]);
+    check("one in twelve", held(12 * SECOND, 40, 0), &[("flood-out", Severity::Low)]);
+    check("one in a minute", held(MINUTE, 40, 0), &[]);
+    check("with answers", held(2 * SECOND, 40, 10), &[]);
+    check("with requests", held(2 * SECOND, 4_000, 0), &[]);
+}
+
+#[test]
 fn half_open_connections_and_packets_without_answer() {
     let flood = times(LATER, LATER + 10 * MINUTE, SECOND / 30).map(|time| silent(to(STRANGER, 80, time)));
     check("half-open", flood, &[("flood-out", Severity::High)]);

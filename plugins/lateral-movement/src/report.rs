@@ -17,6 +17,8 @@ const SINGLE: usize = 4;
 /// Bits of surprise from which a fan-out is for a person to look at, and below which nothing is said.
 const MEDIUM: f64 = 10.0;
 const LOW: f64 = 4.0;
+/// Bits from which two of the device's own class are.
+const PAIR: f64 = 6.0;
 /// Peers in a day, in halves, that make medium and high.
 const SEVERAL: u32 = 6;
 const MANY: u32 = 12;
@@ -160,6 +162,7 @@ fn severity(context: &Context, bits: f64, failed: u32) -> Option<Severity> {
         MANY.. if is_surprising => Some(Severity::High),
         SEVERAL.. if is_surprising && families > 1 => Some(Severity::High),
         SEVERAL.. if is_surprising => Some(Severity::Medium),
+        _ if alike > 1 && bits >= PAIR && !context.is_young => Some(Severity::Medium),
         _ if peers > 1 || alike > 0 || failed >= TRIES => Some(Severity::Low),
         _ => Some(Severity::Informational),
     }

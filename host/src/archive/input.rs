@@ -44,6 +44,14 @@ pub(super) struct Input {
     pub(super) bytes_read: Arc<AtomicU64>,
 }
 
+/// The content of a file, decompressed.
+///
+/// # Errors
+/// It is no regular file, or cannot be read.
+pub(crate) fn read_file(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    Ok(InputFile::open(path)?.read()?.content)
+}
+
 impl InputFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         // To open a named pipe would wait for its writer, and it could not be read twice.

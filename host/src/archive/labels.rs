@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use super::input::InputFile;
+use super::input::read_file;
 use crate::error::{Context, Error, Result};
 
 /// What somebody said of a connection.
@@ -33,7 +33,7 @@ const DETAILS: [&str; 2] = ["detailedlabel", "detailed-label"];
 /// The file cannot be read, has no column `uid` or `label`, or a line that is none of its format.
 pub fn read_labels(path: &Path) -> Result<Vec<Label>> {
     let doing = || format!("cannot read labels from {}", path.display());
-    let content = InputFile::open(path).and_then(|file| file.read()).context(doing)?.content;
+    let content = read_file(path).context(doing)?;
     let mut columns = Vec::new();
     let mut labels = Vec::new();
     for (number, line) in (1..).zip(BufReader::new(content).lines()) {

@@ -133,7 +133,7 @@ SELECT f.device_id,
        last_value(f.device_class ORDER BY f.last_seen) AS device_class,
        max(d.criticality) AS criticality,
        (1 - exp(-sum(f.score * f.confidence * f.weight)))
-         * max(CASE d.criticality WHEN 'life-supporting' THEN 1.0 WHEN 'high' THEN 0.8 WHEN 'low' THEN 0.4 ELSE 0.6 END)
+         * coalesce(max(d.weight), 0.6)
          AS risk,
        1 - exp(-sum(f.score * f.confidence * f.weight)) AS evidence,
        count(*) AS findings,
@@ -147,7 +147,14 @@ FROM (
   FROM findings AS f LEFT JOIN triage AS t ON f.finding_id = t.finding_id
   WHERE coalesce(t.disposition, 'undecided') NOT IN ('false-positive', 'benign', 'test', 'duplicate')
 ) AS f
-LEFT JOIN (SELECT device_id, max(criticality) AS criticality FROM devices GROUP BY device_id) AS d
+LEFT JOIN (
+  SELECT device_id, last_value(criticality ORDER BY weight) AS criticality, max(weight) AS weight
+  FROM (
+    SELECT device_id, criticality,
+           CASE criticality WHEN 'life-supporting' THEN 1.0 WHEN 'high' THEN 0.8 WHEN 'low' THEN 0.4 ELSE 0.6 END AS weight
+    FROM devices
+  ) GROUP BY device_id
+) AS d
 ON f.device_id = d.device_id
 GROUP BY f.device_id";
 

@@ -19,7 +19,8 @@ use crate::{
     time::HOUR,
 };
 
-/// Labels of what is no incident, in lower case: those of the Stratosphere Laboratory's data sets and of CTU-13.
+/// Words in labels of what is no incident, in lower case: those of the Stratosphere Laboratory's data sets and of CTU-13, such
+/// as `flow=From-Normal-V42-Grill`.
 const HARMLESS: [&str; 4] = ["benign", "background", "normal", "unknown"];
 
 /// What labels say of an archive.
@@ -73,6 +74,13 @@ pub async fn read_labelled(context: &SessionContext, path: &Path) -> Result<Labe
 
 type Key = (String, String, Option<String>);
 
+/// Whether a label, if it says anything, is of no incident.
+fn is_harmless(label: &str) -> bool {
+    let label = label.to_ascii_lowercase();
+    let mut words = label.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).peekable();
+    words.peek().is_none() || words.any(|word| HARMLESS.contains(&word))
+}
+
 /// Takes the flows that have a label.
 fn gather(flows: &RecordBatch, by_uid: &mut HashMap<String, Label>, parts: &mut BTreeMap<Key, Part>) -> Result<()> {
     let uids = texts(flows, "flow_uid")?;
@@ -81,7 +89,7 @@ fn gather(flows: &RecordBatch, by_uid: &mut HashMap<String, Label>, parts: &mut 
     let (src_devices, dst_devices) = (texts(flows, "src_device")?, texts(flows, "dst_device")?);
     for row in 0..flows.num_rows() {
         let Some(label) = by_uid.remove(uids.value(row)) else { continue };
-        if HARMLESS.contains(&label.label.to_ascii_lowercase().as_str()) {
+        if is_harmless(&label.label) {
             continue;
         }
         let value = |column: &StringArray| column.is_valid(row).then(|| column.value(row).to_owned());
@@ -106,4 +114,19 @@ fn gather(flows: &RecordBatch, by_uid: &mut HashMap<String, Label>, parts: &mut 
         part.peers.extend(peer);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_harmless;
+
+    #[test]
+    fn labels_of_what_is_no_incident_are_known_in_every_set() {
+        for label in ["Benign", "background", "flow=From-Normal-V42-Grill", "flow=To-Background-UDP-CVUT", "-", ""] {
+            assert!(is_harmless(label), "{label}");
+        }
+        for label in ["Malicious", "flow=From-Botnet-V42-TCP-CC16", "Abnormal"] {
+            assert!(!is_harmless(label), "{label}");
+        }
+    }
 }

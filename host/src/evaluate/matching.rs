@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Whether a finding of a slice tells of an incident: of a device that it befell, of flows in its time, and of no peer that
-/// was not in it. `addresses` has those of a device at a time.
+/// was not in it. `addresses` has those of a device at a time; it may get others in the course of an incident.
 pub(super) fn tells(found: &Found, incident: &Incident, addresses: &impl Fn(&str, i64) -> Vec<String>) -> bool {
     incident
         .parts
@@ -15,7 +15,8 @@ pub(super) fn tells(found: &Found, incident: &Incident, addresses: &impl Fn(&str
 }
 
 fn is_of_part(found: &Found, part: &Part, addresses: &impl Fn(&str, i64) -> Vec<String>) -> bool {
-    let is_at = |device: &String, ip: &String| addresses(device, part.first).contains(ip);
+    let times = [part.first, found.first, found.last];
+    let is_at = |device: &String, ip: &String| times.into_iter().any(|at| addresses(device, at).contains(ip));
     let is_at_other_end =
         |ip: &String| part.peers.contains(ip) || part.peer_device_ids.iter().any(|device| is_at(device, ip));
     let has_peers = !part.peers.is_empty() || !part.peer_device_ids.is_empty();
@@ -58,7 +59,16 @@ mod tests {
             ..Part::default()
         };
         let incident = Incident { name: "i".into(), parts: vec![part] };
-        let addresses = |id: &str, _| vec![if id == "desk" { "10.0.0.2" } else { "10.0.0.1" }.to_owned()];
+        let addresses = |id: &str, at| {
+            let ip = if id != "desk" {
+                "10.0.0.1"
+            } else if at < 18 {
+                "10.0.0.2"
+            } else {
+                "10.0.0.3"
+            };
+            vec![ip.to_owned()]
+        };
         assert_eq!(tells(&found, &incident, &addresses), expected, "{found:?}");
     }
 
@@ -67,6 +77,8 @@ mod tests {
         check(|_| (), true);
         check(|found| found.peer_ip = None, true);
         check(|found| found.peer_ip = Some("10.0.0.2".into()), true);
+        check(|found| found.peer_ip = Some("10.0.0.3".into()), true);
+        check(|found| found.peer_ip = Some("10.0.0.4".into()), false);
         check(|found| found.peer_ip = Some("198.51.100.8".into()), false);
         check(|found| (found.first, found.last) = (31, 40), false);
         check(|found| (found.first, found.last) = (0, 14), false);

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::File,
     io::Read,
     net::IpAddr,
     ops::Range,
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
+    archive::read_file,
     error::{Context, Error, Result},
     time::HOUR,
 };
@@ -106,7 +106,7 @@ const COLUMNS: &str =
 /// It cannot be read.
 pub(super) fn is_table(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST_HEADER).read_to_end(&mut start));
+    let read = read_file(path).and_then(|content| content.take(MOST_HEADER).read_to_end(&mut start));
     read.map_err(|error| {
         Error::usage(format!("cannot read {}", path.display())).because(error).remedy("give a file that is there")
     })?;
@@ -161,7 +161,9 @@ pub fn read_truth(path: &Path) -> Result<Vec<Incident>> {
 type Hours = BTreeMap<(String, String), BTreeSet<i64>>;
 
 fn read_hours(path: &Path) -> Result<Hours> {
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // The table itself may be compressed.
+    let stem = name.split_once(".csv").map_or(&*name, |(stem, _)| stem);
     let beside = path.with_file_name(format!("{stem}_hours.csv"));
     let mut hours = Hours::new();
     if beside.exists() {
@@ -175,7 +177,7 @@ fn read_hours(path: &Path) -> Result<Hours> {
 
 fn rows<R: serde::de::DeserializeOwned>(path: &Path, remedy: &str) -> Result<Vec<R>> {
     let doing = || format!("cannot read the truth from {}", path.display());
-    let mut reader = csv::ReaderBuilder::new().from_path(path).context(doing)?;
+    let mut reader = csv::Reader::from_reader(read_file(path).context(doing)?);
     let rows = reader.deserialize().collect::<Result<Vec<R>, _>>();
     rows.map_err(|error| Error::usage(doing()).because(error).remedy(remedy))
 }

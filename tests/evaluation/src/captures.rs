@@ -98,8 +98,15 @@ const CAPTURES: &[Capture] = &[
 
 /// Tries all of them.
 pub(crate) fn try_all(args: &Args, data: &Path) -> Result<Vec<Figure>> {
-    let there = CAPTURES.iter().filter(|capture| data.join(capture.path).exists());
-    there.map(|capture| capture.try_out(args, data)).collect()
+    let mut figures = Vec::new();
+    for capture in CAPTURES {
+        if data.join(capture.path).exists() {
+            figures.push(capture.try_out(args, data)?);
+        } else {
+            figures.push(Figure::new(capture.path, "to be tried", format!("skipped: not in {}", data.display())));
+        }
+    }
+    Ok(figures)
 }
 
 impl Capture {

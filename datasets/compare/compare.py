@@ -137,7 +137,12 @@ def main():
     arguments.add_argument("--learning", type=int, default=96, help="hours of learning (default 96)")
     arguments.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     asked = arguments.parse_args()
-    report = compare(asked)
+    if asked.learning < 1:
+        arguments.error("--learning must be 1 or more: the forest learns from what is before")
+    try:
+        report = compare(asked)
+    except FileNotFoundError as error:
+        sys.exit(f"error: {error.filename} is not there\nhelp: give a workspace of `wardflow demo`, which has truth.csv and truth_hours.csv")
     if asked.json:
         print(json.dumps(report))
         return
@@ -200,15 +205,25 @@ def in_turn(questions):
     """The candidates of several questions, which are not on one scale, by their place in each."""
     ranked = []
     for candidates in questions:
-        best_first = sorted(candidates, key=lambda candidate: candidate[2], reverse=True)
-        ranked += [(device, hour, -place, hours) for place, (device, hour, _, hours) in enumerate(best_first)]
+        for place, (device, hour, _, hours) in enumerate(best_first(candidates)):
+            ranked.append((device, hour, -place, hours))
     return ranked
 
 
+def best_first(candidates):
+    """Candidates from the most unusual down; those that are alike in order of time and device, so that runs come to the same."""
+    in_order = sorted(candidates, key=lambda candidate: (candidate[1], candidate[0], candidate[3]))
+    return sorted(in_order, key=lambda candidate: candidate[2], reverse=True)
+
+
 def run(asked, arguments):
-    done = subprocess.run([asked.wardflow, "-C", asked.workspace, "-q", *arguments], capture_output=True, text=True)
+    try:
+        done = subprocess.run([asked.wardflow, "-C", asked.workspace, "-q", *arguments], capture_output=True, text=True)
+    except OSError as error:
+        sys.exit(f"error: cannot run {asked.wardflow}: {error.strerror}\nhelp: name the command with --wardflow")
     if done.returncode != 0:
-        sys.exit(f"error: wardflow {arguments[0]} failed: {done.stderr.strip()}")
+        command = next(argument for argument in arguments if not argument.startswith("-"))
+        sys.exit(f"error: wardflow {command} failed: {done.stderr.strip()}")
     return done.stdout
 
 
@@ -216,11 +231,11 @@ def truth(workspace, names):
     """By incident, the device-hours that tell of it."""
     incidents = {name: set() for name in names}
     devices = {}
-    with open(os.path.join(workspace, "truth.csv"), newline="") as table:
+    with open(os.path.join(workspace, "truth.csv"), newline="", encoding="utf-8-sig") as table:
         for line in csv.DictReader(table):
             if line.get("peer_device_id"):
                 devices.setdefault((line["incident"], line["device_id"]), set()).add(line["peer_device_id"])
-    with open(os.path.join(workspace, "truth_hours.csv"), newline="") as table:
+    with open(os.path.join(workspace, "truth_hours.csv"), newline="", encoding="utf-8-sig") as table:
         for line in csv.DictReader(table):
             if line["incident"] not in incidents:
                 continue
@@ -251,7 +266,7 @@ def judge(candidates, incidents, allowed):
             owners.setdefault(place, set()).add(name)
     found, false = set(), 0
     named = {}
-    for device, hour, _, hours in sorted(candidates, key=lambda candidate: candidate[2], reverse=True):
+    for device, hour, _, hours in best_first(candidates):
         of_device = named.setdefault(device, set())
         span = range(hour, hour + int(hours))
         hits = set().union(*(owners.get((device, at), set()) for at in span))

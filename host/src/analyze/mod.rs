@@ -7,37 +7,43 @@ mod left_out;
 mod plan;
 mod reading;
 mod rows;
+mod standing;
 mod step;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod traveller;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
-use wardflow_manifest::Severity;
 
-pub use self::rows::KeptOut;
 use self::{
     left_out::LeftOut,
     reading::{Reading, no_room},
     rows::{blank_row, device_row, missed, unwatched},
+    standing::unanalysed,
 };
 pub(crate) use self::{
     plan::{Asked, Stage, route, stages},
     step::step,
     traveller::Traveller,
 };
+pub use self::{
+    rows::KeptOut,
+    standing::{Standing, standing},
+    summary::{FileLeftOut, PluginSummary, Summary},
+};
 use crate::{
     coverage::{Row, Status},
     detector::Stop,
     error::{Context, Error, Result},
-    lake::{Run, RunStatus, SliceResults, StateStore, Table, is_same_config},
+    lake::{Run, RunStatus, SliceResults, StateStore, Table},
     time::HOUR,
     workspace::{ReadyPlugin, Workspace},
 };
@@ -72,71 +78,6 @@ pub struct Progress {
     pub total: u64,
     /// Flows read.
     pub flows: u64,
-}
-
-/// What a run did.
-#[derive(Clone, Debug, Default)]
-pub struct Summary {
-    /// The run's id.
-    pub run_id: String,
-    /// Slices that were committed.
-    pub slices: u64,
-    /// Slices that were to be done.
-    pub planned: u64,
-    /// Flows read.
-    pub flows: u64,
-    /// Time taken.
-    pub time: Duration,
-    /// What became of each plugin.
-    pub plugins: Vec<PluginSummary>,
-    /// Slices by what became of them for some plugin, each counted once however many plugins it is so for.
-    pub by_status: BTreeMap<Status, u64>,
-    /// Most devices of a slice that are in no plugin's scope.
-    pub unwatched: u64,
-    /// Flows of which no device is an end.
-    pub unresolved: u64,
-    /// Whether it was told to stop.
-    pub interrupted: bool,
-    /// Kept states of plugins that were damaged.
-    pub damaged: Vec<String>,
-    /// Slices that plugins which are kept out never looked at, by their id.
-    pub missed: BTreeMap<String, u64>,
-    /// Files that could not be read, by their paths in the archive, and what was analysed without them.
-    pub left_out: BTreeMap<String, FileLeftOut>,
-}
-
-/// A file that was left out of what was analysed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FileLeftOut {
-    /// Why it could not be read; absent where an earlier run tried, and it is the same since.
-    pub reason: Option<String>,
-    /// Slices without it, by their start.
-    pub slices: BTreeSet<i64>,
-}
-
-/// What a plugin covered.
-#[derive(Clone, Debug, Default)]
-pub struct PluginSummary {
-    /// Its id.
-    pub plugin: String,
-    /// Its version.
-    pub version: String,
-    /// Flows given to its sessions.
-    pub flows: u64,
-    /// Findings by their id, with the highest severity of any slice.
-    pub findings: BTreeMap<String, Severity>,
-    /// Most devices in scope in a slice.
-    pub devices: u64,
-    /// Slices by what became of them.
-    pub slices: BTreeMap<Status, u64>,
-    /// Devices that were lost.
-    pub lost: BTreeSet<String>,
-    /// Devices whose learning began anew, and the first reason.
-    pub anew: (u64, Option<String>),
-    /// The first fault, or what the records lack.
-    pub reason: Option<String>,
-    /// Slices that changed and that no kept state reaches back to.
-    pub stale: u64,
 }
 
 /// Runs plugins over what is new in a workspace.
@@ -440,109 +381,6 @@ impl<'a> AnalysisRun<'a> {
         };
         self.workspace.lake.record_run(&run).await.context(|| "the run cannot be recorded".to_owned())
     }
-}
-
-impl Summary {
-    /// Findings by severity.
-    pub fn severities(&self) -> BTreeMap<Severity, u64> {
-        let mut severities = BTreeMap::new();
-        for severity in self.plugins.iter().flat_map(|plugin| plugin.findings.values()) {
-            *severities.entry(*severity).or_default() += 1;
-        }
-        severities
-    }
-}
-
-impl PluginSummary {
-    /// Whether something that should have been looked at was not.
-    pub fn is_lacking(&self) -> bool {
-        self.slices.keys().any(|status| status.is_failure())
-    }
-
-    fn add(&mut self, outcome: &step::PluginOutcome) {
-        self.flows += outcome.flows;
-        for (id, severity) in &outcome.findings {
-            let highest = self.findings.entry(id.clone()).or_insert(*severity);
-            *highest = (*severity).max(*highest);
-        }
-        self.devices = self.devices.max(outcome.devices);
-        *self.slices.entry(outcome.status).or_default() += 1;
-        let lost = outcome.single.iter().filter(|single| single.status == Status::Faulted);
-        self.lost.extend(lost.filter_map(|single| single.device_id.clone()));
-        let (devices, why) = outcome.anew();
-        self.anew.0 += devices;
-        if self.anew.1.is_none() {
-            self.anew.1 = why.map(str::to_owned);
-        }
-        if self.reason.is_none() && outcome.status != Status::Complete {
-            self.reason.clone_from(&outcome.fault);
-        }
-    }
-}
-
-/// How a plugin stands to a workspace's archive: slices, by their start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The plugin's id.
-    pub plugin: String,
-    /// New or changed.
-    pub pending: BTreeSet<i64>,
-    /// Those after them that the next run does again, since learning goes from slice to slice.
-    pub again: BTreeSet<i64>,
-    /// Of those that are pending the ones that only `--rerun` reaches.
-    pub stale: BTreeSet<i64>,
-    /// Analysed with other bytes of the plugin, under another configuration, or with another device list.
-    pub outdated: BTreeSet<i64>,
-    /// Analysed without files that could not be read, and that are the same since.
-    pub lacking: BTreeSet<i64>,
-}
-
-/// How a workspace's plugins stand to its archive: those that can run, and those that are kept out, of which nothing can
-/// be outdated.
-///
-/// # Errors
-/// The lake cannot be read.
-pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: &[KeptOut]) -> Result<Vec<Standing>> {
-    let states = workspace.lake.states();
-    let coverage = workspace.lake.current_coverage().await?;
-    let stages = stages(workspace.slices(workspace.config.slice_hours));
-    // Who may not read the key is told all but what is outdated.
-    let world_digest = workspace.world.digest().ok();
-    let mut standings = Vec::new();
-    for plugin in plugins {
-        let files = &workspace.listing.files;
-        let route = route(plugin, &stages, files, &coverage, states, Asked::default()).await?;
-        let is_outdated = |row: &&Row| {
-            world_digest.as_ref().is_some_and(|digest| row.world_digest != *digest)
-                || !is_same_config(&row.config_digest, &plugin.config_digest)
-                || row.plugin_digest != plugin.detector.digest()
-        };
-        let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin.id().as_str()));
-        let is_analysed = |row: &&Row| row.device_id.is_none() && !matches!(row.status, Status::NotRun | Status::Blind);
-        let analysed = own.filter(is_analysed);
-        let starts = |indices: &[usize]| indices.iter().map(|index| stages[*index].slice.start).collect();
-        let again: Vec<_> = (route.first..stages.len()).filter(|index| !route.pending.contains(index)).collect();
-        standings.push(Standing {
-            plugin: plugin.id().to_string(),
-            pending: starts(&route.pending),
-            stale: starts(&route.stale),
-            again: starts(&again),
-            outdated: analysed.filter(is_outdated).map(|row| row.slice_start).collect(),
-            lacking: route.lacking.into_values().flatten().collect(),
-        });
-    }
-    for KeptOut { id, .. } in kept_out {
-        let pending = unanalysed(id, &stages, &coverage);
-        standings.push(Standing { plugin: id.clone(), pending, ..Standing::default() });
-    }
-    Ok(standings)
-}
-
-/// The slices that a plugin never looked at.
-fn unanalysed(plugin: &str, stages: &[Stage], coverage: &[Row]) -> BTreeSet<i64> {
-    let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin) && row.status != Status::NotRun);
-    let analysed: BTreeSet<_> = own.map(|row| row.slice_start).collect();
-    stages.iter().map(|stage| stage.slice.start).filter(|start| !analysed.contains(start)).collect()
 }
 
 /// Refuses another length of slices than the lake's: what was found of one that lies across others would count twice.

@@ -12,7 +12,7 @@ use datafusion::{
         DFSchema, DataFusionError,
         tree_node::{TreeNode, TreeNodeRecursion},
     },
-    logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, expr_rewriter::unnormalize_col},
+    logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator},
     prelude::SessionContext,
 };
 
@@ -20,6 +20,9 @@ use crate::error::{Context, Error, Result};
 
 /// Columns that a condition must name something by.
 const NAMES: [&str; 8] = ["finding_id", "group_id", "kind", "plugin", "device_id", "device_ip", "peer_ip", "title"];
+
+/// Bytes of a condition.
+const MOST: usize = 4_096;
 
 /// Functions that a condition may use.
 const FUNCTIONS: [&str; 7] = ["cidr_match", "ip_scope", "lower", "upper", "starts_with", "ends_with", "contains"];
@@ -34,8 +37,15 @@ const REMEDY: &str = "give a condition over the columns of findings, such as \
 /// It is no such condition.
 pub(super) async fn read(context: &SessionContext, findings: &DFSchema, predicate: &str) -> Result<Expr> {
     let refused = |why: String| Error::usage(format!("{predicate:?} is no condition: {why}")).remedy(REMEDY);
+    if predicate.len() > MOST {
+        return Err(
+            Error::usage(format!("a condition has {} bytes, of at most {MOST}", predicate.len())).remedy(REMEDY)
+        );
+    }
+    // Its columns are those of findings, whichever view it is put to.
+    let findings = &DFSchema::try_from(Arc::clone(findings.inner())).context(|| "columns of findings".to_owned())?;
     let read = context.state().create_logical_expr(predicate, findings);
-    let condition = unnormalize_col(read.map_err(|error| refused(told(&error)))?);
+    let condition = read.map_err(|error| refused(told(&error)))?;
     if condition.exists(|part| Ok(!is_allowed(part))).unwrap_or(true) {
         return Err(refused(format!(
             "it may compare columns with values, join comparisons by AND, OR and NOT, and use {}",
@@ -47,8 +57,12 @@ pub(super) async fn read(context: &SessionContext, findings: &DFSchema, predicat
         Ok(other) => return Err(refused(format!("it comes to {other}, not to true or false"))),
         Err(error) => return Err(refused(told(&error))),
     }
-    for part in comparisons(&condition) {
-        if let Err(error) = tried(context, findings, part.clone()).await {
+    let comparisons = comparisons(&condition);
+    if tried(context, findings, comparisons.clone()).await.is_ok() {
+        return Ok(condition);
+    }
+    for part in comparisons {
+        if let Err(error) = tried(context, findings, vec![part.clone()]).await {
             return Err(Error::usage(format!(
                 "{predicate:?} cannot be told of every finding: {} fails",
                 part.human_display()
@@ -93,7 +107,7 @@ fn is_allowed(part: &Expr) -> bool {
 
 fn names_something(condition: &Expr) -> bool {
     let is_name = |expr: &Expr| matches!(expr, Expr::Column(column) if NAMES.contains(&column.name.as_str()));
-    let is_value = |expr: &Expr| matches!(expr, Expr::Literal(..));
+    let is_value = |expr: &Expr| matches!(expr, Expr::Literal(value, _) if !value.is_null());
     match condition {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
             Operator::And => names_something(left) || names_something(right),
@@ -106,24 +120,26 @@ fn names_something(condition: &Expr) -> bool {
     }
 }
 
-/// Everything in a condition that is computed, the inner before the outer. Each is to be tried by itself: AND and OR leave
-/// out what does not matter for the rows at hand.
+/// What a condition joins by AND, OR and NOT. Each is to be tried by itself: AND and OR leave out what does not matter for
+/// the rows at hand.
 fn comparisons(condition: &Expr) -> Vec<Expr> {
-    let mut parts = Vec::new();
-    let taken = condition.apply(|part| {
-        if !matches!(part, Expr::Column(_) | Expr::Literal(..)) {
-            parts.push(part.clone());
+    let mut comparisons = Vec::new();
+    let taken = condition.apply(|part| match part {
+        Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. }) | Expr::Not(_) => {
+            Ok(TreeNodeRecursion::Continue)
         }
-        Ok(TreeNodeRecursion::Continue)
+        _ => {
+            comparisons.push(part.clone());
+            Ok(TreeNodeRecursion::Jump)
+        }
     });
     debug_assert!(taken.is_ok(), "nothing in it fails");
-    parts.reverse();
-    parts
+    comparisons
 }
 
-/// Computes an expression of a finding in which all text is no number and no time, and nothing else is known: what turns
+/// Computes expressions of a finding in which all text is no number and no time, and nothing else is known: what turns
 /// text into something else fails here, and not of the first finding that has such a text.
-async fn tried(context: &SessionContext, findings: &DFSchema, part: Expr) -> Result<()> {
+async fn tried(context: &SessionContext, findings: &DFSchema, parts: Vec<Expr>) -> Result<()> {
     let doing = || "trying the exception".to_owned();
     let column = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8 | DataType::Utf8View => {
@@ -136,7 +152,8 @@ async fn tried(context: &SessionContext, findings: &DFSchema, part: Expr) -> Res
     let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
     let fields: Vec<_> = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     let stranger = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).context(doing)?;
-    let computed = context.read_batch(stranger).and_then(|stranger| stranger.select(vec![part]));
+    let named = parts.into_iter().enumerate().map(|(place, part)| part.alias(format!("part {place}")));
+    let computed = context.read_batch(stranger).and_then(|stranger| stranger.select(named));
     computed.context(doing)?.collect().await.context(doing)?;
     Ok(())
 }

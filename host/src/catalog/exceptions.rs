@@ -33,8 +33,11 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
     let now = Timestamp::now();
     let mut hidden = None;
     let mut rows = Vec::new();
-    let exceptions = match lake.remarks(Table::Exceptions).await {
-        Ok(said) => exception::current(said),
+    let exceptions = match lake.readable_remarks(Table::Exceptions).await {
+        Ok((said, broken)) => {
+            rows.extend(broken.into_iter().map(|why| (Exception::default(), "unreadable", Some(why))));
+            exception::current(said)
+        }
         Err(error) => {
             rows.push((Exception::default(), "unreadable", Some(error.to_string())));
             Vec::new()
@@ -45,7 +48,10 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
         let mut problem = None;
         if status == "active" {
             // One over a column that is not there any more hides nothing, and says so.
-            match condition::read(context, every.schema(), &exception.predicate).await {
+            let read = condition::read(context, every.schema(), &exception.predicate).await;
+            match read
+                .and_then(|condition| condition::check_names(&condition, &exception.predicate).map(|()| condition))
+            {
                 Err(error) => problem = Some(error.to_string()),
                 Ok(condition) => {
                     let id = lit(exception.exception_id.as_str());

@@ -63,7 +63,7 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         &["what", "value", "95 %", "of"],
         &[
             share("incidents found", &report.incidents),
-            share("of these, behind no false one", &report.first),
+            share("of these, no false one is worse", &report.first),
             share("findings that tell of one", &report.precision),
             share("device-hours: precision", &report.hours_precision),
             share("device-hours: recall", &report.hours_recall),

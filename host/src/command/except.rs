@@ -67,7 +67,10 @@ async fn add(
     let hidden = counted(hides, "finding");
     let (id, until) = (exception.exception_id, exception.expires);
     printer.line(Look::Good, &format!("Exception {id} hides {hidden} of now, and those to come, until {until}."))?;
-    printer.note("They are in excepted_findings; `wardflow except revoke` shows them again.");
+    printer.note(match hides {
+        0 => "If that is not what was meant: `wardflow except revoke` takes it back.",
+        _ => "They are in excepted_findings; `wardflow except revoke` shows them again.",
+    });
     Ok(())
 }
 

@@ -326,6 +326,7 @@ mod tests {
             lost_tables: Vec::new(),
             coverage: Vec::new(),
             slices_open,
+            excepted: 0,
             devices_without_plugin: 0,
             flows_without_device,
         };

@@ -1,5 +1,7 @@
 //! What was found, slice by slice, as the evaluation reads it.
 
+use std::collections::BTreeMap;
+
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray},
     compute::cast,
@@ -79,6 +81,22 @@ pub(super) async fn findings(context: &SessionContext) -> Result<Vec<Found>> {
         }));
     }
     Ok(found)
+}
+
+/// By the start of a slice, devices that sent something in it. Addresses that somebody tried and where nobody is send
+/// nothing; where records do not tell packets, they count too.
+pub(super) async fn senders(context: &SessionContext, slice_hours: u32) -> Result<BTreeMap<i64, u64>> {
+    let query = format!(
+        "SELECT date_bin(INTERVAL '{slice_hours} hours', end_time) AS slice_start, count(DISTINCT device_id) AS devices
+         FROM device_flows WHERE coalesce(packets_sent, 1) > 0 GROUP BY 1"
+    );
+    let mut senders = BTreeMap::new();
+    for batch in self::query(context, &query).await? {
+        let (starts, devices) = (times(&batch, "slice_start")?, column(&batch, "devices", &DataType::UInt64)?);
+        let devices = devices.as_primitive::<UInt64Type>();
+        senders.extend((0..batch.num_rows()).map(|row| (starts.value(row), devices.value(row))));
+    }
+    Ok(senders)
 }
 
 /// The slices of plugins, in order of time.

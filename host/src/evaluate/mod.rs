@@ -55,7 +55,8 @@ pub struct Asked {
 pub async fn evaluate(workspace: &Workspace, context: &SessionContext, truth: &Path, asked: Asked) -> Result<Report> {
     let is_table = truth::is_table(truth)?;
     let looked = found::coverage(context).await?;
-    let window = Window::new(workspace, &looked, asked.learning_hours)?;
+    let senders = found::senders(context, workspace.config.slice_hours).await?;
+    let window = Window::new(workspace, &looked, &senders, asked.learning_hours)?;
     let (incidents, labels) = match is_table {
         true => (read_truth(truth)?, None),
         false => {

@@ -93,6 +93,9 @@ struct Hour {
     hour: Timestamp,
 }
 
+/// What spreadsheets put before UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bytes of a first line that is looked at.
 const MOST_HEADER: u64 = 64 << 10;
 
@@ -110,8 +113,14 @@ pub(super) fn is_table(path: &Path) -> Result<bool> {
     read.map_err(|error| {
         Error::usage(format!("cannot read {}", path.display())).because(error).remedy("give a file that is there")
     })?;
-    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(line).split(',').any(|column| column.trim() == "incident"))
+    let start = start.strip_prefix(MARK).unwrap_or(&start);
+    let line = String::from_utf8_lossy(start.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
+    let columns: Vec<_> = line.split([',', ';', '\t']).map(|column| column.trim().trim_matches('"')).collect();
+    // One of Zeek's logs names its columns otherwise.
+    if columns.contains(&"incident") && !line.contains(',') {
+        return Err(Error::usage(format!("the columns of {} are not parted by commas", path.display())).remedy(COLUMNS));
+    }
+    Ok(columns.contains(&"incident"))
 }
 
 /// Addresses parted by blanks, as they are written in findings.
@@ -177,7 +186,9 @@ fn read_hours(path: &Path) -> Result<Hours> {
 
 fn rows<R: serde::de::DeserializeOwned>(path: &Path, remedy: &str) -> Result<Vec<R>> {
     let doing = || format!("cannot read the truth from {}", path.display());
-    let mut reader = csv::Reader::from_reader(read_file(path).context(doing)?);
+    let mut table = Vec::new();
+    read_file(path).and_then(|mut content| content.read_to_end(&mut table)).context(doing)?;
+    let mut reader = csv::Reader::from_reader(table.strip_prefix(MARK).unwrap_or(&table));
     let rows = reader.deserialize().collect::<Result<Vec<R>, _>>();
     rows.map_err(|error| Error::usage(doing()).because(error).remedy(remedy))
 }

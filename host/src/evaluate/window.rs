@@ -1,6 +1,6 @@
 //! The time that is evaluated: what was analysed, without that in which plugins learn.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use jiff::Timestamp;
 
@@ -20,19 +20,24 @@ pub(super) struct Window {
     pub(super) from: i64,
     /// End of what was analysed.
     pub(super) to: i64,
-    /// Devices that were looked at, times the days for which they were.
+    /// Devices that sent something and were looked at, times the days for which they were.
     pub(super) device_days: Vec<(i64, f64)>,
     /// Slices of plugins, and those of them that were not complete.
     pub(super) slices: (u64, u64),
 }
 
 impl Window {
-    /// Of these slices, without the first hours of `learning`: unless it is given, as many as the plugin asks for that asks
-    /// for most.
+    /// Of these slices, in which so many devices sent something, without the first hours of `learning`: unless it is given, as
+    /// many as the plugin asks for that asks for most.
     ///
     /// # Errors
     /// Nothing was analysed, another version of a plugin did it, or nothing is left behind the learning.
-    pub(super) fn new(workspace: &Workspace, looked: &[Looked], learning: Option<u32>) -> Result<Self> {
+    pub(super) fn new(
+        workspace: &Workspace,
+        looked: &[Looked],
+        senders: &BTreeMap<i64, u64>,
+        learning: Option<u32>,
+    ) -> Result<Self> {
         let starts = looked.iter().map(|slice| slice.slice_start);
         let ends = looked.iter().map(|slice| slice.slice_end);
         let (Some(start), Some(to)) = (starts.min(), ends.max()) else {
@@ -43,18 +48,30 @@ impl Window {
         let manifests = workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref());
         let has_run = |id: &str| looked.iter().any(|slice| slice.plugin == id && slice.devices > 0);
         let ran = manifests.filter(|manifest| has_run(manifest.id.as_str()));
-        let hours = learning.or_else(|| ran.map(|manifest| manifest.least_learning_hours).max()).unwrap_or(0);
-        let from = start.saturating_add(i64::from(hours) * HOUR);
+        let longest = ran.max_by_key(|manifest| manifest.least_learning_hours);
+        let hours = learning.or_else(|| Some(longest?.least_learning_hours)).unwrap_or(0);
+        let from = start.saturating_add(i64::from(hours).saturating_mul(HOUR));
         if from >= to {
             let days = (to - start) as f64 / DAY as f64;
             return Err(Error::usage(format!(
                 "{hours} h of learning leave nothing to evaluate: {days:.1} days were analysed"
             ))
-            .remedy("analyse more, or say --learning 0h to evaluate from the beginning"));
+            .remedy(match longest.filter(|_| learning.is_none()) {
+                None => "analyse more, or give a shorter --learning".to_owned(),
+                Some(manifest) => {
+                    format!("{} asks for so many: analyse more, or give a shorter --learning", manifest.id)
+                }
+            }));
         }
         let counted: Vec<_> = looked.iter().filter(|slice| slice.slice_start >= from).collect();
         let incomplete = counted.iter().filter(|slice| !slice.is_complete).count() as u64;
-        Ok(Self { start, from, to, device_days: device_days(&counted), slices: (counted.len() as u64, incomplete) })
+        Ok(Self {
+            start,
+            from,
+            to,
+            device_days: device_days(&counted, senders),
+            slices: (counted.len() as u64, incomplete),
+        })
     }
 
     /// Whether a part of a stretch is in the time that is evaluated.
@@ -69,10 +86,11 @@ impl Window {
 }
 
 /// By day, devices times days. Of a slice the plugin counts that looked at the most devices.
-fn device_days(slices: &[&Looked]) -> Vec<(i64, f64)> {
-    let mut days = std::collections::BTreeMap::<i64, f64>::new();
+fn device_days(slices: &[&Looked], senders: &BTreeMap<i64, u64>) -> Vec<(i64, f64)> {
+    let mut days = BTreeMap::<i64, f64>::new();
     for slice in slices.chunk_by(|one, other| one.slice_start == other.slice_start) {
-        let devices = slice.iter().map(|looked| looked.devices).max().unwrap_or_default();
+        let looked_at = slice.iter().map(|looked| looked.devices).max().unwrap_or_default();
+        let devices = looked_at.min(senders.get(&slice[0].slice_start).copied().unwrap_or_default());
         let length = slice.first().map_or(0, |looked| looked.slice_end - looked.slice_start);
         let of = days.entry(slice[0].slice_start.div_euclid(DAY)).or_default();
         *of += devices as f64 * length as f64 / DAY as f64;

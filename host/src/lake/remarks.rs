@@ -23,21 +23,38 @@ impl Lake {
         self.result_table(table).append(&rows.into_iter().collect::<Vec<_>>()).await
     }
 
-    /// Everything that was remarked, in no order.
+    /// Everything that was remarked, in no order. Rows that another program wrote and that are no remarks are left out.
     ///
     /// # Errors
     /// The table cannot be read.
     pub async fn remarks<T: DeserializeOwned>(&self, table: Table) -> Result<Vec<T>> {
+        Ok(self.readable_remarks(table).await?.0)
+    }
+
+    /// The same, with why rows are left out.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub async fn readable_remarks<T: DeserializeOwned>(&self, table: Table) -> Result<(Vec<T>, Vec<String>)> {
         let doing = || format!("cannot read the table {}", table.name());
         let rows = SessionContext::new().read_table(self.table(table).await?).context(doing)?.collect().await;
         let rows = rows.map_err(|error| self.unreadable(table, &error))?;
         if rows.iter().all(|batch| batch.num_rows() == 0) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let mut writer = ArrayWriter::new(Vec::new());
         writer.write_batches(&rows.iter().collect::<Vec<_>>()).context(doing)?;
         writer.finish().context(doing)?;
-        serde_json::from_slice(&writer.into_inner()).context(doing)
+        let rows: Vec<serde_json::Value> = serde_json::from_slice(&writer.into_inner()).context(doing)?;
+        let (mut remarks, mut broken) = (Vec::new(), Vec::new());
+        for row in rows {
+            let text = row.to_string();
+            match serde_json::from_value(row) {
+                Ok(remark) => remarks.push(remark),
+                Err(error) => broken.push(format!("{error} in {text}")),
+            }
+        }
+        Ok((remarks, broken))
     }
 }
 

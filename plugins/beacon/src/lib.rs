@@ -192,7 +192,8 @@ impl Beacon {
         let failed = f64::from(track.failed) / f64::from(track.contacts.max(1));
         let (peer, port, protocol) = key;
         let name = port_name(port, protocol);
-        if failed >= FAILING || !regularity.is_regular(self.parameters.least_share) {
+        let is_regular = regularity.is_regular(self.parameters.least_share) && seen.may_show(regularity.mode);
+        if failed >= FAILING || !is_regular {
             return;
         }
         let place = if seen.is_external { "an outside peer" } else { "a peer inside" };

@@ -4,6 +4,8 @@ use crate::histogram::Mode;
 
 /// Intervals that are kept to state their median.
 const INTERVALS: usize = 16;
+/// Intervals that show whether a rhythm goes on.
+const ENOUGH: usize = 8;
 /// Flows that are kept as examples.
 const EXAMPLES: usize = 5;
 
@@ -46,6 +48,13 @@ impl Seen {
         if self.examples.len() < EXAMPLES {
             self.examples.push(flows.position(row));
         }
+    }
+
+    /// Whether its intervals may be of a mode that was learned: of eight or more at least one lies in it. After a flood the
+    /// most frequent interval is that of the flood, which is over.
+    pub(crate) fn may_show(&self, mode: Mode) -> bool {
+        let is_inside = |interval: &f64| (mode.low..mode.high).contains(interval);
+        self.intervals.len() < ENOUGH || self.intervals.iter().any(is_inside)
     }
 
     /// The usual interval, in seconds: the median of the kept ones that lie in the mode, else the middle of the mode.

@@ -136,6 +136,17 @@ fn a_flood_is_one_contact() {
 }
 
 #[test]
+fn what_remains_after_a_flood_is_no_beacon_of_its_rhythm() {
+    let mut dice = Dice::new(5);
+    let after = contacts(MONDAY + 6 * HOUR, MONDAY + 2 * DAY, || 600.0 * dice.exponential());
+    let findings = check(
+        every(2.0, MONDAY, MONDAY + 40 * MINUTE).into_iter().chain(after.into_iter().map(outside)).collect(),
+        &["beacon"],
+    );
+    assert!(findings.iter().all(|finding| finding.last_time < MONDAY + 6 * HOUR), "{findings:#?}");
+}
+
+#[test]
 fn names_and_time_are_no_beacons_unless_they_are_something_else() {
     let to = |peer_port, protocol, service: &str, bytes_sent, packets_sent| {
         let service = name_id(service);

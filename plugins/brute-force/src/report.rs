@@ -97,8 +97,9 @@ impl Guessing {
         }
         let (tries, minutes) = (run.tries, ((run.last - run.first) / wardflow_sdk::MINUTE).max(1));
         let who = if by_device { "tried" } else { "was tried by one peer on" };
-        draft
-            .summary(format_args!("{who} {service} {tries} times in {minutes} min{then}; usual is {usual:.1} an hour"));
+        draft.summary(format_args!(
+            "{who} {service} {tries} times in {minutes} min{then}; usual is {usual:.1} an hour at most"
+        ));
     }
 }
 

@@ -39,8 +39,8 @@ impl Habit {
     /// Takes what a slice shows of a name server.
     pub(crate) fn take(&mut self, seen: &Seen) {
         self.today = self.today.saturating_add(seen.carried);
-        self.queries_today += seen.queries;
-        self.long_today += seen.long;
+        self.queries_today = self.queries_today.saturating_add(seen.queries);
+        self.long_today = self.long_today.saturating_add(seen.long);
     }
 
     /// Carried bytes since midnight.

@@ -8,6 +8,9 @@ pub(crate) const ORDINARY: u64 = 60;
 /// Payload from which a query is long.
 const LONG: u64 = 80;
 
+/// Bytes of a message without any name (RFC 1035, 4.1.1).
+const HEADER: u64 = 12;
+
 const DNS: u16 = 53;
 /// DNS over TLS (RFC 7858), of which only the server is of interest.
 const DNS_OVER_TLS: u16 = 853;
@@ -52,7 +55,8 @@ impl Query {
             return Some(Self { count: 1, sent: 0, received, carried: 0 });
         }
         let packets = Some(flows.packets_sent()[row]).filter(|packets| *packets != UNKNOWN).unwrap_or(1);
-        let count = if protocol == 6 { packets.saturating_sub(3) / 2 } else { packets }.max(1);
+        let count = if protocol == 6 { packets.saturating_sub(3) / 2 } else { packets };
+        let count = count.min(sent / HEADER).max(1);
         Some(Self { count, sent, received, carried: sent.saturating_sub(ORDINARY.saturating_mul(count)) })
     }
 

@@ -58,7 +58,7 @@ impl Seen {
         self.first = self.first.min(flows.start_time()[row]);
         self.last = end;
         self.flows += 1;
-        self.queries += query.count;
+        self.queries = self.queries.saturating_add(query.count);
         self.sent = self.sent.saturating_add(query.sent);
         self.received = self.received.saturating_add(query.received);
         self.carried = self.carried.saturating_add(query.carried);
@@ -67,8 +67,9 @@ impl Seen {
         let hour = self.hours.entry(end.div_euclid(HOUR)).or_default();
         *hour = hour.saturating_add(query.carried);
         if query.is_long() {
-            self.long += query.count;
-            *self.sizes.entry(query.size().min(LARGEST)).or_default() += query.count;
+            self.long = self.long.saturating_add(query.count);
+            let of_size = self.sizes.entry(query.size().min(LARGEST)).or_default();
+            *of_size = of_size.saturating_add(query.count);
         }
         if self.examples.len() < EXAMPLES {
             self.examples.push(flows.position(row));

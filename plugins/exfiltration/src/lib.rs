@@ -251,9 +251,14 @@ impl Exfiltration {
                  {usual} at most",
                 Amount(seen.sent as f64)
             ));
-        } else {
+        } else if self.state.learning.is_done(self.parameters.learning_hours, LEAST_FLOWS) {
             draft
                 .summary(format_args!("sent {amount} to an outside peer on {port} in a day; usual is {usual} at most"));
+        } else {
+            draft.summary(format_args!(
+                "sent {amount} to an outside peer on {port} in a day; what is usual is not known yet, and taken to be \
+                 {usual} at most"
+            ));
         }
     }
 

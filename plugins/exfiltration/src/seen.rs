@@ -1,7 +1,7 @@
 //! What one slice shows of an outside peer. It is not saved.
 
 use wardflow_common::port_name;
-use wardflow_sdk::{Draft, Findings, Flows, UNKNOWN, surprise};
+use wardflow_sdk::{Direction, Draft, Findings, Flows, UNKNOWN, surprise};
 
 use crate::{amount::Verdict, peers::Peer};
 
@@ -21,8 +21,9 @@ pub(crate) struct Seen {
     pub(crate) received: Option<u64>,
     /// Most devices of the class that had used the peer, by any of its ports, before the slice.
     pub(crate) prevalence: u32,
-    /// The port and protocol of the flow that sent most.
+    /// The port, whose it is, and the protocol of the flow that sent most.
     port: u16,
+    is_own_port: bool,
     protocol: u8,
     most: u64,
     examples: Vec<u32>,
@@ -46,7 +47,9 @@ impl Seen {
         };
         self.prevalence = self.prevalence.max(flows.peer_prevalence()[row]);
         if sent > self.most {
-            (self.most, self.port, self.protocol) = (sent, flows.peer_port()[row], flows.protocol()[row]);
+            (self.most, self.protocol) = (sent, flows.protocol()[row]);
+            self.is_own_port = flows.direction()[row] == Direction::Inbound;
+            self.port = if self.is_own_port { flows.local_port()[row] } else { flows.peer_port()[row] };
         }
         if self.examples.len() < EXAMPLES {
             self.examples.push(flows.position(row));
@@ -90,6 +93,7 @@ impl Seen {
 
     /// `port 443/tcp`, of the flow that sent most.
     pub(crate) fn port_name(&self) -> String {
-        port_name(self.port, self.protocol)
+        let name = port_name(self.port, self.protocol);
+        if self.is_own_port { format!("the device's own {name}") } else { name }
     }
 }

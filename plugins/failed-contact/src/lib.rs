@@ -253,7 +253,7 @@ fn report(service: Service, failures: &Failures, seen: &Seen, verdict: &Verdict,
         .measured("others-of-class", f64::from(verdict.others), "1", ..)
         .examples(seen.examples.iter().copied())
         .summary(format_args!(
-            "tried {} of {place} {} times in {:.1} h{evenly}; none came about, {} flows now",
+            "tried {} of {place} {} times in {:.1} h{evenly}; none came about; {} flows in these hours",
             port_name(port, protocol),
             failures.attempts,
             minutes / 60.0,

@@ -34,7 +34,7 @@
 //! Severity is low. Medium asks for 30 bits, five minutes, and one further sign: half of the attempts failed, four
 //! times `least_flows` in the busiest minute, or twenty minutes of it. High asks for 40 bits and failed attempts in tens
 //! of times `least_flows`, or for packets in tens of times `least_packets`. Before `learning_hours` a flood is only
-//! reported from ten times the least, medium if half of it failed.
+//! reported from ten times the least, medium if half of it failed, or from forty times.
 //!
 //! # What is no flood
 //! - Many peers on one port: that is a scan, or a server that comes back after an outage and finds all its clients.
@@ -80,6 +80,8 @@ const SINGLE: usize = 8;
 const ANSWERED: u64 = 20;
 /// A flood of so many times the least needs no habit to be one.
 const PLAIN: f64 = 10.0;
+/// One of so many times the least is for a person to look at, whatever became of the connections.
+const VAST: f64 = 40.0;
 /// What a packet of a handshake that nobody answers counts: a stream of video may send a thousand datagrams a second, but a
 /// client that waits and doubles its patience sends seven SYNs in two minutes (RFC 6298), so that a thousand of them a
 /// minute are some hundred clients in one host.
@@ -186,7 +188,10 @@ impl Detector for Flood {
                 found.iter().skip(SINGLE).filter(|(service, ..)| service.is_outbound == is_outbound).collect();
             report_rest(&rest, findings);
         }
-        for (service, seen) in seen.iter() {
+        // In order of time: what is learned depends on the order, and that of pseudonyms is another in each hospital.
+        let mut in_order: Vec<_> = seen.iter().collect();
+        in_order.sort_by_key(|(service, seen)| (seen.last, seen.first, seen.flows, service.port, service.protocol));
+        for (service, seen) in in_order {
             self.state.learn(*service, seen);
         }
     }
@@ -239,6 +244,9 @@ impl Flood {
         let (count, packets_by_now) =
             seen.minutes.add(start.div_euclid(MINUTE), end.div_euclid(MINUTE), weight * packets);
         seen.add(start, end, has_failed, is_tcp && state == ConnState::S0);
+        if packets_by_now >= self.parameters.least_packets {
+            seen.add_loud(start, end);
+        }
         if f64::from(count) >= self.parameters.least_flows / 2.0 || packets_by_now >= self.parameters.least_packets {
             seen.show(flows.position(row));
         }
@@ -308,7 +316,7 @@ impl Flood {
         let severity = match bits {
             _ if is_retry => Severity::Low,
             _ if !is_learned => {
-                if failed >= 0.5 {
+                if failed >= 0.5 || rate >= VAST * least {
                     Severity::Medium
                 } else {
                     Severity::Low
@@ -375,7 +383,7 @@ fn report(service: &Service, seen: &Seen, verdict: &Verdict, findings: &mut Find
     let first = seen.first.max(busy.first * MINUTE);
     let (first, last) = match verdict.what {
         What::Connections => (first, seen.last.min((busy.last + 1) * MINUTE)),
-        What::Packets => (seen.first, seen.last),
+        What::Packets => seen.loud.unwrap_or((seen.first, seen.last)),
         What::Held => (seen.held.first, seen.held.last),
     };
     let (what, name, unit) = match verdict.what {

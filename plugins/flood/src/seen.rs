@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     /// Packets that nobody answered, and what they count.
     packets: f64,
     weighed: f64,
+    /// Start and end of the flows in whose minute there were very many packets.
+    pub(crate) loud: Option<(i64, i64)>,
     pub(crate) examples: Vec<u32>,
 }
 
@@ -42,6 +44,7 @@ impl Seen {
             most_packets: 0.0,
             packets: 0.0,
             weighed: 0.0,
+            loud: None,
             examples: Vec::new(),
         }
     }
@@ -59,6 +62,12 @@ impl Seen {
         if self.examples.len() < EXAMPLES {
             self.examples.push(position);
         }
+    }
+
+    /// Takes a flow in whose minute there were very many packets.
+    pub(crate) fn add_loud(&mut self, start: i64, end: i64) {
+        let (first, last) = self.loud.unwrap_or((start, end));
+        self.loud = Some((first.min(start), last.max(end)));
     }
 
     /// Takes the packets a minute of a flow that nobody answered, which lasted so many minutes, and each of which counts

@@ -134,6 +134,9 @@ impl Scan {
         let is_repeated = self.state.known.touch_known(&fingerprint, now).is_some()
             || self.state.scanned.touch_known(&fingerprint, now).is_some();
         if is_repeated {
+            if !contact.answered {
+                self.again(contact, place.end);
+            }
             return;
         }
         let is_scan = self.step(contact, place, now);
@@ -144,6 +147,13 @@ impl Scan {
         if !contact.answered {
             self.scans.peer_failed(contact.protocol, contact.peer);
         }
+    }
+
+    /// Counts a contact that fails again: it tells nothing new, and is a flow of what it tried before.
+    fn again(&mut self, contact: &Contact, end: i64) {
+        let by_port = self.state.by_port.get_mut(&(contact.protocol, contact.port));
+        let by_peer = self.state.by_peer.get_mut(&(contact.protocol, contact.peer));
+        by_port.into_iter().chain(by_peer).for_each(|walk| walk.again(end));
     }
 
     /// Moves both tests that a first contact belongs to. Returns whether one of them says that it is part of a scan.

@@ -53,6 +53,8 @@ pub(crate) struct Walk {
 pub(crate) struct Tally {
     pub(crate) is_scan: bool,
     pub(crate) failed: u64,
+    /// Flows that failed, with those that tried again.
+    pub(crate) flows: u64,
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) examples: Vec<u32>,
@@ -145,6 +147,14 @@ impl Walk {
         self.scanning
     }
 
+    /// Takes a flow that tried again, in vain.
+    pub(crate) fn again(&mut self, end: i64) {
+        if self.tally.failed > 0 {
+            self.tally.flows += 1;
+            self.tally.last = self.tally.last.max(end);
+        }
+    }
+
     /// Takes what it saw in this slice out.
     pub(crate) fn take_slice(&mut self) -> Self {
         let (tally, haste) = (std::mem::take(&mut self.tally), std::mem::take(&mut self.haste));
@@ -157,6 +167,7 @@ impl Tally {
         self.first = if self.failed == 0 { place.start } else { self.first.min(place.start) };
         self.last = self.last.max(place.end);
         self.failed += 1;
+        self.flows += 1;
         if self.examples.len() < 20 {
             self.examples.push(place.position);
         }
@@ -167,6 +178,7 @@ impl Tally {
         self.first = if self.failed == 0 { other.first } else { self.first.min(other.first) };
         self.last = if self.failed == 0 { other.last } else { self.last.max(other.last) };
         self.failed += other.failed;
+        self.flows += other.flows;
         self.examples.extend(&other.examples);
         self.examples.sort_unstable();
         self.examples.truncate(20);

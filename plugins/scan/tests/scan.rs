@@ -162,6 +162,17 @@ fn a_finding_says_what_the_flows_show() {
 }
 
 #[test]
+fn flows_that_try_again_are_counted_as_flows_and_not_as_tries() {
+    let run =
+        harness().run(contacts(180, SECOND, |number, flow| silent(Flow { peer: number / 3, peer_port: 23, ..flow })));
+    let finding = &run.findings[0].finding;
+    assert_eq!(
+        (finding.summary.as_str(), finding.flow_count),
+        ("tried many peers on TCP port 23: 60 of 60 tries failed", 180)
+    );
+}
+
+#[test]
 fn a_slow_scan_is_seen_over_many_slices() {
     let run = harness().run(contacts(30, 7 * HOUR, |number, flow| silent(Flow { peer: number, ..flow })));
     assert_eq!(run.kinds().len(), 30 - 8, "from the ninth contact on, each in a slice of its own");

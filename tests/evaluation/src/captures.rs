@@ -30,71 +30,52 @@ enum Known {
 }
 
 const CAPTURES: &[Capture] = &[
+    labelled("zeek-iot23-34-1/conn.log.labeled", "zeek-iot23-34-1/conn.log.labeled"),
     Capture {
-        path: "zeek-iot23-34-1/conn.log.labeled",
-        is_relative: false,
-        known: Known::Labels("zeek-iot23-34-1/conn.log.labeled"),
-    },
-    Capture {
-        path: "stratosphere/001-zeek-scenario-malicious/conn.log",
         is_relative: true,
-        known: Known::Labels("stratosphere/001-zeek-scenario-malicious/labeled-conn.log"),
+        ..labelled(
+            "stratosphere/001-zeek-scenario-malicious/conn.log",
+            "stratosphere/001-zeek-scenario-malicious/labeled-conn.log",
+        )
     },
+    named(
+        "stratosphere/002-zeek-scenario-port-scanning/conn.log",
+        ("172.16.1.11", "scans of three networks"),
+        "kind IN ('horizontal-scan', 'vertical-scan')",
+    ),
+    named(
+        "stratosphere/003-zeek-scenario-malicious/conn.log",
+        ("10.8.0.61", "remote access by port 1337 of 147.32.83.234"),
+        "peer_ip = '147.32.83.234'",
+    ),
+    harmless("stratosphere/008-zeek-mixed/data/conn.log.labeled"),
+    harmless("stratosphere/010-zeek-mixed/data/conn.log.labeled"),
     Capture {
-        path: "stratosphere/002-zeek-scenario-port-scanning/conn.log",
-        is_relative: false,
-        known: Known::Named {
-            device: "172.16.1.11",
-            what: "scans of three networks",
-            finding: "kind IN ('horizontal-scan', 'vertical-scan')",
-        },
-    },
-    Capture {
-        path: "stratosphere/003-zeek-scenario-malicious/conn.log",
-        is_relative: false,
-        known: Known::Named {
-            device: "10.8.0.61",
-            what: "remote access by port 1337 of 147.32.83.234",
-            finding: "peer_ip = '147.32.83.234'",
-        },
-    },
-    Capture { path: "stratosphere/008-zeek-mixed/data/conn.log.labeled", is_relative: false, known: Known::Harmless },
-    Capture { path: "stratosphere/010-zeek-mixed/data/conn.log.labeled", is_relative: false, known: Known::Harmless },
-    Capture {
-        path: "slips/port-scans/horizontal/conn.log",
         is_relative: true,
-        known: Known::Named { device: "10.0.2.112", what: "scan of many hosts", finding: "kind = 'horizontal-scan'" },
+        ..named(
+            "slips/port-scans/horizontal/conn.log",
+            ("10.0.2.112", "scan of many hosts"),
+            "kind = 'horizontal-scan'",
+        )
     },
-    Capture {
-        path: "slips/port-scans/vertical/conn.log",
-        is_relative: false,
-        known: Known::Named { device: "192.168.1.9", what: "scan of many ports", finding: "kind = 'vertical-scan'" },
-    },
-    Capture {
-        path: "slips/test11-portscan.binetflow",
-        is_relative: false,
-        known: Known::Named { device: "10.8.0.69", what: "scan of many ports", finding: "kind LIKE '%-scan'" },
-    },
-    Capture {
-        path: "slips/test2-malicious.binetflow",
-        is_relative: false,
-        known: Known::Named { device: "10.8.0.69", what: "malicious traffic", finding: "severity_id >= 3" },
-    },
-    Capture {
-        path: "slips/test4-malicious.binetflow",
-        is_relative: false,
-        known: Known::Named { device: "192.168.2.12", what: "malicious traffic", finding: "severity_id >= 3" },
-    },
-    Capture {
-        path: "rita/proxy_rolling",
-        is_relative: false,
-        known: Known::Named {
-            device: "10.0.0.238",
-            what: "regular contact with 75.75.75.75",
-            finding: "peer_ip = '75.75.75.75'",
-        },
-    },
+    named("slips/port-scans/vertical/conn.log", ("192.168.1.9", "scan of many ports"), "kind = 'vertical-scan'"),
+    named("slips/test11-portscan.binetflow", ("10.8.0.69", "scan of many ports"), "kind LIKE '%-scan'"),
+    named("slips/test2-malicious.binetflow", ("10.8.0.69", "malicious traffic"), "severity_id >= 3"),
+    named("slips/test4-malicious.binetflow", ("192.168.2.12", "malicious traffic"), "severity_id >= 3"),
+    named("rita/proxy_rolling", ("10.0.0.238", "regular contact with 75.75.75.75"), "peer_ip = '75.75.75.75'"),
 ];
+
+const fn labelled(path: &'static str, labels: &'static str) -> Capture {
+    Capture { path, is_relative: false, known: Known::Labels(labels) }
+}
+
+const fn named(path: &'static str, (device, what): (&'static str, &'static str), finding: &'static str) -> Capture {
+    Capture { path, is_relative: false, known: Known::Named { device, what, finding } }
+}
+
+const fn harmless(path: &'static str) -> Capture {
+    Capture { path, is_relative: false, known: Known::Harmless }
+}
 
 /// Tries all of them.
 pub(crate) fn try_all(args: &Args, data: &Path) -> Result<Vec<Figure>> {

@@ -18,9 +18,10 @@ FILE is one of
   it shows are in NAME_hours.csv beside it (incident, device_id, hour); else they are all in between.
   a conn.log with the columns uid and label, in Zeek's own format or as JSON: a label other than benign,
   background, normal and unknown is an incident of the device that has the connection
+All that was found counts, what exceptions hide too: it is the plugins that are evaluated.
 
 Examples:
-  wardflow -C demo evaluate --truth demo/truth.csv
+  wardflow -C demo evaluate --truth demo/truth.csv --learning 7d
   wardflow evaluate --truth conn.log.labeled --learning 0h --by detector
   wardflow evaluate --truth truth.csv --severity medium --json")]
 pub(crate) struct Evaluate {

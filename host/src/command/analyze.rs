@@ -199,7 +199,7 @@ impl Report {
         }
         match (self.planned, but.as_slice()) {
             (1.., _) if self.flows > 0 && self.flows_without_device >= self.flows => {
-                format!("Nothing could be analysed: all of {} {NO_INTERNAL_END}", counted(self.flows, "flow"))
+                format!("Nothing was analysed: there are only {} {NO_INTERNAL_END}", counted(self.flows, "flow"))
             }
             (0, _) if self.is_empty => "There is nothing to analyse yet: `wardflow ingest` brings in flows.".to_owned(),
             (0, _) if self.outdated > 0 => {

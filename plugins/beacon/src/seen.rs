@@ -2,8 +2,8 @@ use wardflow_sdk::{Flows, PeerScope, SECOND, math};
 
 use crate::histogram::Mode;
 
-/// Intervals that are kept to state their median.
-const INTERVALS: usize = 16;
+/// Intervals that are kept, of all parts of a slice alike.
+const INTERVALS: usize = 64;
 /// Intervals that show whether a rhythm goes on.
 const ENOUGH: usize = 8;
 /// Flows that are kept as examples.
@@ -19,8 +19,11 @@ pub(crate) struct Seen {
     /// Devices of the class that use the peer and port.
     pub(crate) prevalence: u32,
     pub(crate) examples: Vec<u32>,
-    /// The first intervals, in seconds.
+    /// One in so many intervals, in seconds.
     intervals: Vec<f64>,
+    one_in: u32,
+    /// Intervals since the last that was kept.
+    passed: u32,
 }
 
 impl Seen {
@@ -34,6 +37,8 @@ impl Seen {
             prevalence: flows.peer_prevalence()[row],
             examples: Vec::new(),
             intervals: Vec::new(),
+            one_in: 1,
+            passed: 0,
         }
     }
 
@@ -42,11 +47,24 @@ impl Seen {
         self.flows += 1;
         self.first = self.first.min(flows.start_time()[row]);
         self.last = self.last.max(flows.end_time()[row]);
-        if let Some(interval) = interval.filter(|_| self.intervals.len() < INTERVALS) {
-            self.intervals.push(interval as f64 / SECOND as f64);
+        if let Some(interval) = interval {
+            self.keep(interval as f64 / SECOND as f64);
         }
         if self.examples.len() < EXAMPLES {
             self.examples.push(flows.position(row));
+        }
+    }
+
+    fn keep(&mut self, interval: f64) {
+        self.passed += 1;
+        if self.passed < self.one_in {
+            return;
+        }
+        self.passed = 0;
+        self.intervals.push(interval);
+        if self.intervals.len() == INTERVALS {
+            self.intervals = self.intervals.iter().skip(1).step_by(2).copied().collect();
+            self.one_in = self.one_in.saturating_mul(2);
         }
     }
 
@@ -61,5 +79,34 @@ impl Seen {
     pub(crate) fn interval(&self, mode: Mode) -> f64 {
         let inside = self.intervals.iter().copied().filter(|interval| (mode.low..mode.high).contains(interval));
         math::median(&mut inside.collect::<Vec<_>>()).unwrap_or(mode.middle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ENOUGH, INTERVALS, Seen};
+    use crate::histogram::Mode;
+
+    #[test]
+    fn a_slice_is_judged_by_all_its_parts() {
+        let mut seen = Seen {
+            flows: 0,
+            first: 0,
+            last: 0,
+            is_external: true,
+            prevalence: 1,
+            examples: Vec::new(),
+            intervals: Vec::new(),
+            one_in: 1,
+            passed: 0,
+        };
+        let mode = Mode { share: 1.0, low: 50.0, high: 75.0, middle: 60.0 };
+        (0..ENOUGH - 1).for_each(|_| seen.keep(1.0));
+        assert!(seen.may_show(mode), "too few to tell");
+        (0..1_000).for_each(|_| seen.keep(1.0));
+        assert!(!seen.may_show(mode), "a flood");
+        (0..200).for_each(|_| seen.keep(60.0));
+        assert!(seen.may_show(mode) && seen.intervals.len() < INTERVALS, "a rhythm that begins after it");
+        assert!((seen.interval(mode) - 60.0).abs() < 1e-9, "{seen:?}");
     }
 }

@@ -15,3 +15,9 @@ pub const fn is_incomplete(state: ConnState) -> bool {
 pub const fn has_failed(state: ConnState) -> bool {
     matches!(state, ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh)
 }
+
+/// Whether a sensor saw the handshake of a TCP connection.
+pub const fn is_established(state: ConnState) -> bool {
+    use ConnState::{Rsto, Rstr, S1, S2, S3, Sf};
+    matches!(state, Sf | S1 | S2 | S3 | Rsto | Rstr)
+}

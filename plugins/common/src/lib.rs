@@ -21,7 +21,7 @@ pub use causes::{Causes, Ranked};
 pub use evidence::Evidence;
 pub use experience::{DECLARED, Experience};
 pub use habits::Habits;
-pub use handshake::{came_about, has_failed, is_incomplete};
+pub use handshake::{came_about, has_failed, is_established, is_incomplete};
 pub use hours::{Days, Hours, hour_of_day};
 pub use ports::{is_polling_port, port_name};
 pub use roles::{is_for_many, serves_everybody};

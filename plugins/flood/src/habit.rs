@@ -1,9 +1,11 @@
-//! What is usual: the busiest minute of each hour, by port.
+//! What is usual: the busiest minute of each hour, and how many connections are held, by port.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::{Bounded, Level, math, surprise};
+use wardflow_sdk::{Bounded, Level, SECOND, math, surprise};
 
-use crate::{held::Held, minutes::Minutes};
+use crate::seen::Seen;
 
 /// Hours that a level remembers: two weeks.
 const MEMORY: u32 = 14 * 24;
@@ -18,10 +20,16 @@ const LEAST: f64 = 0.5;
 /// The rates of one direction.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Habit {
-    ports: Bounded<(u8, u16), Level, 24>,
-    all: Level,
+    ports: Bounded<(u8, u16), Rates, 24>,
+    all: Rates,
     packets: Level,
-    /// By the hour.
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Rates {
+    /// Of the busiest minute of an hour.
+    flows: Level,
+    /// Of an hour.
     held: Level,
 }
 
@@ -34,8 +42,8 @@ pub(crate) struct Usual {
 
 impl Habit {
     /// What is usual for a port, or else in this direction.
-    pub(crate) fn of(&self, port: (u8, u16), is_learned: bool) -> Usual {
-        Usual::of(self.ports.get(&port).filter(|level| level.values() >= OWN).unwrap_or(&self.all), is_learned)
+    pub(crate) fn flows(&self, port: (u8, u16), is_learned: bool) -> Usual {
+        Usual::of(&self.rates(port).flows, is_learned)
     }
 
     /// What is usual of packets that are not answered.
@@ -43,20 +51,33 @@ impl Habit {
         Usual::of(&self.packets, is_learned)
     }
 
-    /// What is usual of connections that are held, an hour.
-    pub(crate) fn held(&self, is_learned: bool) -> Usual {
-        Usual::of(&self.held, is_learned)
+    /// What is usual of connections that are held, an hour, for a port, or else in this direction.
+    pub(crate) fn held(&self, port: (u8, u16), is_learned: bool) -> Usual {
+        Usual::of(&self.rates(port).held, is_learned)
     }
 
-    /// Learns what a slice shows of one service; `now` in seconds.
-    pub(crate) fn learn(&mut self, port: (u8, u16), minutes: &Minutes, held: &Held, now: i64) {
-        for (hour, flows, packets) in minutes.hours() {
-            let flows = math::ln_1p(f64::from(flows));
-            self.ports.touch(port, now, Level::default).learn(flows, MEMORY, LEAST);
-            self.all.learn(flows, MEMORY, LEAST);
+    fn rates(&self, port: (u8, u16)) -> &Rates {
+        self.ports.get(&port).filter(|rates| rates.flows.values() >= OWN).unwrap_or(&self.all)
+    }
+
+    /// Learns what a slice shows of one service.
+    pub(crate) fn learn(&mut self, port: (u8, u16), seen: &Seen) {
+        let mut hours: BTreeMap<_, _> =
+            seen.minutes.hours().map(|(hour, flows, packets)| (hour, (flows, packets, 0))).collect();
+        seen.held.hours().for_each(|(hour, held)| hours.entry(hour).or_default().2 = held);
+        for (flows, packets, held) in hours.into_values() {
+            let (flows, held) = (math::ln_1p(f64::from(flows)), math::ln_1p(f64::from(held)));
+            self.ports.touch(port, seen.last / SECOND, Rates::default).learn(flows, held);
+            self.all.learn(flows, held);
             self.packets.learn(math::ln_1p(packets), MEMORY, LEAST);
-            self.held.learn(math::ln_1p(f64::from(held.in_hour(hour))), MEMORY, LEAST);
         }
+    }
+}
+
+impl Rates {
+    fn learn(&mut self, flows: f64, held: f64) {
+        self.flows.learn(flows, MEMORY, LEAST);
+        self.held.learn(held, MEMORY, LEAST);
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use wardflow_sdk::{ConnState, Direction, Flows, HOUR, MINUTE, SECOND, UNKNOWN};
+use wardflow_common::is_established;
+use wardflow_sdk::{Direction, Flows, HOUR, MINUTE, SECOND, UNKNOWN};
 
-/// Flows that are kept as examples.
-const EXAMPLES: usize = 5;
+use crate::seen::EXAMPLES;
 
 /// Those of one service, in a slice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
-    /// How many ended, by the hour since 1970.
+    /// How many began, by the hour since 1970. Not how many ended: a peer that restarts ends all that there are at once.
     hours: BTreeMap<i64, u32>,
     pub(crate) first: i64,
     pub(crate) last: i64,
@@ -21,14 +21,13 @@ impl Held {
     /// Whether a connection is one: it came about, lasted a minute, was sent no more than a byte a second, and answered
     /// nothing.
     pub(crate) fn is_one(flows: &Flows<'_>, row: usize) -> bool {
-        use ConnState::{Rsto, Rstr, S1, S2, S3, Sf};
         let lasted = flows.end_time()[row] - flows.start_time()[row];
         let (sent, received) = (flows.bytes_sent()[row], flows.bytes_received()[row]);
         let (asked, answered) = match flows.direction()[row] {
             Direction::Outbound => (sent, received),
             _ => (received, sent),
         };
-        matches!(flows.conn_state()[row], Sf | S1 | S2 | S3 | Rsto | Rstr)
+        is_established(flows.conn_state()[row])
             && lasted >= MINUTE
             && answered == 0
             && asked != UNKNOWN
@@ -38,7 +37,7 @@ impl Held {
     pub(crate) fn add(&mut self, start: i64, end: i64, position: u32) {
         self.first = if self.hours.is_empty() { start } else { self.first.min(start) };
         self.last = self.last.max(end);
-        *self.hours.entry(end.div_euclid(HOUR)).or_default() += 1;
+        *self.hours.entry(start.div_euclid(HOUR)).or_default() += 1;
         if self.examples.len() < EXAMPLES {
             self.examples.push(position);
         }
@@ -50,8 +49,8 @@ impl Held {
         (all, self.hours.values().copied().max().unwrap_or(0))
     }
 
-    /// How many there were in an hour.
-    pub(crate) fn in_hour(&self, hour: i64) -> u32 {
-        self.hours.get(&hour).copied().unwrap_or(0)
+    /// Hours in which any began, and how many did.
+    pub(crate) fn hours(&self) -> impl Iterator<Item = (i64, u32)> {
+        self.hours.iter().map(|(hour, count)| (*hour, *count))
     }
 }

@@ -15,17 +15,29 @@ pub(crate) struct Minutes {
     /// Minutes of a flow or more by how many they had, in steps of [`STEP`].
     busy: BTreeMap<u32, Busy>,
     most_flows: u32,
-    /// As `busy`, by packets in steps of [`PACKETS`].
+    /// As `busy`, by the weight of packets in steps of [`PACKETS`].
     loud: BTreeMap<u32, Busy>,
-    most_packets: f64,
-    /// The busiest minute of each hour, in hours since 1970.
+    loudest: Packets,
+    /// The most certain weight of a minute.
+    certain: f64,
+    /// The busiest minute of each hour, in hours since 1970, and the weight of packets of the loudest.
     hours: BTreeMap<i64, (u32, f64)>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     flows: u32,
-    packets: f64,
+    packets: Packets,
+}
+
+/// Packets that nobody answered, a minute.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Packets {
+    pub(crate) count: f64,
+    /// What they count.
+    pub(crate) weight: f64,
+    /// What those of them count of which it is certain that nobody answered.
+    pub(crate) certain: f64,
 }
 
 /// Minutes that are alike.
@@ -40,13 +52,13 @@ pub(crate) struct Busy {
 
 /// Flows a minute that are told apart.
 const STEP: u32 = 4;
-/// Packets a minute that are told apart.
+/// Weights a minute that are told apart.
 const PACKETS: f64 = 1_000.0;
 
 impl Minutes {
-    /// Adds a flow by the minutes of its start and end.
-    /// Returns how many flows and packets that minute has by now.
-    pub(crate) fn add(&mut self, start: i64, end: i64, packets: f64) -> (u32, f64) {
+    /// Adds a flow by the minutes of its start and end. Returns how many flows, and what weight of packets, that minute has
+    /// by now.
+    pub(crate) fn add(&mut self, start: i64, end: i64, packets: Packets) -> (u32, f64) {
         let latest = self.latest.map_or(end, |latest| latest.max(end));
         if let Some(before) = self.latest {
             (before - OPEN as i64 + 1..=before.min(latest - OPEN as i64)).for_each(|minute| self.close(minute));
@@ -57,8 +69,8 @@ impl Minutes {
         let minute = if is_open { start } else { latest };
         let count = &mut self.open[slot(minute)];
         count.flows += u32::from(is_open);
-        count.packets += packets;
-        (count.flows, count.packets)
+        count.packets.add(packets);
+        (count.flows, count.packets.weight)
     }
 
     /// Counts what is still open.
@@ -69,26 +81,35 @@ impl Minutes {
     }
 
     fn close(&mut self, minute: i64) {
-        let count = std::mem::take(&mut self.open[slot(minute)]);
-        if count.flows == 0 && count.packets == 0.0 {
+        let Count { flows, packets } = std::mem::take(&mut self.open[slot(minute)]);
+        if flows == 0 && packets.count == 0.0 {
             return;
         }
-        self.most_flows = self.most_flows.max(count.flows);
-        self.most_packets = self.most_packets.max(count.packets);
-        self.busy.entry(count.flows / STEP).or_default().add(minute, count.flows);
-        if count.packets >= PACKETS {
-            self.loud.entry((count.packets / PACKETS) as u32).or_default().add(minute, count.flows);
+        self.most_flows = self.most_flows.max(flows);
+        self.busy.entry(flows / STEP).or_default().add(minute, flows);
+        if packets.weight > self.loudest.weight {
+            self.loudest = packets;
         }
-        let (flows, packets) = self.hours.entry(minute.div_euclid(60)).or_default();
-        (*flows, *packets) = (count.flows.max(*flows), count.packets.max(*packets));
+        self.certain = self.certain.max(packets.certain);
+        if packets.weight >= PACKETS {
+            self.loud.entry((packets.weight / PACKETS) as u32).or_default().add(minute, flows);
+        }
+        let (most, loudest) = self.hours.entry(minute.div_euclid(60)).or_default();
+        (*most, *loudest) = (flows.max(*most), packets.weight.max(*loudest));
     }
 
     pub(crate) fn most_flows(&self) -> u32 {
         self.most_flows
     }
 
-    pub(crate) fn most_packets(&self) -> f64 {
-        self.most_packets
+    /// The packets of the minute whose weigh most.
+    pub(crate) fn loudest(&self) -> Packets {
+        self.loudest
+    }
+
+    /// The most weight of a minute of which it is certain that nobody answered.
+    pub(crate) fn most_certain(&self) -> f64 {
+        self.certain
     }
 
     /// The minutes that had so many flows or more.
@@ -96,14 +117,27 @@ impl Minutes {
         together(&self.busy, (least / f64::from(STEP)) as u32)
     }
 
-    /// The minutes that had so many packets or more.
+    /// The minutes whose packets weigh so much or more.
     pub(crate) fn with_packets(&self, least: f64) -> Busy {
         together(&self.loud, (least / PACKETS) as u32)
     }
 
-    /// Hours with flows, and flows and packets of the busiest minute of each.
+    /// Hours with flows, the flows of the busiest minute of each, and the weight of the packets of the loudest.
     pub(crate) fn hours(&self) -> impl Iterator<Item = (i64, u32, f64)> {
         self.hours.iter().map(|(hour, (flows, packets))| (*hour, *flows, *packets))
+    }
+}
+
+impl Packets {
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.weight += other.weight;
+        self.certain += other.certain;
+    }
+
+    /// What a packet counts, on average.
+    pub(crate) fn average(self) -> f64 {
+        if self.count > 0.0 { self.weight / self.count } else { 1.0 }
     }
 }
 
@@ -132,17 +166,20 @@ fn slot(minute: i64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Busy, Minutes};
+    use super::{Busy, Minutes, Packets};
 
     #[test]
     fn flows_count_in_the_minute_of_their_start() {
         let mut minutes = Minutes::default();
         for (start, end) in [(10, 10), (10, 11), (9, 11), (10, 12), (3, 12), (70, 70), (69, 70), (70, 71)] {
-            minutes.add(start, end, 600.0);
+            let certain = if start == 70 { 600.0 } else { 0.0 };
+            minutes.add(start, end, Packets { count: 300.0, weight: 600.0, certain });
         }
         minutes.finish();
         assert_eq!(minutes.most_flows(), 3);
-        assert!((minutes.most_packets() - 1_800.0).abs() < 1e-9, "{minutes:?}");
+        let loudest = minutes.loudest();
+        assert!((loudest.weight - 1_800.0).abs() < 1e-9 && (loudest.average() - 2.0).abs() < 1e-9, "{minutes:?}");
+        assert!((minutes.most_certain() - 1_200.0).abs() < 1e-9, "{minutes:?}");
         assert_eq!(minutes.hours().map(|(hour, flows, _)| (hour, flows)).collect::<Vec<_>>(), [(0, 3), (1, 2)]);
         assert_eq!((minutes.with_packets(1_000.0).minutes, minutes.with_flows(4.0)), (2, Busy::default()));
         assert_eq!(minutes.with_flows(0.0), Busy { minutes: 5, flows: 7, first: 9, last: 70 });

@@ -3,7 +3,7 @@
 use crate::{held::Held, minutes::Minutes};
 
 /// Flows that are kept as examples.
-const EXAMPLES: usize = 5;
+pub(crate) const EXAMPLES: usize = 5;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -16,14 +16,9 @@ pub(crate) struct Seen {
     pub(crate) failed: u64,
     /// Those of them that were not even refused.
     pub(crate) silent: u64,
-    /// Minutes that the flow of most packets lasted.
+    /// Minutes that the flow of most unanswered packets lasted, and how many these are a minute.
     pub(crate) minutes_of_packets: usize,
-    /// Whether most packets are of connections of which no handshake was seen.
-    pub(crate) is_doubtful: bool,
     most_packets: f64,
-    /// Packets that nobody answered, and what they count.
-    packets: f64,
-    weighed: f64,
     /// Start and end of the flows in whose minute there were very many packets.
     pub(crate) loud: Option<(i64, i64)>,
     pub(crate) examples: Vec<u32>,
@@ -40,10 +35,7 @@ impl Seen {
             failed: 0,
             silent: 0,
             minutes_of_packets: 0,
-            is_doubtful: false,
             most_packets: 0.0,
-            packets: 0.0,
-            weighed: 0.0,
             loud: None,
             examples: Vec::new(),
         }
@@ -64,26 +56,18 @@ impl Seen {
         }
     }
 
-    /// Takes a flow in whose minute there were very many packets.
-    pub(crate) fn add_loud(&mut self, start: i64, end: i64) {
+    /// Takes a flow in whose minute there were very many packets, with how many of them a minute are its own, and how many
+    /// minutes it lasted.
+    pub(crate) fn add_loud(&mut self, start: i64, end: i64, packets: f64, lasts: f64) {
         let (first, last) = self.loud.unwrap_or((start, end));
         self.loud = Some((first.min(start), last.max(end)));
-    }
-
-    /// Takes the packets a minute of a flow that nobody answered, which lasted so many minutes, and each of which counts
-    /// `weight`.
-    pub(crate) fn add_packets(&mut self, packets: f64, weight: f64, lasts: f64, is_doubtful: bool) {
-        self.packets += packets;
-        self.weighed += weight * packets;
         if packets > self.most_packets {
-            self.most_packets = packets;
-            self.minutes_of_packets = lasts as usize;
-            self.is_doubtful = is_doubtful;
+            (self.most_packets, self.minutes_of_packets) = (packets, lasts as usize);
         }
     }
 
-    /// What a packet counts, on average.
-    pub(crate) fn weight(&self) -> f64 {
-        if self.packets > 0.0 { self.weighed / self.packets } else { 1.0 }
+    /// Share of flows that failed.
+    pub(crate) fn failed_share(&self) -> f64 {
+        self.failed as f64 / self.flows as f64
     }
 }

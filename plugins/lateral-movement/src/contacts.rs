@@ -1,5 +1,7 @@
 //! The hosts that a device logs on to, or that log on to it, and how many of them are new on a day.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{Bounded, math, surprise};
 
@@ -42,7 +44,7 @@ pub(crate) struct Met {
 }
 
 /// The new ones of the last day, over all protocols.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FanOut {
     /// Distinct peers, in halves as they weigh.
     pub(crate) halves: u32,
@@ -51,6 +53,15 @@ pub(crate) struct FanOut {
     pub(crate) families: u32,
     pub(crate) alike: u32,
     pub(crate) failed: u32,
+    /// By family of protocols, and by the peer: those of the device's own class.
+    alike_by: BTreeSet<(Protocol, u32)>,
+}
+
+impl FanOut {
+    /// How many of the device's own class it logs on to by protocols of a family.
+    pub(crate) fn alike_by(&self, family: Protocol) -> usize {
+        self.alike_by.range((family, 0)..=(family, u32::MAX)).count()
+    }
 }
 
 impl Contacts {
@@ -103,6 +114,9 @@ impl Contacts {
                 families.push(protocol.family());
             }
             fan.failed += u32::from(met.failed);
+            if met.is_alike {
+                fan.alike_by.insert((protocol.family(), *peer));
+            }
             // In order of the peer, so that each counts once.
             if last != Some(*peer) {
                 fan.peers += 1;

@@ -16,9 +16,9 @@
 //! one of `server_classes` counts half.
 //!
 //! Three peers in a day with a surprise of 10 bits or more are medium; six, or three by several families of protocols,
-//! are high. Two are low, or medium if both are of the device's own class and that takes six
-//! bits, since workstations are seldom each other's servers; and one is informational, or low if it is of the device's own class or let it in after three
-//! failed tries. A device that is still being learned is held against a habit of three a day, and is low at most. The
+//! are high. Two are low, or medium if both are of the device's own class, by one family of protocols, and that takes
+//! six bits, since workstations are seldom each other's servers; and one is informational, or low if it is of the
+//! device's own class or let it in after three failed tries. A device that is still being learned is held against a habit of three a day, and is low at most. The
 //! numbers follow what intruders do who are not loud, four or five hosts over a day, and what people do who change a
 //! server: one or two.
 //!

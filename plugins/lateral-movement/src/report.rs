@@ -17,7 +17,7 @@ const SINGLE: usize = 4;
 /// Bits of surprise from which a fan-out is for a person to look at, and below which nothing is said.
 const MEDIUM: f64 = 10.0;
 const LOW: f64 = 4.0;
-/// Bits from which two of the device's own class are.
+/// Bits from which two of the device's own class are, by one family of protocols.
 const PAIR: f64 = 6.0;
 /// Peers in a day, in halves, that make medium and high.
 const SEVERAL: u32 = 6;
@@ -43,7 +43,7 @@ pub(crate) struct Seen {
 }
 
 /// The last day, and what would be usual.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) fan: FanOut,
     /// New ones on an ordinary day.
@@ -117,11 +117,11 @@ pub(crate) fn movement<'a>(
         }
     }
     let usual = if context.is_young { context.usual.max(YOUNG) } else { context.usual };
-    let fan = context.fan;
+    let fan = &context.fan;
     let count = f64::from(fan.halves) / 2.0;
     let bits = bits(count, usual);
     for (protocol, group) in groups {
-        let Some(severity) = severity(context, bits, group.failed) else { continue };
+        let Some(severity) = severity(context, protocol, bits, group.failed) else { continue };
         let Group { peers, peer, seen, failed } = group;
         let draft = findings
             .report("lateral-movement", seen.first, seen.last)
@@ -154,15 +154,16 @@ pub(crate) fn movement<'a>(
     }
 }
 
-fn severity(context: &Context, bits: f64, failed: u32) -> Option<Severity> {
-    let FanOut { halves, peers, families, alike, .. } = context.fan;
+fn severity(context: &Context, protocol: Protocol, bits: f64, failed: u32) -> Option<Severity> {
+    let fan = &context.fan;
+    let FanOut { peers, families, alike, .. } = *fan;
     let is_surprising = bits >= MEDIUM && !context.is_young;
-    match halves {
+    match fan.halves {
         _ if bits < LOW => None,
         MANY.. if is_surprising => Some(Severity::High),
         SEVERAL.. if is_surprising && families > 1 => Some(Severity::High),
         SEVERAL.. if is_surprising => Some(Severity::Medium),
-        _ if alike > 1 && bits >= PAIR && !context.is_young => Some(Severity::Medium),
+        _ if fan.alike_by(protocol.family()) > 1 && bits >= PAIR && !context.is_young => Some(Severity::Medium),
         _ if peers > 1 || alike > 0 || failed >= TRIES => Some(Severity::Low),
         _ => Some(Severity::Informational),
     }

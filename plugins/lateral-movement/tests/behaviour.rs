@@ -89,6 +89,20 @@ fn a_fan_out_is_worth_the_peers_of_a_day() {
 }
 
 #[test]
+fn two_of_the_own_class_by_one_protocol_are_a_pair() {
+    let of = |class: &str, flow: Flow| Flow { peer_class: name_id(class), ..flow };
+    let pair = |classes: [&str; 2], ports: [u16; 2]| {
+        [0, 1].map(|n| of(classes[n], to(STRANGER + n as u64, ports[n], LATER + n as i64 * HOUR / 2)))
+    };
+    let movement = |severity| ("lateral-movement", severity);
+    check(pair(["workstation"; 2], [3_389; 2]), &[movement(Severity::Medium)]);
+    check(pair(["workstation"; 2], [135, 445]), &[movement(Severity::Medium); 2]);
+    check(pair(["workstation"; 2], [22, 3_389]), &[movement(Severity::Low); 2]);
+    check(pair(["workstation", "laboratory"], [3_389; 2]), &[movement(Severity::Low)]);
+    check(pair(["laboratory"; 2], [3_389; 2]), &[movement(Severity::Low)]);
+}
+
+#[test]
 fn a_slow_one_adds_up_over_a_day() {
     let findings = check(
         fan_out(5, 5_985, LATER - 4 * HOUR, 4 * HOUR + 30 * MINUTE),

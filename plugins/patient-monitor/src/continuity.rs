@@ -10,6 +10,11 @@ const IN_USE: i64 = HOUR;
 const LIFE: u32 = 3;
 /// Bits of a break that lost records would hardly make.
 const RARE: f64 = 14.0;
+/// A longer break is none of lost records: six as exporters cut them, which a sensor that loses a third of all would lose in
+/// a row once in two weeks.
+const LOST: i64 = 3 * HOUR;
+/// Contacts after which what is known of lost records is halved: a week and a half of records of half an hour.
+const MEMORY: u32 = 512;
 /// A break that has not ended is not told of any longer than this.
 const ONGOING: i64 = 24 * HOUR;
 
@@ -29,7 +34,8 @@ pub(crate) struct Continuity {
     usual: Usual,
 }
 
-/// How contact is seen, which sensors that lose flows break often.
+/// How contact is seen, which sensors that lose flows break often. A break that is too long for that, or after which the
+/// monitor asks for an address, is another matter: a night, or a way through the house.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Usual {
     contacts: u32,
@@ -64,7 +70,8 @@ impl Continuity {
             return;
         };
         let is_broken = start - until >= LEAST;
-        self.usual.take(is_broken, if is_broken { end - start } else { (end - until).max(0) });
+        let may_be_lost = is_broken && start - until <= LOST && !self.has_asked;
+        self.usual.take(may_be_lost, if is_broken { end - start } else { (end - until).max(0) });
         if is_broken && until - since >= IN_USE {
             let Self { blind, life, has_asked, .. } = *self;
             breaks.push(Break { from: until, to: start, last_flow: end, blind, life, has_asked, has_ended: true });
@@ -117,18 +124,21 @@ impl Continuity {
 
 impl Usual {
     fn take(&mut self, is_broken: bool, covered: i64) {
-        self.contacts = self.contacts.saturating_add(1);
-        self.breaks = self.breaks.saturating_add(u32::from(is_broken));
+        if self.contacts >= MEMORY {
+            (self.contacts, self.breaks, self.covered) = (self.contacts / 2, self.breaks / 2, self.covered / 2);
+        }
+        self.contacts += 1;
+        self.breaks += u32::from(is_broken);
         self.covered = self.covered.saturating_add(covered);
     }
 
     /// The time of so many records of contacts that one time in 16,384 all of them are lost, each as often as breaks follow
-    /// contacts, the latest break aside. A record is half an hour at most, as exporters cut them.
+    /// contacts, the latest break aside; no more than [`LOST`]. A record is half an hour at most, as exporters cut them.
     fn lost(&self) -> i64 {
         let contacts = f64::from(self.contacts) + 1.0;
         let share = (f64::from(self.breaks.max(1)) - 0.5) / contacts;
         let record = (self.covered as f64 / contacts).min(30.0 * MINUTE as f64);
-        (record * RARE / math::log2(1.0 / share).max(0.1)) as i64
+        ((record * RARE / math::log2(1.0 / share).max(0.1)) as i64).min(LOST)
     }
 }
 
@@ -198,5 +208,35 @@ mod tests {
             continuity.usual() / MINUTE
         };
         assert_eq!([usual(|_| false), usual(|record| record == 50), usual(|record| record % 10 == 9)], [48, 48, 129]);
+        assert_eq!(usual(|record| record % 48 < 16), 52, "nights are none of its losses");
+        assert_eq!(usual(|record| record % 2 == 0), 180, "as long as lost records explain at most");
+    }
+
+    #[test]
+    fn what_a_monitor_is_carried_through_is_no_loss_of_its_sensor() {
+        let (mut continuity, mut breaks) = (Continuity::default(), Vec::new());
+        for record in (0..192).filter(|record| record % 10 != 9) {
+            if record % 10 == 0 {
+                continuity.ask_for_address();
+            }
+            continuity.contact(record * HOUR / 2, (record + 1) * HOUR / 2, &mut breaks);
+        }
+        assert_eq!(continuity.usual() / MINUTE, 49);
+    }
+
+    #[test]
+    fn a_sensor_that_was_mended_is_trusted_again() {
+        let (mut continuity, mut breaks) = (Continuity::default(), Vec::new());
+        let is_lost = |record: i64| record < 400 && record % 4 == 0;
+        let mut usual = Vec::new();
+        for record in 0..4_000 {
+            if !is_lost(record) {
+                continuity.contact(record * HOUR / 2, (record + 1) * HOUR / 2, &mut breaks);
+            }
+            if record % 1_000 == 399 {
+                usual.push(continuity.usual() / MINUTE);
+            }
+        }
+        assert!(usual[0] == 180 && usual[1] < 90 && usual[2..].iter().all(|usual| *usual < 48), "{usual:?}");
     }
 }

@@ -33,8 +33,9 @@
 //!   station has half of its usual; else in its place. What three monitors use is a station.
 //! - Contact is what the flows cover, so that a connection of hours is no silence. A break is 5 minutes or more after
 //!   an hour of unbroken contact. It is judged if longer than `break_minutes`, half as long again as the longest one
-//!   learned, and than what records that a sensor loses, as often as contact breaks, would make one time in 16,384. While other flows show the monitor on the network, in a quarter of it, it is low, and medium from
-//!   `transport_minutes` on. Without them the monitor was carried along or switched off: nothing up to
+//!   learned, and than what records that a sensor loses, as often as contact broke for three hours at most lately,
+//!   would make one time in 16,384. While other flows show the monitor on the network, in a quarter of it, it is low,
+//!   and medium from `transport_minutes` on. Without them the monitor was carried along or switched off: nothing up to
 //!   `transport_minutes` nor from `shelved_hours` on, low in between. Nor is there anything up to `transport_minutes`
 //!   if the monitor asked for an address, as one that is moved does, or if nothing was seen of it for five minutes
 //!   though other flows fill half of the break. One that goes on is told of from `transport_minutes` on, since

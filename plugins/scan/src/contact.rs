@@ -1,9 +1,9 @@
+pub(crate) use wardflow_common::{TCP, UDP};
+use wardflow_common::{has_failed, is_established};
 use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, UNKNOWN};
 
 /// IANA protocol numbers.
 pub(crate) const ICMP: u8 = 1;
-pub(crate) const TCP: u8 = 6;
-pub(crate) const UDP: u8 = 17;
 pub(crate) const ICMP6: u8 = 58;
 
 /// Message types of echo requests (RFC 792, RFC 4443).
@@ -69,12 +69,12 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Whether a handshake came about. Connections of which the start was not seen, or only the peer's side, tell nothing.
 fn tcp_answered(state: ConnState, packets: u64, bytes: u64) -> Option<bool> {
     match state {
-        ConnState::S1 | ConnState::Sf | ConnState::S2 | ConnState::S3 | ConnState::Rsto | ConnState::Rstr => Some(true),
-        ConnState::S0 | ConnState::Rej | ConnState::Rstos0 | ConnState::Sh => Some(false),
-        ConnState::Rstrh | ConnState::Shr | ConnState::Oth => None,
         // Without a state, a single empty packet back is taken for a reset.
         ConnState::Unknown if packets == UNKNOWN => None,
         ConnState::Unknown => Some(packets > 1 || (packets == 1 && bytes > 0 && bytes != UNKNOWN)),
+        _ if is_established(state) => Some(true),
+        _ if has_failed(state) => Some(false),
+        _ => None,
     }
 }
 

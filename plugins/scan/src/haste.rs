@@ -30,7 +30,9 @@ impl Haste {
             self.recent.remove(0);
         }
         self.recent.push((place, answered));
-        let is_near = |(other, _): &&(Place, bool)| place.start - other.start <= SECONDS * SECOND;
+        // Flows come by their end, so that one that began long ago may come last: it is near what began before it.
+        let near_to = place.start - SECONDS * SECOND..=place.start;
+        let is_near = |(other, _): &&(Place, bool)| near_to.contains(&other.start);
         let near = || self.recent.iter().filter(is_near);
         let failed = near().filter(|(_, answered)| !answered).count();
         if failed >= FAILED && failed as u64 > self.tally.failed {

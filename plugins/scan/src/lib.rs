@@ -1,10 +1,12 @@
-//! # `wardflow/scan`: scanning from a device
+//! # `wardflow/scan`: scanning from a device, and of one from outside
 //!
 //! **Finds** a device that tries many peers by one port or by echo requests (`horizontal-scan`), or many ports of one
-//! peer (`vertical-scan`), and is answered far less often than a device that knows its peers.
+//! peer (`vertical-scan`), and is answered far less often than a device that knows its peers; and a device whose ports
+//! hosts outside of the hospital try (`scanned-from-outside`).
 //!
 //! **Why it matters.** A medical device knows whom it talks to. One that searches is being used to map the network, is
-//! infected by software that spreads, or was set up against a network that is not there any more.
+//! infected by software that spreads, or was set up against a network that is not there any more. One that is tried
+//! from outside has an address that the internet reaches, by a rule of a firewall or without one.
 //!
 //! **How.** A *first contact* is the first flow of the device to a peer and port. Most first contacts of an ordinary
 //! device are answered, most of a scan are not. Each outcome moves the logarithm of the likelihood ratio of the two,
@@ -26,6 +28,11 @@
 //! makes no more than one new contact a second (Williamson, "Throttling Viruses", ACSAC 2002), of which a fifth would
 //! fail; the score is that of the count.
 //!
+//! From outside, SYNs that nobody answers or that are refused count, by host and port: nine of them, of four ports, in
+//! a slice are reported. Not counted are ports of the device that answered somebody outside, and hosts that the device
+//! contacts itself. Its bits are those of a Poisson count where one is usual, 20 at most: who is reached from outside
+//! is tried by thousands a day, and that there are more says nothing of the device.
+//!
 //! More than four ports, or peers, at once are one finding for all of them. The score is that of the likelihood ratio
 //! in bits, without the bound at which the test is over: two bits for a connection that failed, two off for one
 //! answered.
@@ -34,14 +41,16 @@
 //! than `patience_hours` between contacts; a slow one by UDP; requests for addresses (ARP), which are no flows; any
 //! scan seen from one side only, for which the plugin is `unsuited`. A poller of more than 512 peers looks like a
 //! scanner during an outage, and peer-to-peer software with a fixed UDP port looks like one always. A device of an
-//! exempt class is not looked at, nor is one while it is declared a scanner or network management.
+//! exempt class is not looked at for scans, nor is one while it is declared a scanner or network management. From
+//! outside: datagrams, services that answer, and tries at fewer than four ports.
 //!
-//! **Memory.** 512 contacts, 256 contacts of scans, 128 tests by port and 64 by peer, the least recently used forgotten
+//! **Memory.** 512 contacts, 256 contacts of scans, 128 tests by port and 64 by peer, 32 ports that answered outside, the least recently used forgotten
 //! first; about 10 KiB saved at most, and a few hundred bytes for most devices.
 //!
 //! **Parameters** are described in `plugin.toml`.
 
 mod contact;
+mod exposure;
 mod haste;
 mod report;
 mod walk;
@@ -52,6 +61,7 @@ use serde::{Deserialize, Serialize};
 use wardflow_sdk::{Bounded, Detector, Device, Findings, Flows, SECOND, Saved, Slice};
 
 use contact::{Contact, ICMP, ICMP6};
+use exposure::{Exposure, Served};
 use report::Scans;
 use walk::{Place, Test, Walk};
 
@@ -64,6 +74,7 @@ pub struct Scan {
     is_exempt: bool,
     state: State,
     scans: Scans,
+    exposure: Exposure,
 }
 
 /// What the hospital may set, as `plugin.toml` describes it.
@@ -85,6 +96,7 @@ pub struct State {
     scanned: Bounded<u32, (), SCANNED>,
     by_port: Bounded<(u8, u16), Walk, 128>,
     by_peer: Bounded<(u8, u64), Walk, 64>,
+    served: Served,
 }
 
 impl Detector for Scan {
@@ -97,15 +109,14 @@ impl Detector for Scan {
             is_exempt: parameters.exempt_classes.iter().any(|class| class.eq_ignore_ascii_case(&device.class)),
             state: state.unwrap_or_default(),
             scans: Scans::default(),
+            exposure: Exposure::default(),
         })
     }
 
     fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
-        if self.is_exempt {
-            return;
-        }
         for row in flows.rows() {
-            if let Some(contact) = Contact::of(flows, row) {
+            self.exposure.take(flows, row);
+            if let Some(contact) = Contact::of(flows, row).filter(|_| !self.is_exempt) {
                 let (start, end) = (flows.start_time()[row], flows.end_time()[row]);
                 self.take(&contact, Place { start, end, position: flows.position(row) });
             }
@@ -120,6 +131,7 @@ impl Detector for Scan {
             self.scans.peer(*protocol, *peer, walk.take_slice());
         }
         std::mem::take(&mut self.scans).report(&self.test, findings);
+        std::mem::take(&mut self.exposure).report(&mut self.state.served, findings);
     }
 
     fn save(self) -> Saved<State> {
@@ -131,9 +143,10 @@ impl Scan {
     fn take(&mut self, contact: &Contact, place: Place) {
         let now = place.end / SECOND;
         let fingerprint = contact.fingerprint();
-        let is_repeated = self.state.known.touch_known(&fingerprint, now).is_some()
-            || self.state.scanned.touch_known(&fingerprint, now).is_some();
-        if is_repeated {
+        if self.state.known.touch_known(&fingerprint, now).is_some() {
+            return;
+        }
+        if self.state.scanned.touch_known(&fingerprint, now).is_some() {
             if !contact.answered {
                 self.again(contact, place.end);
             }
@@ -149,7 +162,7 @@ impl Scan {
         }
     }
 
-    /// Counts a contact that fails again: it tells nothing new, and is a flow of what it tried before.
+    /// Counts a contact of a scan that fails again: it tells nothing new, and is a flow of what it tried before.
     fn again(&mut self, contact: &Contact, end: i64) {
         let by_port = self.state.by_port.get_mut(&(contact.protocol, contact.port));
         let by_peer = self.state.by_peer.get_mut(&(contact.protocol, contact.peer));

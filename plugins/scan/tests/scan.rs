@@ -1,7 +1,7 @@
 //! What counts as a scan, and what only looks like one.
 
 use wardflow_sdk::{
-    ConnState, Device, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity,
+    ConnState, Device, Direction, HOUR, MINUTE, PeerRole, PeerScope, SECOND, Severity,
     native::{Flow, Harness, Run},
 };
 
@@ -106,7 +106,7 @@ fn look_alikes_are_not() {
     });
     check("being scanned", {
         contacts(500, SECOND, |number, flow| {
-            let direction = wardflow_sdk::Direction::Inbound;
+            let direction = Direction::Inbound;
             rejected(Flow { direction, peer: number, peer_port: 50_000, local_port: number as u16, ..flow })
         })
     });
@@ -134,6 +134,55 @@ fn haste_is_reported_though_most_is_answered() {
     check(SECOND / 4, 2, &[("horizontal-scan", None, Some(80), Some(6))]);
     check(SECOND, 2, &[]);
     check(SECOND / 4, 5, &[]);
+}
+
+#[test]
+fn a_connection_of_long_ago_makes_no_haste() {
+    let mut flows = contacts(12, 11 * SECOND, |number, flow| silent(Flow { peer: number, peer_port: 80, ..flow }));
+    let answered = contacts(12, 11 * SECOND, |number, flow| Flow { peer: 100 + number, peer_port: 80, ..flow });
+    flows.extend(answered);
+    let long = Flow { peer: 1_000, peer_port: 80, end_time: HOUR, ..Flow::at(0) };
+    flows.push(long);
+    assert_eq!(causes(&harness().run(flows)), []);
+}
+
+#[test]
+fn a_device_that_the_internet_reaches_is_reported() {
+    let outside = |number: u64, flow: Flow| Flow {
+        direction: Direction::Inbound,
+        peer: 10_000 + number,
+        peer_scope: PeerScope::External,
+        peer_port: 50_000,
+        local_port: 20 + (number % 10) as u16,
+        ..flow
+    };
+    let tries = |count| contacts(count, MINUTE, |number, flow| silent(outside(number, flow)));
+    let found = |flows| harness().run(flows).findings.into_iter().map(|found| found.finding).collect::<Vec<_>>();
+    let findings = found(tries(60));
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let finding = &findings[0];
+    assert_eq!((finding.kind.as_str(), finding.severity), ("scanned-from-outside", None), "as the manifest says");
+    assert_eq!(finding.summary, "60 hosts outside tried 10 TCP ports of the device in vain");
+    assert_eq!((finding.first_time, finding.flow_count, finding.cause_key.as_str()), (0, 60, "outside"));
+    assert!((0.3..0.6).contains(&finding.score), "{finding:?}");
+    let quiet = |name: &str, flows| assert_eq!(found(flows), [], "{name}");
+    quiet("eight", tries(8));
+    quiet("three ports", tries(60).into_iter().filter(|flow| flow.local_port < 23).collect());
+    let change = |change: fn(Flow) -> Flow| tries(60).into_iter().map(change).collect::<Vec<_>>();
+    quiet("from inside", change(|flow| Flow { peer_scope: PeerScope::OtherInternal, ..flow }));
+    quiet("answered", change(|flow| Flow { conn_state: ConnState::Sf, packets_received: 9, ..flow }));
+    quiet("late packets", change(|flow| Flow { conn_state: ConnState::Oth, ..flow }));
+    quiet("datagrams", change(datagram));
+    quiet("remote service", change(|flow| Flow { peer_role: PeerRole::RemoteService, ..flow }));
+    quiet("NAT", change(|flow| Flow { local_role: PeerRole::Nat, ..flow }));
+    let calls = |number: u64, flow| Flow { peer: 10_000 + number, peer_scope: PeerScope::External, ..flow };
+    quiet("hosts that it contacts", tries(60).into_iter().chain(contacts(60, MINUTE, calls)).collect());
+    // A server outside of its hours: its ports answered on the day before.
+    let serve = contacts(60, MINUTE, |number, flow| outside(number % 10, flow));
+    let later = tries(60).into_iter();
+    let later =
+        later.map(|flow| Flow { start_time: flow.start_time + 24 * HOUR, end_time: flow.end_time + 24 * HOUR, ..flow });
+    quiet("a server that is down", serve.into_iter().chain(later).collect());
 }
 
 #[test]
@@ -166,9 +215,10 @@ fn flows_that_try_again_are_counted_as_flows_and_not_as_tries() {
     let run =
         harness().run(contacts(180, SECOND, |number, flow| silent(Flow { peer: number / 3, peer_port: 23, ..flow })));
     let finding = &run.findings[0].finding;
+    // Those of the first eight are of peers that are as yet in no scan.
     assert_eq!(
         (finding.summary.as_str(), finding.flow_count),
-        ("tried many peers on TCP port 23: 60 of 60 tries failed", 180)
+        ("tried many peers on TCP port 23: 60 of 60 tries failed", 180 - 16)
     );
 }
 

@@ -22,6 +22,9 @@
 //! numbers follow what intruders do who are not loud, four or five hosts over a day, and what people do who change a
 //! server: one or two.
 //!
+//! What is new by one protocol is one finding, which goes on from slice to slice; it names the peer as long as there is
+//! only one in a day.
+//!
 //! Access to a device is low, and medium after three failed tries. It takes four bits, somebody new less often than
 //! once in two weeks; and a device that is logged on to by ten already is a server, and left out.
 //!

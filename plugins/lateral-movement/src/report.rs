@@ -141,16 +141,15 @@ pub(crate) fn movement<'a>(
             .examples(seen.examples);
         let (flows, all) = (seen.flows, fan.peers);
         let tries = if failed > 0 { format!(", {failed} failed tries") } else { String::new() };
-        if peers == 1 {
-            draft.peer(peer).peer_port(seen.peer_port).summary(format_args!(
-                "reached a new internal peer by {protocol}, {flows} flows{tries}; {all} new in a day, usual {usual:.2}"
-            ));
-        } else {
-            draft.summary(format_args!(
-                "reached {peers} new internal peers by {protocol}, {flows} flows{tries}; {all} new in a day, \
-                 usual {usual:.2}"
-            ));
-        }
+        let who = match peers {
+            1 => "a new internal peer".to_owned(),
+            _ => format!("{peers} new internal peers"),
+        };
+        // Several in a day are one movement, whichever of them a slice shows.
+        let draft = if all == 1 { draft.peer(peer).peer_port(seen.peer_port) } else { draft };
+        draft.summary(format_args!(
+            "reached {who} by {protocol}, {flows} flows{tries}; {all} new in a day, usual {usual:.2}"
+        ));
     }
 }
 

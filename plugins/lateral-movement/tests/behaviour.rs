@@ -114,6 +114,8 @@ fn a_slow_one_adds_up_over_a_day() {
         ],
     );
     assert_eq!(findings[3].observations[1].measured, 5.0);
+    assert_eq!(findings.iter().map(|finding| finding.peer).collect::<Vec<_>>(), [Some(STRANGER), None, None, None]);
+    assert!(findings[1].summary.starts_with("reached a new internal peer by WinRM"), "{:#?}", findings[1]);
 }
 
 #[test]

@@ -12,8 +12,9 @@ const DYNAMIC: u16 = 32_768;
 /// LDAP and databases refuse in some hundred bytes, or with a certificate in three thousand.
 const SMALL: u64 = 10_000;
 const SMALL_QUERY: u64 = 4_000;
-/// How long one takes: servers wait two to five seconds before they say no, and let people type.
-const SHORT: i64 = 60 * SECOND;
+/// How long one takes: servers wait two to five seconds before they say no, and let people type, OpenSSH for two
+/// minutes (`LoginGraceTime`).
+const SHORT: i64 = 150 * SECOND;
 
 /// A connection to a login service, or a piece of one.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Login {
     pub(crate) by_device: bool,
     /// The initiator's port, which tells connections apart.
     pub(crate) port: u16,
+    /// Whether no handshake was seen, as of the pieces of a connection.
+    pub(crate) is_midstream: bool,
     /// Payload, both directions, in bytes.
     pub(crate) bytes: u64,
     pub(crate) start: i64,
@@ -54,13 +57,17 @@ impl Login {
         }
         let bytes = payload(flows, row, state)?;
         let (start, end) = (flows.start_time()[row], flows.end_time()[row]);
-        Some(Self { service, by_device, port, bytes, start, end })
+        Some(Self { service, by_device, port, is_midstream, bytes, start, end })
     }
 
     /// Whether it is as small and short as a refused log-on.
     pub(crate) const fn is_try(&self) -> bool {
-        let small = if self.service.is_queried() { SMALL_QUERY } else { SMALL };
-        self.bytes <= small && self.end - self.start <= SHORT
+        !self.is_session() && self.end - self.start <= SHORT
+    }
+
+    /// Whether more was said than a refused log-on takes. One that is held open and says little is neither.
+    pub(crate) const fn is_session(&self) -> bool {
+        self.bytes > if self.service.is_queried() { SMALL_QUERY } else { SMALL }
     }
 }
 

@@ -30,13 +30,17 @@ pub(crate) struct Guessing {
     bits: f64,
 }
 
-/// First tries of a service at many peers.
+/// First contacts of a service at many peers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spray {
-    pub(crate) peers: u32,
-    pub(crate) tries: u32,
-    pub(crate) sessions: u32,
-    pub(crate) seen: Seen,
+    peers: u32,
+    /// Those with tries, and how many; those with sessions, and with one after a try.
+    tried: u32,
+    tries: u32,
+    used: u32,
+    opened: u32,
+    /// What this slice shows of them.
+    seen: Seen,
 }
 
 impl Guessing {
@@ -95,7 +99,7 @@ impl Guessing {
         if success > 0 {
             draft = draft.measured("success-bytes", success as f64, "By", ..);
         }
-        let (tries, minutes) = (run.tries, ((run.last - run.first) / wardflow_sdk::MINUTE).max(1));
+        let (tries, minutes) = (run.tries, ((run.last() - run.first) / wardflow_sdk::MINUTE).max(1));
         let who = if by_device { "tried" } else { "was tried by one peer on" };
         draft.summary(format_args!(
             "{who} {service} {tries} times in {minutes} min{then}; usual is {usual:.1} an hour at most"
@@ -106,10 +110,12 @@ impl Guessing {
 impl Spray {
     /// Takes a track that is new.
     pub(crate) fn add(&mut self, track: &Track) {
-        let Some(seen) = &track.seen else { return };
         self.peers += 1;
-        self.tries += track.run.tries;
-        self.sessions += u32::from(track.run.success > 0 || track.run.tries == 0);
+        self.tried += u32::from(track.was_tried);
+        self.tries += track.tries;
+        self.used += u32::from(track.session_days > 0);
+        self.opened += u32::from(track.was_opened);
+        let Some(seen) = &track.seen else { return };
         if self.seen.flows == 0 {
             self.seen = seen.clone();
             return;
@@ -122,29 +128,29 @@ impl Spray {
 
     /// Reports it where `usual` new peers a day are usual.
     pub(crate) fn report(self, service: Service, usual: f64, findings: &mut Findings) {
-        let bits = surprise::of_count(f64::from(self.peers), usual);
-        let are_mostly_tries = self.sessions * 2 <= self.peers;
-        if self.peers < SPRAYED || bits < REPORTED || !are_mostly_tries {
+        let Self { peers, tried, tries, used, opened, seen } = self;
+        let bits = surprise::of_count(f64::from(tried), usual);
+        let are_mostly_tries = used * 2 <= peers;
+        if tried < SPRAYED || bits < REPORTED || !are_mostly_tries || seen.flows == 0 {
             return;
         }
-        let is_wide = self.peers >= WIDELY && service.is_for_people();
-        let Self { peers, tries, sessions, seen } = self;
+        let is_wide = tried >= WIDELY && service.is_for_people();
         findings
             .report("brute-force-out", seen.first, seen.last)
-            .severity(if is_wide || sessions > 0 { Severity::Medium } else { Severity::Low })
+            .severity(if is_wide || opened > 0 { Severity::Medium } else { Severity::Low })
             .score(surprise::score(bits))
             .confidence(0.6)
             .protocol(6)
             .peer_port(service.0)
             .cause_key("spray")
             .flow_count(seen.flows)
-            .measured("peers", f64::from(peers), "1", ..=usual)
+            .measured("peers", f64::from(tried), "1", ..=usual)
             .measured("tries", f64::from(tries), "1", ..)
-            .measured("sessions", f64::from(sessions), "1", ..)
+            .measured("sessions", f64::from(opened), "1", ..)
             .measured("surprise", bits, "bit", ..)
             .examples(seen.examples)
             .summary(format_args!(
-                "tried {service} of {peers} peers for the first time, {tries} times in all; usual is {usual:.1} a day"
+                "tried {service} of {tried} peers for the first time, {tries} times in all; usual is {usual:.1} a day"
             ));
     }
 }

@@ -11,8 +11,11 @@ const PATIENCE: i64 = HOUR;
 const HABIT_DAYS: u16 = 2;
 /// Days that the habit remembers.
 const MEMORY: u16 = 14;
-/// Tries after a session that show that short connections are simply what the pair does.
-const AFTERWARDS: u32 = 3;
+/// Tries after a session that show that short connections are simply what the pair does; save after so many in a row,
+/// which no work is, or so soon, as those that guess in parallel have tries on the way when one succeeds.
+const AFTERWARDS: usize = 3;
+const COUNTLESS: u32 = 100;
+const ON_THE_WAY: i64 = 60 * SECOND;
 /// Flows that are kept as examples.
 const EXAMPLES: usize = 8;
 
@@ -22,19 +25,23 @@ pub(crate) struct Track {
     /// The initiator's port of the last connection, and what it had so far.
     port: u16,
     start: i64,
+    end: i64,
     bytes: u64,
     pub(crate) run: Run,
     /// The day that is going on, in days since 1970, its tries, and the last hour that had some.
     day: i64,
-    tries: u32,
+    pub(crate) tries: u32,
     hours: u32,
     hour: i64,
     /// Days with tries before, and tries in each hour that had some.
     days: u16,
     hourly: f32,
     /// Days with sessions, and the last of them.
-    session_days: u16,
+    pub(crate) session_days: u16,
     session_day: i64,
+    /// Whether there ever was a try, and whether a session came soon after one.
+    pub(crate) was_tried: bool,
+    pub(crate) was_opened: bool,
     /// Whether it was reported today.
     pub(crate) is_reported: bool,
     /// What this slice shows of it.
@@ -47,12 +54,13 @@ pub(crate) struct Track {
 pub(crate) struct Run {
     pub(crate) tries: u32,
     pub(crate) first: i64,
-    pub(crate) last: i64,
+    /// Starts of the latest tries, in order; zero for none.
+    latest: [i64; AFTERWARDS],
     size: Spread,
     interval: Spread,
-    /// Payload of the session that followed, in bytes; zero for none.
+    /// Payload of the session that followed, in bytes, and its start; zero for none.
     pub(crate) success: u64,
-    afterwards: u32,
+    opened: i64,
 }
 
 /// Mean and variance (Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", Technometrics
@@ -78,6 +86,7 @@ impl Track {
         Self {
             port: 0,
             start: login.start,
+            end: login.end,
             bytes: 0,
             run: Run::default(),
             day: login.end.div_euclid(DAY),
@@ -88,6 +97,8 @@ impl Track {
             hourly: 0.0,
             session_days: 0,
             session_day: 0,
+            was_tried: false,
+            was_opened: false,
             is_reported: false,
             seen: None,
         }
@@ -98,15 +109,15 @@ impl Track {
     pub(crate) fn add(&mut self, flows: &Flows<'_>, row: usize, login: Login) -> Option<f64> {
         let ended = self.end_day(login.end.div_euclid(DAY));
         let mut login = login;
-        let goes_on = login.port == self.port;
+        let goes_on = self.goes_on(&login);
         if goes_on {
             (login.start, login.bytes) = (self.start.min(login.start), self.bytes.saturating_add(login.bytes));
         }
-        (self.port, self.start, self.bytes) = (login.port, login.start, login.bytes);
-        match (login.is_try(), goes_on) {
-            (true, true) => {}
-            (true, false) => self.take_try(&login),
-            (false, _) => self.take_session(&login),
+        (self.port, self.start, self.end, self.bytes) = (login.port, login.start, login.end, login.bytes);
+        if login.is_session() {
+            self.take_session(&login);
+        } else if login.is_try() && !goes_on {
+            self.take_try(&login);
         }
         let seen = self.seen.get_or_insert_with(|| Seen { first: login.start, ..Seen::default() });
         seen.flows += 1;
@@ -117,27 +128,39 @@ impl Track {
         ended
     }
 
+    /// Whether it is a piece of the connection before: on the same port, and begun while that lasted or, as pieces are,
+    /// without a handshake. A port that begins with a handshake is in use again.
+    fn goes_on(&self, login: &Login) -> bool {
+        let most = if login.is_midstream { PATIENCE } else { 0 };
+        login.port == self.port && login.start - self.end <= most
+    }
+
     fn take_try(&mut self, login: &Login) {
         let hour = login.end.div_euclid(HOUR);
+        self.was_tried = true;
         self.tries = self.tries.saturating_add(1);
         if self.hours == 0 || hour != self.hour {
             (self.hours, self.hour) = (self.hours + 1, hour);
         }
         let run = &mut self.run;
+        let interval = login.start - run.last();
+        if interval > PATIENCE {
+            *run = Run::default();
+        }
+        run.come(login.start);
+        if run.success > 0 && run.has_gone_on_after(run.opened) {
+            run.take_back_success();
+        }
         if run.success > 0 {
-            run.afterwards += 1;
+            return;
         }
-        let is_over = login.start - run.last > PATIENCE || run.afterwards >= AFTERWARDS;
-        if run.tries == 0 || is_over {
-            *run = Run { first: login.start, last: login.start, ..Run::default() };
-        } else if run.success == 0 {
-            run.interval.add((login.start - run.last).max(0) as f64 / SECOND as f64);
+        if run.tries == 0 {
+            run.first = login.start;
+        } else {
+            run.interval.add(interval.max(0) as f64 / SECOND as f64);
         }
-        if run.success == 0 {
-            run.tries = run.tries.saturating_add(1);
-            run.size.add(math::ln(login.bytes as f64));
-        }
-        run.last = run.last.max(login.start);
+        run.tries = run.tries.saturating_add(1);
+        run.size.add(math::ln(login.bytes as f64));
     }
 
     fn take_session(&mut self, login: &Login) {
@@ -145,16 +168,27 @@ impl Track {
         if self.session_days == 0 || day != self.session_day {
             (self.session_days, self.session_day) = (self.session_days.saturating_add(1), day);
         }
-        if self.run.tries > 0 && login.start < self.run.first {
+        let run = &mut self.run;
+        if run.tries > 0 && login.start < run.first {
             // Open before the first try, so that it ends nothing.
             return;
         }
-        let is_over = login.start - self.run.last > PATIENCE;
-        let is_between = self.run.last > login.start;
-        if self.run.tries < crate::LEAST || is_over || is_between {
-            self.run = Run::default();
+        let is_over = login.start - run.last() > PATIENCE;
+        if run.tries == 1 && login.start == run.first {
+            // Its own first piece was small.
+            self.was_tried = self.was_opened;
+        } else if run.tries > 0 && !is_over {
+            self.was_opened = true;
+        }
+        if run.tries < crate::LEAST || is_over {
+            *run = Run::default();
+        } else if run.has_gone_on_after(login.start) {
+            run.take_back_success();
         } else {
-            self.run.success = self.run.success.max(login.bytes);
+            if run.success == 0 {
+                run.opened = login.start;
+            }
+            run.success = run.success.max(login.bytes);
         }
     }
 
@@ -165,13 +199,14 @@ impl Track {
         self.day = day;
         let was_reported = std::mem::take(&mut self.is_reported);
         let (tries, hours) = (std::mem::take(&mut self.tries), std::mem::take(&mut self.hours));
-        if tries == 0 {
+        // What was reported is no habit, however long it goes on.
+        if tries == 0 || was_reported {
             return None;
         }
         let hourly = tries as f32 / hours as f32;
         self.days = self.days.saturating_add(1);
         self.hourly += (hourly - self.hourly) / f32::from(self.days.min(MEMORY));
-        (!was_reported).then_some(f64::from(hourly))
+        Some(f64::from(hourly))
     }
 
     /// Tries in an hour that the pair has by habit; zero if it has none.
@@ -186,14 +221,40 @@ impl Track {
 }
 
 impl Run {
+    /// Notes the start of a try.
+    fn come(&mut self, start: i64) {
+        if start > self.latest[0] {
+            self.latest[0] = start;
+            self.latest.sort_unstable();
+        }
+    }
+
+    /// Start of the last try; zero for none.
+    pub(crate) const fn last(&self) -> i64 {
+        self.latest[AFTERWARDS - 1]
+    }
+
+    /// Whether tries go on after a session that began then.
+    const fn has_gone_on_after(&self, session: i64) -> bool {
+        self.latest[0] > session + ON_THE_WAY
+    }
+
+    /// Takes the session for work, and with it the tries before, unless they are too many for that.
+    fn take_back_success(&mut self) {
+        match self.tries {
+            ..COUNTLESS => *self = Self { latest: self.latest, ..Self::default() },
+            _ => self.success = 0,
+        }
+    }
+
     /// Hours that it lasts, one at least.
     pub(crate) fn hours(&self) -> f64 {
-        ((self.last - self.first) as f64 / HOUR as f64).max(1.0)
+        ((self.last() - self.first) as f64 / HOUR as f64).max(1.0)
     }
 
     /// Tries a minute.
     pub(crate) fn rate(&self) -> f64 {
-        f64::from(self.tries) / ((self.last - self.first) as f64 / (60 * SECOND) as f64).max(1.0)
+        f64::from(self.tries) / ((self.last() - self.first) as f64 / (60 * SECOND) as f64).max(1.0)
     }
 
     /// Standard deviation of the logarithm of payloads: 0.5 is a half more or less.

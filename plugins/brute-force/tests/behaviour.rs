@@ -108,6 +108,27 @@ fn short_connections_that_go_on_after_a_session_are_work() {
 }
 
 #[test]
+fn who_guesses_in_parallel_has_tries_on_the_way() {
+    let guess = |n: i64| Flow { local_port: 10_000 + n as u16, ..to(TARGET, 22, LATER + n * SECOND / 5) };
+    let success = session(Flow { local_port: 9, ..to(TARGET, 22, LATER + 100 * SECOND) });
+    check((0..520).map(guess).chain([success.clone()]), &[(OUT, Severity::High)]);
+    let brief = Flow { end_time: success.start_time + 5 * SECOND, ..success };
+    check((0..520).map(guess).chain([brief.clone()]), &[(OUT, Severity::High)]);
+    // Who goes on for long had no success, but has guessed.
+    check((0..1_500).map(guess).chain([brief]), &[(OUT, Severity::Medium)]);
+}
+
+#[test]
+fn what_is_reported_does_not_become_a_habit() {
+    let from = MONDAY + 4 * DAY + 9 * HOUR;
+    let days = (0..450).map(|n| to(TARGET, 5_900, from + n * 12 * MINUTE + n * n % 7 * 40 * SECOND));
+    let success = session(to(TARGET, 5_900, from + 451 * 12 * MINUTE));
+    let run = run(days.chain([success]));
+    let last = &run.findings.last().unwrap().finding;
+    assert_eq!((last.severity, last.observations[0].measured), (Some(Severity::High), 450.0), "{last:#?}");
+}
+
+#[test]
 fn habits_are_learned() {
     let daily = |step| times(MONDAY, END, step).map(move |time| to(TARGET, 5_432, time + time / 7 % (step / 4)));
     check(daily(30 * SECOND), &[]);
@@ -154,6 +175,20 @@ fn pieces_of_a_connection_are_one() {
     check(tries(60, 22, LATER, MINUTE).into_iter().map(piece), &[]);
     let twice = tries(5, 22, LATER, 20 * SECOND).into_iter().flat_map(|flow| [flow.clone(), flow]);
     check(twice, &[]);
+    let with_handshakes = |flow: Flow| Flow { local_port: 40_000, ..flow };
+    check(tries(60, 22, LATER, MINUTE).into_iter().map(with_handshakes), &[(OUT, Severity::Low)]);
+}
+
+#[test]
+fn what_is_held_open_and_says_little_is_no_session() {
+    let held = |length| {
+        let flows = (0..60).map(|n| Flow { local_port: 10_000 + n as u16, ..to(TARGET, 23, LATER + n * 6 * SECOND) });
+        flows.map(move |flow| Flow { end_time: flow.start_time + length, ..flow })
+    };
+    check(held(61 * SECOND), &[(OUT, Severity::Medium)]);
+    check(held(10 * MINUTE), &[]);
+    let one = held(10 * MINUTE).take(1);
+    check(tries(12, 23, LATER, 20 * SECOND).into_iter().chain(one), &[(OUT, Severity::Low)]);
 }
 
 #[test]
@@ -173,6 +208,22 @@ fn a_spray_is_told_by_its_peers() {
     check(spray(30), &[(OUT, Severity::Medium)]);
     let sessions = spray(12).map(session);
     check(sessions, &[]);
+    let opened = session(to(103, 3_389, LATER + 12 * MINUTE));
+    check(spray(12).chain([opened]), &[(OUT, Severity::Medium)]);
+}
+
+#[test]
+fn sessions_with_new_peers_are_no_spray() {
+    let new = |n: u64| to(100 + n, 445, LATER + n as i64 * MINUTE);
+    check((0..7).map(new).chain([session(new(7))]), &[]);
+    check((0..8).map(new).chain([session(new(8))]), &[(OUT, Severity::Low)]);
+}
+
+#[test]
+fn a_spray_is_counted_by_the_day() {
+    let slow = (0..24).map(|n| to(100 + n, 3_389, MONDAY + 8 * DAY + n as i64 * HOUR));
+    let found = run(slow).findings.into_iter().map(|found| found.finding.severity.unwrap()).collect::<Vec<_>>();
+    assert_eq!(found, [Severity::Low, Severity::Low, Severity::Medium]);
 }
 
 #[test]

@@ -112,7 +112,7 @@ pub struct Parameters {
 /// What is remembered of a device.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
-    /// Start of the device's first flow.
+    /// End of the device's first flow: it may have begun long before anything was watched.
     watched_since: Option<i64>,
     /// Peers of a few contacts, which come and go.
     young: Bounded<Key, Track, 160>,
@@ -133,9 +133,7 @@ impl Detector for Beacon {
 
     fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
         for row in flows.rows() {
-            let start = flows.start_time()[row];
-            let since = self.state.watched_since.get_or_insert(start);
-            *since = start.min(*since);
+            self.state.watched_since.get_or_insert(flows.end_time()[row]);
             if scope::is_judged(flows, row, self.parameters.internal) {
                 self.judge(flows, row);
             }

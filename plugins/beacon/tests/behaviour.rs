@@ -55,6 +55,16 @@ fn one_slice_is_enough() {
 }
 
 #[test]
+fn what_is_polled_from_the_first_day_is_not_new_though_a_flow_began_before() {
+    let mut flows = every(300.0, MONDAY + 2 * HOUR, MONDAY + 2 * DAY);
+    flows.push(Flow { end_time: MONDAY + HOUR, ..Flow::at(MONDAY - 3 * DAY) });
+    flows.push(Flow { end_time: MONDAY + 20 * HOUR, ..Flow::at(MONDAY - 4 * DAY) });
+    flows.sort_by_key(|flow| flow.end_time);
+    let findings = check(flows, &["beacon"]);
+    assert!(findings.iter().all(|finding| finding.severity == Some(Severity::Low)), "{findings:#?}");
+}
+
+#[test]
 fn a_slow_beacon_is_found_over_days() {
     check(every(4.0 * 3_600.0, MONDAY, MONDAY + 5 * DAY), &["beacon"]);
 }

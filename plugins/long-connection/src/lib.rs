@@ -92,7 +92,7 @@ pub struct Parameters {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct State {
     learning: Learning,
-    /// End of the device's first flow, in microseconds since 1970.
+    /// End of the device's first flow, in microseconds since 1970: it may have begun long before anything was watched.
     watched_since: Option<i64>,
     /// Whether the device had any flow since midnight UTC.
     is_active: bool,
@@ -131,7 +131,7 @@ impl Detector for LongConnection {
                 self.state = State { learning: self.state.learning, ..State::default() };
             }
             self.state.is_active = true;
-            self.state.watched_since.get_or_insert(starts[row]);
+            self.state.watched_since.get_or_insert(ends[row]);
             if ends[row] - starts[row] >= LEAST_LENGTH
                 && let Some(service) = Service::of(flows, row)
             {

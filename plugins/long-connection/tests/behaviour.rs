@@ -60,6 +60,16 @@ fn remote_control_that_is_kept_open() {
 }
 
 #[test]
+fn what_is_connected_from_the_first_day_is_a_habit_though_a_flow_began_before() {
+    let daily = (0..9).map(|day| connection(STRANGER, 4_444, MONDAY + day * DAY + 2 * HOUR, 9 * HOUR));
+    let before = Flow { end_time: MONDAY + HOUR, ..Flow::at(MONDAY - 3 * DAY) };
+    let own = monitor(END).into_iter().filter(|flow| flow.start_time > MONDAY + HOUR);
+    let mut flows: Vec<_> = own.map(|flow| Flow { peer_prevalence: 1, ..flow }).collect();
+    flows.extend(daily.chain([before]));
+    assert_eq!(run(flows).findings, []);
+}
+
+#[test]
 fn pieces_of_a_connection_are_one() {
     let pieces = |length, gap, state| {
         let times = times(LATER, LATER + 12 * HOUR, length);

@@ -8,9 +8,9 @@ const EXAMPLES: usize = 5;
 /// Flows that show one cause.
 #[derive(Clone, Debug)]
 pub struct Evidence<G> {
-    /// Who the peer was at the first flow.
+    /// Who the peer was at the first flow; of several causes, that of the gravest.
     pub standing: Standing<G>,
-    /// The service of the first flow.
+    /// The service of the first flow; of several causes, that of the gravest.
     pub service: Service,
     /// Whether other services are among the flows.
     pub has_more_services: bool,
@@ -60,14 +60,23 @@ impl<G: Copy> Evidence<G> {
         }
     }
 
+    /// What came about is graver than what was only tried; of these, it depends on the peer.
+    pub(crate) fn gravity(&self) -> (bool, u8) {
+        (self.is_established, self.standing.gravity())
+    }
+
     /// Takes over what another cause shows.
     pub fn merge(&mut self, other: &Self) {
+        let are_several = self.service != other.service;
+        if other.gravity() > self.gravity() {
+            (self.standing, self.service) = (other.standing, other.service);
+        }
         self.flows += other.flows;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.received = self.received.saturating_add(other.received);
         self.sent = self.sent.saturating_add(other.sent);
-        self.has_more_services |= other.has_more_services || other.service != self.service;
+        self.has_more_services |= other.has_more_services || are_several;
         self.is_established |= other.is_established;
         self.examples.extend(&other.examples);
         self.examples.truncate(EXAMPLES);

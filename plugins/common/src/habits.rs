@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::Bounded;
+use wardflow_sdk::{Bounded, Flows};
 
-use crate::{Days, Service};
+use crate::{Days, Service, minute_at_end};
 
 /// What is seen on one day only is no habit.
 const LEAST_DAYS: u16 = 2;
@@ -20,10 +20,12 @@ impl Habits {
         self.is_settled
     }
 
-    /// Learns that a peer and the device have a service.
-    pub fn learn(&mut self, peer: u64, service: Service, time: i64, minute_of_week: u16) {
+    /// Learns that the peer of a flow and the device have a service.
+    pub fn learn(&mut self, service: Service, flows: &Flows<'_>, row: usize) {
         if !self.is_settled {
-            self.services.touch((peer, service), time, Days::default).add(time, minute_of_week);
+            let time = flows.end_time()[row];
+            let days = self.services.touch((flows.peer()[row], service), time, Days::default);
+            days.add(time, minute_at_end(flows, row));
         }
     }
 

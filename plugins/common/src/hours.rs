@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::DAY;
+use wardflow_sdk::{DAY, Flows, MINUTE};
 
-/// Minutes of a day.
+/// Minutes of a day, and of a week.
 const DAY_MINUTES: u16 = 1_440;
+const WEEK_MINUTES: i64 = 10_080;
 
 /// Local hours of a day, [`from`, `to`); over midnight if `to` is the smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,12 @@ impl Hours {
 }
 
 impl Days {
-    /// Sees it at a time, in microseconds since 1970, and its minute of the local week.
+    /// Sees it at a time, in microseconds since 1970, and the minute of the local week then. What is told of late, of
+    /// before the last, is no other day.
     pub fn add(&mut self, time: i64, minute_of_week: u16) {
+        if self.count > 0 && time < self.last {
+            return;
+        }
         let weekday = (minute_of_week / DAY_MINUTES) as u8 + 1;
         if weekday != self.weekday || time - self.last >= 2 * DAY {
             self.count = self.count.saturating_add(1);
@@ -49,6 +54,12 @@ impl Days {
     }
 }
 
+/// Minute of the local week at which a flow ended: a flow is known then, and the column is of its beginning.
+pub fn minute_at_end(flows: &Flows<'_>, row: usize) -> u16 {
+    let passed = flows.end_time()[row].div_euclid(MINUTE) - flows.start_time()[row].div_euclid(MINUTE);
+    (i64::from(flows.minute_of_week()[row]) + passed).rem_euclid(WEEK_MINUTES) as u16
+}
+
 /// The hour of the local day, 0 to 23.
 pub fn hour_of_day(minute_of_week: u16) -> usize {
     usize::from(minute_of_week / 60 % 24)
@@ -56,8 +67,11 @@ pub fn hour_of_day(minute_of_week: u16) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Days, Hours};
-    use wardflow_sdk::{DAY, HOUR};
+    use super::{Days, Hours, minute_at_end};
+    use wardflow_sdk::{
+        DAY, Flows, HOUR, MINUTE, SECOND,
+        native::{Batch, Flow},
+    };
 
     #[test]
     fn hours_may_go_over_midnight() {
@@ -80,5 +94,18 @@ mod tests {
         check(&[0, HOUR, 23 * HOUR], 1);
         check(&[23 * HOUR, 25 * HOUR, 47 * HOUR], 2);
         check(&[HOUR, 7 * DAY + HOUR, 14 * DAY], 3);
+        check(&[23 * HOUR, 25 * HOUR, 22 * HOUR, 26 * HOUR], 2);
+    }
+
+    #[test]
+    fn a_flow_ends_in_another_minute_than_it_begins() {
+        let check = |start: i64, end: i64, minute_of_week: u16| {
+            let batch = Batch::new(0, &[Flow { end_time: end, ..Flow::at(start) }]);
+            assert_eq!(minute_at_end(&Flows::new(&batch), 0), minute_of_week, "{start} to {end}");
+        };
+        // 1970 began on a Thursday.
+        check(0, 3 * HOUR, 3 * 1_440 + 180);
+        check(59 * SECOND, 61 * SECOND, 3 * 1_440 + 1);
+        check(4 * DAY - 10 * MINUTE, 4 * DAY + 10 * MINUTE, 10);
     }
 }

@@ -22,7 +22,7 @@ pub use evidence::Evidence;
 pub use experience::{DECLARED, Experience};
 pub use habits::Habits;
 pub use handshake::{came_about, has_failed, is_established, is_incomplete};
-pub use hours::{Days, Hours, hour_of_day};
+pub use hours::{Days, Hours, hour_of_day, minute_at_end};
 pub use ports::{is_polling_port, port_name};
 pub use roles::{is_for_many, serves_everybody};
 pub use service::{LOGIN, Service, TCP, UDP, declared};

@@ -17,6 +17,19 @@ pub enum Standing<G> {
     Inside,
 }
 
+impl<G> Standing<G> {
+    /// How much contact with such a peer weighs.
+    pub(crate) const fn gravity(&self) -> u8 {
+        match self {
+            Self::Everywhere => 0,
+            Self::Member(_) => 1,
+            Self::Inside => 2,
+            Self::Workstation => 3,
+            Self::Internet => 4,
+        }
+    }
+}
+
 /// How members of a model's peer groups are told.
 #[derive(Clone, Debug)]
 pub struct Groups<G: 'static> {

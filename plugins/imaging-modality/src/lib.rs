@@ -228,7 +228,7 @@ impl ImagingModality {
         let is_known = habits.know(peer, service);
         let time = flows.end_time()[row];
         if is_established {
-            habits.learn(peer, service, time, flows.minute_of_week()[row]);
+            habits.learn(service, flows, row);
             self.has_new_outside |= is_outside && !is_known && self.state.newcomers.is_new(peer, time);
         }
         is_known || !habits.is_settled()

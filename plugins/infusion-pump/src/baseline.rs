@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use wardflow_common::{Days, Experience, Habits, hour_of_day};
-use wardflow_sdk::{Bounded, Level, math};
+use wardflow_sdk::{Bounded, Level, MINUTE, math};
 
 /// Bulk transfers of drug library servers that their level is learned from: half a year of weekly ones.
 const MEMORY: u32 = 26;
@@ -76,9 +76,12 @@ impl Baseline {
         (self.library.values() >= LEAST_VALUES && sigmas > SIGMAS).then_some(Unusual { sigmas, most })
     }
 
-    /// Whether the pump had contact with servers in this local hour on at least half as many days as in its busiest.
-    pub(crate) fn is_usual(&self, minute_of_week: u16) -> bool {
+    /// Whether the pump had contact with servers in this local hour, and in each of those that follow for so many
+    /// microseconds, on at least half as many days as in its busiest.
+    pub(crate) fn is_usual(&self, minute_of_week: u16, micros: i64) -> bool {
         let most = self.active.iter().map(|days| days.count()).max().unwrap_or_default();
-        most > 0 && self.active[hour_of_day(minute_of_week)].count() * 2 >= most
+        let minutes = usize::from(minute_of_week % 60) + usize::try_from(micros / MINUTE).unwrap_or_default();
+        let from = hour_of_day(minute_of_week);
+        most > 0 && (0..=minutes.saturating_sub(1) / 60).all(|hour| self.active[(from + hour) % 24].count() * 2 >= most)
     }
 }

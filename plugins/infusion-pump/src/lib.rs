@@ -31,16 +31,18 @@
 //!   `groups-unmapped` says why. Any peer that it knows then may be the drug library server, so that only others' bulk
 //!   transfers are reported.
 //! - Of more than 8 contacts of one kind in a slice, one finding tells how many: what has so many peers has one cause.
-//! - What three other pumps use at an internal host is theirs, and not reported.
+//! - What three pumps used before at an internal host, this one counted, is theirs, and not reported.
 //! - Learning counts hours with traffic, not hours that pass: `learning_hours` and `least_flows`. A service must be
 //!   seen on two days. Of internal peers in no group it also learns the most that they send in a slice; a transfer of
 //!   theirs is reported only after learning, and from four times that. After a week of silence learning begins anew.
+//! - Of a gateway a transfer is bulk only if it is more than `expected_flows` declares for the time of a slice.
 //! - Sizes of drug libraries, from `bulk_bytes`: after four slices with one, four standard deviations of the logarithm
 //!   above its mean, of half a bit at least, so from four times the usual. Firmware is as large, so that this is low.
 //! - In use: 20 contacts with servers within half an hour. A silence counts if as many contacts follow it, or if
-//!   three other flows show that the pump is still on the network; if it begins in a local hour in which the pump had
-//!   contact on half the days or more; and if it is longer than `silence_minutes` and half as long again as the
-//!   longest one learned. A pump that leaves the network for more than `silence_most_hours` was on the shelf.
+//!   three other flows, attempts among them, show that the pump is still on the network; if it begins in a local hour
+//!   in which the pump had contact on half the days or more, and as long as it goes on has only such hours; and if it is
+//!   longer than `silence_minutes` and half as long again as the longest that ended while the pump was learned. A pump
+//!   that leaves the network for more than `silence_most_hours` was on the shelf.
 //! - Score: bits of surprise of what neither the pump did in any hour nor any of its class, 10 more for what the model
 //!   declares never to happen; of an amount or a silence, the logarithm of how many times too much it was.
 //!
@@ -52,7 +54,7 @@
 //!
 //! # What is no finding
 //! Declared scanners, network management, backup, domain controllers, DHCP, remote service in its hours; libraries from
-//! their servers in their hours; a pump on the shelf; what three other pumps use; ICMP, by which hosts test each other.
+//! their servers in their hours; a pump on the shelf; what three pumps use; ICMP, by which hosts test each other.
 //!
 //! # Memory
 //! 96 services, 64 amounts, hours: about 5 KiB at most, and 1 KiB for most pumps.
@@ -69,22 +71,22 @@ mod silence;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use wardflow_common::{Causes, Evidence, Groups, Hours, Service, Standing, came_about};
+use wardflow_common::{Causes, Evidence, Groups, Hours, Service, Standing, came_about, minute_at_end};
 use wardflow_sdk::{
-    Bounded, Continuity, Detector, Device, Direction, Findings, Flows, HOUR, MINUTE, Saved, Severity, Slice, math,
+    Bounded, Continuity, DAY, Detector, Device, Direction, Findings, Flows, HOUR, MINUTE, Saved, Severity, Slice, math,
     surprise,
 };
 
 use crate::{
     baseline::Baseline,
-    peers::{Group, ORDERS, groups, is_expected, is_pump_server, is_stranger},
+    peers::{GATEWAY_BYTES_A_DAY, Group, ORDERS, groups, is_expected, is_pump_server, is_stranger},
     report::{Contacts, report_orders, report_services, report_unmapped},
     silence::{Pulse, Silence},
 };
 
 /// A learned peer's transfer is reported from this many times the most it sent while learning.
 const TIMES_LEARNED: u64 = 4;
-/// Devices of a class that use a peer and port, from which on it is the class's.
+/// Devices of a class that used a peer and port before, this one counted, from which on it is the class's.
 const SHARED: u32 = 3;
 /// Peers that are counted for the hint that no group is mapped.
 const COUNTED: usize = 256;
@@ -182,7 +184,7 @@ impl Detector for InfusionPump {
         if let Some(seen) = self.seen.as_ref().filter(|_| !baseline.has_gateway) {
             report_unmapped(seen, self.peers.len(), baseline, findings);
         }
-        self.report_transfers(findings);
+        self.report_transfers(slice, findings);
         self.report_library(findings);
         self.report_silences(slice, findings);
         if self.progress() >= 1.0 {
@@ -212,6 +214,10 @@ impl InfusionPump {
     }
 
     fn judge_contact(&mut self, flows: &Flows<'_>, row: usize, standing: Standing<Group>, service: Service) {
+        // Hosts test each other by it.
+        if service.is_icmp() {
+            return;
+        }
         let peer = flows.peer()[row];
         let baseline = &mut self.state.baseline;
         let is_shared = !service.of_device && flows.peer_prevalence()[row] >= SHARED;
@@ -231,8 +237,7 @@ impl InfusionPump {
             Standing::Workstation => &mut self.contacts.workstations,
             Standing::Inside if !baseline.habits.is_settled() => {
                 if came_about(flows, row) {
-                    let (time, minute_of_week) = (flows.end_time()[row], flows.minute_of_week()[row]);
-                    baseline.habits.learn(peer, service, time, minute_of_week);
+                    baseline.habits.learn(service, flows, row);
                 }
                 return;
             }
@@ -245,11 +250,11 @@ impl InfusionPump {
         contacts.add((peer, service.of_device), flows, row, standing, service);
     }
 
-    /// Takes a flow into the rhythm of the pump.
+    /// Takes a flow into the rhythm of the pump. What nobody answered is no contact, but shows that the pump is there.
     fn feel_pulse(&mut self, flows: &Flows<'_>, row: usize, standing: Standing<Group>, service: Service) {
-        let (end, minute_of_week) = (flows.end_time()[row], flows.minute_of_week()[row]);
+        let (end, minute_of_week) = (flows.end_time()[row], minute_at_end(flows, row));
         let is_server = is_pump_server(standing) || standing == Standing::Inside;
-        if is_server && !service.of_device {
+        if is_server && !service.of_device && came_about(flows, row) {
             self.state.baseline.learn_activity(end, minute_of_week);
             self.silences.extend(self.state.pulse.beat(end, minute_of_week));
         } else if standing == Standing::Member(Group::PumpGateway) || flows.direction()[row] == Direction::Outbound {
@@ -273,8 +278,9 @@ impl InfusionPump {
         }
     }
 
-    fn report_transfers(&mut self, findings: &mut Findings) {
+    fn report_transfers(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
         let bulk = self.parameters.bulk_bytes;
+        let declared = GATEWAY_BYTES_A_DAY as f64 * (slice.end - slice.start) as f64 / DAY as f64;
         for (peer, shown) in self.transfers.iter() {
             let bytes = shown.received;
             let baseline = &mut self.state.baseline;
@@ -282,7 +288,9 @@ impl InfusionPump {
                 Standing::Member(Group::DrugLibraryServer) => {
                     (bulk, Severity::Low, "a drug library server, outside its hours")
                 }
-                Standing::Everywhere | Standing::Member(_) => (bulk, Severity::Medium, "a pump gateway"),
+                Standing::Everywhere | Standing::Member(_) => {
+                    (bulk.max(declared as u64), Severity::Medium, "a pump gateway")
+                }
                 Standing::Internet => (bulk, Severity::High, "an outside peer"),
                 Standing::Workstation => (bulk, Severity::High, "a workstation"),
                 Standing::Inside if !baseline.habits.is_settled() => {
@@ -345,13 +353,16 @@ impl InfusionPump {
         for silence in silences.iter().chain(&ongoing) {
             let length = silence.length();
             if !baseline.habits.is_settled() {
-                if !silence.has_ended || length <= most {
+                // What goes on tells nothing yet, and what is longer than that is the shelf.
+                if silence.has_ended && length <= most {
                     pulse.learn(silence);
                 }
                 continue;
             }
             let is_shelved = silence.has_ended && length > most;
-            if length < least || is_shelved || !baseline.is_usual(silence.minute_of_week) {
+            // Nobody came back yet from what goes on: it may be the night.
+            let in_use = if silence.has_ended { 0 } else { silence.to - silence.from };
+            if length < least || is_shelved || !baseline.is_usual(silence.minute_of_week, in_use) {
                 continue;
             }
             let minutes = length / MINUTE;
@@ -374,11 +385,16 @@ wardflow_sdk::export!(InfusionPump, include_str!("../plugin.toml"));
 
 #[cfg(test)]
 mod tests {
-    use crate::peers::EXPECTED;
+    use wardflow_sdk::manifest::Manifest;
+
+    use crate::peers::{EXPECTED, GATEWAY_BYTES_A_DAY};
 
     #[test]
     fn the_code_expects_what_the_manifest_declares() {
         let declared = wardflow_common::declared(include_str!("../plugin.toml")).unwrap();
         assert_eq!(EXPECTED.map(|(group, service)| (group as u16, service)), *declared);
+        let manifest = Manifest::from_toml(include_str!("../plugin.toml")).unwrap();
+        let of_gateway = manifest.expected_flows.iter().filter(|flow| flow.group == "pump-gateway");
+        assert_eq!(of_gateway.filter_map(|flow| flow.bytes_a_day).sum::<u64>(), GATEWAY_BYTES_A_DAY);
     }
 }

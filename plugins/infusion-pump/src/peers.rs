@@ -25,6 +25,9 @@ pub(crate) const EXPECTED: [(Group, Service); 6] = [
     (NameServer, Service::of_peer(TCP, 53)),
 ];
 
+/// `bytes_a_day` of a gateway's services together.
+pub(crate) const GATEWAY_BYTES_A_DAY: u64 = 8_000_000;
+
 /// The pump's own protocol, which nobody but a gateway speaks.
 pub(crate) const ORDERS: Service = Service::of_peer(TCP, 4010);
 
@@ -44,9 +47,9 @@ pub(crate) fn groups() -> Groups<Group> {
     )
 }
 
-/// Whether the model declares a service for members of a group. ICMP, by which hosts test each other, is not judged.
+/// Whether the model declares a service for members of a group.
 pub(crate) fn is_expected(group: Group, service: Service) -> bool {
-    service.is_icmp() || EXPECTED.contains(&(group, service))
+    EXPECTED.contains(&(group, service))
 }
 
 /// Whether a peer is a server of pumps, as the hospital or its inventory says.

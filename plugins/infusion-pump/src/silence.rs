@@ -36,7 +36,7 @@ pub(crate) struct Silence {
     /// End of the last contact before it.
     pub(crate) from: i64,
     /// End of the first contact after it, or of the slice if there is none yet.
-    to: i64,
+    pub(crate) to: i64,
     /// End of the first contact after it, or of the last sign of life if there is none yet.
     pub(crate) last_flow: i64,
     /// Time in it in which the sensors delivered nothing.

@@ -139,8 +139,13 @@ fn a_service_that_nobody_declared_is_new() {
     check([Flow { bytes_received: 0, ..of_gateway(8_080, LATER) }], &[("new-service", Severity::Medium)]);
     check([Flow { conn_state: ConnState::S0, ..of_gateway(8_080, LATER) }], &[("new-service", Severity::Low)]);
     check([to(LOGS, 0, 6, 6_514, LATER)], &[("new-service", Severity::Medium)]);
-    let ping = Flow { protocol: 1, local_port: 8, peer_port: 0, conn_state: ConnState::Oth, ..of_gateway(0, LATER) };
-    check([ping], &[]);
+}
+
+#[test]
+fn who_pings_a_pump_only_tests_it() {
+    let ping = Flow { protocol: 1, local_port: 8, peer_port: 0, conn_state: ConnState::Oth, ..from(GATEWAY, 0, LATER) };
+    check([Flow { peer_group: 1, ..ping.clone() }], &[]);
+    check([Flow { peer: STRANGER, peer_class: name_id("workstation"), ..ping }], &[]);
 }
 
 #[test]
@@ -161,6 +166,8 @@ fn bulk_transfers_are_due_from_the_library_in_its_hours() {
     check([bulk(to(LIBRARY, 2, 6, 443, night))], &[]);
     check([bulk(to(LIBRARY, 2, 6, 443, LATER + 14 * HOUR))], &[("bulk-inbound", Severity::Low)]);
     check([bulk(to(GATEWAY, 1, 6, 443, night))], &[("bulk-inbound", Severity::Medium)]);
+    // A share of what is declared of it a day.
+    check([Flow { bytes_received: 1_500_000, ..to(GATEWAY, 1, 6, 443, night) }], &[]);
     let stranger = [("contact-outside-groups", Severity::Medium), ("bulk-inbound", Severity::High)];
     check([bulk(from(STRANGER, 443, night))], &stranger);
     let in_parts = (0..10).map(|n| Flow { bytes_received: 500_000, ..from(STRANGER, 443, night + n * MINUTE) });
@@ -209,6 +216,17 @@ fn a_silent_pump_that_still_tells_the_time_is_on_the_network() {
 }
 
 #[test]
+fn attempts_at_a_gateway_that_is_down_are_no_contact() {
+    let from = LATER + 10 * HOUR;
+    let flows = usual(END).into_iter().map(|flow| match (from..from + 3 * HOUR).contains(&flow.start_time) {
+        true if flow.peer == GATEWAY => Flow { conn_state: ConnState::S0, bytes_received: 0, ..flow },
+        _ => flow,
+    });
+    let found = findings(run(flows.collect()));
+    assert!(!found.is_empty() && found.iter().all(|finding| finding.kind == "silence-in-use"), "{found:#?}");
+}
+
+#[test]
 fn gaps_of_the_sensors_are_no_silence() {
     let check = |from: i64, length: i64, kinds: &[&str]| {
         let flows = silent(from, from + length, |_| false);
@@ -236,10 +254,17 @@ fn a_pump_that_is_used_by_day_may_be_silent_at_night() {
     let check = |stays: fn(&Flow) -> bool| {
         let mut flows = usual(END);
         flows.retain(|flow| (8..18).contains(&(flow.start_time / HOUR).rem_euclid(24)) || stays(flow));
-        assert_eq!(run(flows).findings, []);
+        assert_eq!(run(flows.clone()).findings, []);
+        flows
     };
     check(|_| false);
-    check(|flow| flow.peer == CLOCK || flow.peer == NAMES);
+    let is_on_network = |flow: &Flow| flow.peer == CLOCK || flow.peer == NAMES;
+    let mut flows = check(is_on_network);
+    // Its nights do not make three hours by day usual.
+    let by_day = LATER + 10 * HOUR..LATER + 13 * HOUR;
+    flows.retain(|flow| !by_day.contains(&flow.start_time) || is_on_network(flow));
+    let kinds = run(flows).findings.into_iter().map(|found| found.finding.kind).collect::<Vec<_>>();
+    assert!(!kinds.is_empty() && kinds.iter().all(|kind| kind == "silence-in-use"), "{kinds:?}");
 }
 
 /// A usual week without peer groups, in which the library server has a class in the inventory.

@@ -201,7 +201,7 @@ impl PatientMonitor {
             }
             _ => {
                 if is_established {
-                    habits.learn(peer, service, flows.end_time()[row], flows.minute_of_week()[row]);
+                    habits.learn(service, flows, row);
                 }
                 return;
             }

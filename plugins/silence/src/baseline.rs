@@ -19,9 +19,16 @@ const MOST_PAUSES: f64 = 200.0;
 /// Continuous contact: contact in so many of all hours that the sensors saw, for a week, and so many contacts in each.
 const CONTINUOUS: f64 = 0.98;
 const CONTINUOUS_HOURS: f64 = 168.0;
+/// Hours after which these count half, so that who was away for days is continuous again.
+const CONTINUOUS_MEMORY: f64 = 336.0;
 const CONTINUOUS_RATE: f64 = 20.0;
-/// Nor did such a device ever pause for longer.
+/// Nor does such a device pause for longer.
 const CONTINUOUS_PAUSE: i64 = 15 * MINUTE;
+/// Each week with contact takes this share of the longest pause: what was long once in months tells nothing, and what is so
+/// once a month stays usual.
+const FADES: i64 = 8;
+/// Hours of a week.
+const WEEK: i64 = 168;
 
 /// What was learned of one device.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,7 +44,7 @@ pub(crate) struct Baseline {
     hour: i64,
     minute_of_week: u16,
     contacts: u32,
-    /// Hours with contact, and hours that the sensors saw since the first.
+    /// Hours with contact, and hours that the sensors saw, of the last weeks.
     active: f64,
     observed: f64,
     /// Pauses in use, and the sum of the logarithms of their lengths in units of [`PAUSE`].
@@ -69,6 +76,9 @@ impl Baseline {
     /// Counts time that the sensors saw.
     pub(crate) fn observe(&mut self, micros: i64) {
         self.observed += micros as f64 / HOUR as f64;
+        if self.observed >= CONTINUOUS_MEMORY {
+            (self.active, self.observed) = (self.active / 2.0, self.observed / 2.0);
+        }
     }
 
     fn close(&mut self) {
@@ -81,6 +91,9 @@ impl Baseline {
         let day = self.minute_of_week / 1_440 + 1;
         if day != self.last_day || self.hour - self.last_hour >= 24 {
             self.days[kind] = self.days[kind].saturating_add(1);
+        }
+        if self.hour.div_euclid(WEEK) != self.last_hour.div_euclid(WEEK) {
+            self.longest -= self.longest / FADES;
         }
         (self.last_day, self.last_hour) = (day, self.hour);
         let slot = &mut self.slots[kind][local];
@@ -115,11 +128,12 @@ impl Baseline {
             && means.clone().all(|slot| f64::from(slot.mean) >= CONTINUOUS_RATE)
     }
 
-    /// Learns a pause in use. One that was reported counts as half longer than the longest at most.
-    pub(crate) fn learn(&mut self, length: i64, was_reported: bool) {
-        let most = self.longest.max(PAUSE) / 2 * 3;
-        let length = if was_reported { length.min(most) } else { length };
-        self.longest = self.longest.max(length);
+    /// Learns a pause in use. One that was reported counts as half longer than the longest at most. The longest is `most`
+    /// at most.
+    pub(crate) fn learn(&mut self, length: i64, was_reported: bool, most: i64) {
+        let bearable = self.longest.max(PAUSE) / 2 * 3;
+        let length = if was_reported { length.min(bearable) } else { length };
+        self.longest = self.longest.max(length.min(most));
         self.pauses += 1.0;
         self.logarithms += logarithm(length);
         if self.pauses >= MOST_PAUSES {
@@ -127,7 +141,7 @@ impl Baseline {
         }
     }
 
-    /// The longest pause in use that was learned, in microseconds.
+    /// The longest pause in use that was learned, as far as it did not fade, in microseconds.
     pub(crate) const fn longest(&self) -> i64 {
         self.longest
     }
@@ -152,14 +166,14 @@ fn slot(minute_of_week: u16) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::Baseline;
-    use wardflow_sdk::MINUTE;
+    use super::{Baseline, WEEK};
+    use wardflow_sdk::{HOUR, MINUTE};
 
     #[test]
     fn a_pause_is_measured_by_those_before() {
         let check = |pauses: &[i64], minutes: i64, low: f64, high: f64| {
             let mut baseline = Baseline::default();
-            (0..20).flat_map(|_| pauses).for_each(|pause| baseline.learn(pause * MINUTE, false));
+            (0..20).flat_map(|_| pauses).for_each(|pause| baseline.learn(pause * MINUTE, false, 3 * HOUR));
             let bits = baseline.bits(minutes * MINUTE);
             assert!((low..high).contains(&bits), "{minutes} min after {pauses:?}: {bits}");
         };
@@ -168,5 +182,39 @@ mod tests {
         check(&[12, 14], 120, 12.0, 20.0);
         check(&[15, 40, 60], 120, 2.5, 4.0);
         check(&[15, 40, 60], 5, 0.0, 0.1);
+    }
+
+    /// Goes on for hours with contact every other minute.
+    fn go_on(baseline: &mut Baseline, hours: std::ops::Range<i64>) {
+        for hour in hours {
+            let minute = (hour * 60 % 10_080) as u16;
+            (0..30).for_each(|contact| baseline.count(hour * HOUR + contact * 2 * MINUTE, minute));
+            baseline.observe(HOUR);
+        }
+    }
+
+    #[test]
+    fn one_long_pause_fades() {
+        let mut baseline = Baseline::default();
+        baseline.learn(5 * HOUR, false, 3 * HOUR);
+        assert_eq!(baseline.longest(), 3 * HOUR);
+        go_on(&mut baseline, 0..4 * WEEK + 2);
+        assert!((100..120).contains(&(baseline.longest() / MINUTE)), "{}", baseline.longest() / MINUTE);
+        go_on(&mut baseline, 4 * WEEK + 2..8 * WEEK + 2);
+        assert!((60..65).contains(&(baseline.longest() / MINUTE)), "{}", baseline.longest() / MINUTE);
+    }
+
+    #[test]
+    fn who_was_away_or_paused_once_is_continuous_again() {
+        let mut baseline = Baseline::default();
+        go_on(&mut baseline, 0..2 * WEEK);
+        assert!(baseline.is_continuous());
+        baseline.learn(20 * MINUTE, false, 3 * HOUR);
+        (0..72).for_each(|_| baseline.observe(HOUR));
+        assert!(!baseline.is_continuous());
+        go_on(&mut baseline, 2 * WEEK + 72..3 * WEEK + 72);
+        assert!(!baseline.is_continuous());
+        go_on(&mut baseline, 3 * WEEK + 72..9 * WEEK);
+        assert!(baseline.is_continuous());
     }
 }

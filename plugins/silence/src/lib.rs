@@ -14,12 +14,11 @@
 //! record comes when it ends, takes the pause back. Hours are usual if the device has contact in them on four of five
 //! days of the type (working day or weekend), and all hours of a silence must be.
 //!
-//! A silence is reported if it is twice the longest pause that was learned, of `silence_minutes` or more, and of 6 bits
-//! of surprise, where the tail of pauses falls as a power that is estimated from those so far (Hill, 1975): a device
+//! A silence is reported if it is twice the longest pause that was learned, which fades by an eighth a week and is half
+//! of `silence_most_hours` at most, of `silence_minutes` or more, and of 6 bits of surprise, where the tail of pauses falls as a power that is estimated from those so far (Hill, 1975): a device
 //! that pauses for an hour twice a day is not surprising when it pauses for three. It is low. A device with contact in
-//! every hour of every day for a week, twenty times an hour, which never paused for longer than a quarter of an hour,
-//! is reported from
-//! `continuous_minutes`, and is medium if its attempts show that it is still on the network, or from `silence_minutes`.
+//! every hour of every day for a week, twenty times an hour, whose longest pause, as faded, is a quarter of an hour, is
+//! reported from `continuous_minutes`, and is medium if its attempts show that it is still on the network, or from `silence_minutes`.
 //! Half an hour is when somebody should have noticed; an hour is what a transport takes, in which a device is often not
 //! heard.
 //!
@@ -41,7 +40,7 @@ mod baseline;
 mod pulse;
 
 use serde::{Deserialize, Serialize};
-use wardflow_common::is_incomplete;
+use wardflow_common::{is_incomplete, minute_at_end};
 use wardflow_sdk::{
     Continuity, DAY, Detector, Device, Direction, Findings, Flows, HOUR, Learning, MINUTE, PeerScope, Saved, Severity,
     Slice, surprise,
@@ -52,7 +51,7 @@ use pulse::{Pulse, Silence};
 
 /// Bits of surprise from which a silence is reported.
 const REPORTED: f64 = 6.0;
-/// A silence is this many times the longest pause that was learned.
+/// A silence is this many times the longest pause that was learned, as far as that did not fade.
 const TIMES_LONGEST: i64 = 2;
 /// A device that was never put away is taken to be so after this: a shift and a half, and less than a day that a ward
 /// closes.
@@ -169,7 +168,9 @@ impl Silences {
     fn feel_pulse(&mut self, flows: &Flows<'_>, row: usize) {
         let end = flows.end_time()[row];
         if is_contact(flows, row) {
-            let (start, minute_of_week) = (flows.start_time()[row], flows.minute_of_week()[row]);
+            let (start, minute_of_week) = (flows.start_time()[row], minute_at_end(flows, row));
+            // A contact that lasted all the while.
+            self.ended.retain(|silence| silence.from < start);
             let State { baseline, pulse, .. } = &mut self.state;
             self.ended.extend(pulse.beat(start, end, minute_of_week, |minute| baseline.rate(minute)));
             baseline.count(end, minute_of_week);
@@ -201,7 +202,7 @@ impl Silences {
             report(silence, severity, bits, least, slice, findings);
         }
         if silence.has_ended {
-            self.state.baseline.learn(length, is_reported);
+            self.state.baseline.learn(length, is_reported, most / TIMES_LONGEST);
         }
     }
 }

@@ -141,6 +141,17 @@ fn lossy_sensors_and_long_connections_make_no_silence() {
 }
 
 #[test]
+fn a_stream_takes_a_pause_back_whenever_it_ends() {
+    let (from, length) = (LATER + 2 * HOUR + HOUR / 2, 90 * MINUTE);
+    let flows = silent(monitor(), from, length);
+    check(flows.clone(), &[("silence", Severity::Medium)]);
+    let stream = |start, end| Flow { end_time: end, ..Flow::at(start) };
+    check(flows.iter().cloned().chain([stream(from - HOUR / 2, from + length + HOUR)]).collect(), &[]);
+    let later = stream(from + MINUTE, from + length + HOUR);
+    check(flows.into_iter().chain([later]).collect(), &[("silence", Severity::Medium)]);
+}
+
+#[test]
 fn a_single_flow_is_no_use() {
     let flows = silent(office(), LATER, 8 * HOUR);
     let call = Flow::at(LATER + 2 * HOUR);

@@ -86,6 +86,8 @@ pub(crate) struct Verdict {
     pub(crate) confidence: f64,
     /// The bytes that were judged.
     pub(crate) amount: f64,
+    /// The bytes that the peer sent back meanwhile, where records tell.
+    pub(crate) received: Option<u64>,
     /// The most that would have been no surprise.
     pub(crate) usual: f64,
     pub(crate) is_new: bool,

@@ -22,15 +22,16 @@
 //! - Levels deviate by a factor of e at least, and by more where few days were learned. Bits of a finding are those of
 //!   the deviation, less log2 of the number of outside peers in the slice.
 //!
-//! Less than `least_bytes` to a peer is never reported, nor is a peer that sends back more than it is sent: calls,
-//! video and browsing do that. Medium asks, moreover, for 20 bits, a new peer, four times as much sent as received, and
-//! a day on which all that goes outside is beyond usual by three deviations, of a factor 1.65 at least: a cloud that
-//! moves to another address is new, but adds nothing. High asks for 40 bits. A known peer is medium at most.
+//! Less than `least_bytes` to a peer is never reported, nor is a peer that sends back more than it is sent, over the
+//! days that are judged: calls, video and browsing do that. Medium asks, moreover, for 20 bits, a new peer, four times
+//! as much sent as received, and a day on which all that goes outside is beyond usual by three deviations, of a factor
+//! 1.65 at least: a cloud that moves to another address is new, but adds nothing. High asks for 40 bits. A known peer
+//! is medium at most.
 //!
 //! Before `learning_hours` only a peer that is new to a class that is known (5 devices or more share some peer of this
-//! device) is reported, by a level of a device that sends nothing, of one and a half times the deviation, from 20 bits;
-//! and, low, a peer that is sent a hundred times what it sends back, and nine tenths of all that goes outside, by a port that is
-//! none of web, mail or SSH.
+//! device) is reported, by a level of a device that sends nothing, of one and a half times the deviation, from 20
+//! bits; and, low, a peer that is sent a hundred times what it sends back, and nine tenths of all that goes outside
+//! that day, by a port that is none of web, mail or SSH.
 //!
 //! # What is no exfiltration
 //! Peers of group `expected-cloud` and of roles remote service (in its hours) and backup; what a declared proxy, NAT,
@@ -42,8 +43,8 @@
 //! is known. Amounts of sampled records are wrong: the plugin is then `unsuited`.
 //!
 //! # Memory
-//! 96 peers that got little and 64 that got 256 kB or more, the least recently used forgotten first: some 50 bytes
-//! each.
+//! 64 peers that got 256 kB or more, those that got most, and 96 others, the least recently used forgotten first: some
+//! 50 bytes each.
 //!
 //! # Parameters
 //! `least_bytes`, `shared_by`, `learning_hours`: see `plugin.toml`.
@@ -137,24 +138,28 @@ impl Detector for Exfiltration {
     fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
         let mut found = Vec::new();
         let seen = std::mem::take(&mut self.seen);
-        for (peer, seen) in seen.iter() {
-            self.state.absorb(*peer, seen);
-        }
+        let mut in_order: Vec<_> = seen.iter().collect();
+        in_order.sort_by_key(|(_, seen)| seen.last);
+        in_order.into_iter().for_each(|(peer, seen)| self.state.absorb(*peer, seen));
         let looks = seen.len() as f64;
         for (peer, seen) in seen.iter() {
             if let Some(verdict) = self.judge(*peer, seen, looks, slice.end) {
                 found.push((*peer, seen, verdict));
             }
         }
-        found.sort_by(|(_, _, one), (_, _, other)| other.bits.total_cmp(&one.bits));
+        found.sort_by(|(_, _, one), (_, _, other)| {
+            other.severity.cmp(&one.severity).then(other.bits.total_cmp(&one.bits))
+        });
         for (peer, seen, verdict) in found.iter().take(SINGLE) {
             self.report(*peer, seen, verdict, findings);
         }
         if found.len() > SINGLE {
             let rest: Vec<_> = found[SINGLE..].iter().map(|(_, seen, _)| *seen).collect();
             report_many(&rest, found[SINGLE].2, findings);
-        } else if found.is_empty() {
-            self.judge_newcomers(&seen, slice.end, findings);
+        } else {
+            let is_found = |peer| found.iter().any(|(found, _, _)| *found == peer);
+            let others: Vec<_> = seen.iter().filter(|(peer, _)| !is_found(**peer)).collect();
+            self.judge_newcomers(&others, slice.end, findings);
         }
         if slice.end.div_euclid(DAY) > slice.start.div_euclid(DAY) {
             self.state.end_day(slice.end, self.parameters.shared_by);
@@ -194,17 +199,22 @@ impl Exfiltration {
         let sum = known.sent as f64;
         // What a peer got earlier is no news in a slice in which it gets next to nothing.
         let is_going_on = (seen.sent as f64) * 50.0 >= sum;
-        if sum < self.parameters.least_bytes || !is_going_on || known.ratio().is_some_and(|ratio| ratio < 1.0) {
-            return None;
-        }
         let is_learned = state.learning.is_done(self.parameters.learning_hours, LEAST_FLOWS);
         let others = seen.others(known);
         let is_shared = others >= self.parameters.shared_by;
         let is_new = state.is_new(known, now) && !is_shared;
+        let is_of_day = is_learned && !is_new;
+        let (ratio, received) = match is_of_day {
+            true => (known.ratio_today(), known.received_today),
+            false => (known.ratio(), known.received()),
+        };
+        if sum < self.parameters.least_bytes || !is_going_on || ratio.is_some_and(|ratio| ratio < 1.0) {
+            return None;
+        }
         let is_one_way = !is_learned
             && seen.is_by_unusual_port()
-            && known.ratio().is_some_and(|ratio| ratio >= ONE_WAY)
-            && sum >= 0.9 * state.today as f64;
+            && ratio.is_some_and(|ratio| ratio >= ONE_WAY)
+            && known.today as f64 >= 0.9 * state.today as f64;
         let looks = if is_one_way { 1.0 } else { looks };
         let (amount, yardstick) = match (is_learned, is_new) {
             (true, true) => (sum, Yardstick::of(&state.newcomers)),
@@ -217,7 +227,7 @@ impl Exfiltration {
         let company = if others == 0 && (is_new || !is_learned) { state.class } else { 0 };
         let bits = yardstick.bits(amount, company, looks);
         let beyond = Yardstick::of_days(&state.outside).sigmas(state.today as f64);
-        let is_upload = known.ratio().is_some_and(|ratio| ratio >= 4.0);
+        let is_upload = ratio.is_some_and(|ratio| ratio >= 4.0);
         let severity = match bits {
             ..amount::REPORTED => return None,
             _ if is_one_way => Severity::Low,
@@ -228,20 +238,19 @@ impl Exfiltration {
             _ => Severity::Low,
         };
         let days = f64::from(state.outside.values());
-        let certainty = if known.ratio().is_some() { 0.95 } else { 0.6 };
+        let certainty = if ratio.is_some() { 0.95 } else { 0.6 };
         let confidence = certainty * (days + 1.0) / (days + 3.0);
-        Some(Verdict { bits, severity, confidence, amount, usual: yardstick.usual(), is_new, others })
+        Some(Verdict { bits, severity, confidence, amount, received, usual: yardstick.usual(), is_new, others })
     }
 
     fn report(&self, peer: u64, seen: &Seen, verdict: &Verdict, findings: &mut Findings) {
         let (amount, usual) = (Amount(verdict.amount), Amount(verdict.usual));
-        let received = self.state.peers.get(peer).and_then(|known| known.received);
         let draft = seen
             .draft(*verdict, findings)
             .peer(peer)
             .measured("bytes-sent", verdict.amount, "By", ..=verdict.usual)
             .measured("bytes-sent-in-slice", seen.sent as f64, "By", ..)
-            .measured("bytes-received", received.map_or(f64::NAN, |received| received as f64), "By", ..)
+            .measured("bytes-received", verdict.received.map_or(f64::NAN, |received| received as f64), "By", ..)
             .measured("bytes-sent-outside-today", self.state.today as f64, "By", ..)
             .measured("others-of-class", f64::from(verdict.others), "1", ..);
         let port = seen.port_name();
@@ -263,7 +272,7 @@ impl Exfiltration {
     }
 
     /// Reports new peers that got little each and much together.
-    fn judge_newcomers(&self, seen: &Bounded<u64, Seen, IN_SLICE>, now: i64, findings: &mut Findings) {
+    fn judge_newcomers(&self, seen: &[(&u64, &Seen)], now: i64, findings: &mut Findings) {
         let state = &self.state;
         if !state.learning.is_done(self.parameters.learning_hours, LEAST_FLOWS) {
             return;
@@ -274,7 +283,7 @@ impl Exfiltration {
                 is_upload && state.is_new(known, now) && seen.others(known) < self.parameters.shared_by
             })
         };
-        let new: Vec<_> = seen.iter().filter_map(|(peer, seen)| Some((seen, is_one(peer, seen)?))).collect();
+        let new: Vec<_> = seen.iter().filter_map(|(peer, seen)| Some((*seen, is_one(peer, seen)?))).collect();
         let amount = new.iter().map(|(_, known)| known.sent as f64).sum();
         let yardstick = Yardstick::of(&state.newcomers);
         let bits = yardstick.bits(amount, 0, 1.0);
@@ -282,7 +291,8 @@ impl Exfiltration {
             return;
         }
         let (usual, severity) = (yardstick.usual(), Severity::Low);
-        let verdict = Verdict { bits, severity, confidence: 0.6, amount, usual, is_new: true, others: 0 };
+        let verdict =
+            Verdict { bits, severity, confidence: 0.6, amount, received: None, usual, is_new: true, others: 0 };
         report_many(&new.iter().map(|(seen, _)| *seen).collect::<Vec<_>>(), verdict, findings);
     }
 }

@@ -7,14 +7,15 @@ use crate::{amount, seen::Seen};
 
 /// What a sum keeps of itself each night: a half-life of four days.
 const KEPT: f64 = 0.84;
-/// Bytes from which a peer is kept apart from those that come and go.
+/// Bytes from which a peer is kept apart from those that come and go, and how many are.
 const MUCH: u64 = 256_000;
+const HEAVY: usize = 64;
 
 /// The peers that are remembered.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Peers {
     light: Bounded<u64, Peer, 96>,
-    heavy: Bounded<u64, Peer, 64>,
+    heavy: Bounded<u64, Peer, HEAVY>,
 }
 
 /// What was sent to a peer.
@@ -26,10 +27,12 @@ pub(crate) struct Peer {
     pub(crate) slices: u8,
     /// Bytes sent over days, the older ones in part.
     pub(crate) sent: u64,
-    /// As `sent`, received; absent once a record did not tell.
-    pub(crate) received: Option<u64>,
+    /// As `sent`, received before today.
+    received: u64,
     /// Bytes sent since midnight UTC.
     pub(crate) today: u64,
+    /// As `today`, received; absent once a record did not tell.
+    pub(crate) received_today: Option<u64>,
     /// Other devices of the class that used it when it was last seen.
     pub(crate) others: u32,
     /// The days on which something was sent.
@@ -52,13 +55,33 @@ impl Peers {
         if let Some(peer) = self.heavy.touch_known(&key, last) {
             return peer.add(seen);
         }
-        let peer = self.light.touch(key, last, || Peer { since: first, received: Some(0), ..Peer::default() });
+        let peer = self.light.touch(key, last, || Peer { since: first, received_today: Some(0), ..Peer::default() });
         peer.add(seen);
         if peer.sent >= MUCH
             && let Some(peer) = self.light.remove(&key)
         {
-            self.heavy.touch(key, last, || peer);
+            self.keep_apart(key, last, peer);
         }
+    }
+
+    /// Keeps a peer with those that got much: of too many, the one that got least goes back to the others, so that
+    /// nobody hides one by sending to many more.
+    fn keep_apart(&mut self, key: u64, last: i64, peer: Peer) {
+        let least = self.heavy.iter().min_by_key(|(_, peer)| peer.sent).map(|(least, peer)| (*least, peer.sent));
+        match least.filter(|_| self.heavy.len() == HEAVY) {
+            Some((_, sent)) if sent >= peer.sent => {
+                self.light.touch(key, last, || peer);
+                return;
+            }
+            Some((least, _)) => {
+                let used = self.heavy.last_use(&least).unwrap_or(last);
+                if let Some(gone) = self.heavy.remove(&least) {
+                    self.light.touch(least, used, || gone);
+                }
+            }
+            None => {}
+        }
+        self.heavy.touch(key, last, || peer);
     }
 
     /// Learns the day that ends, and lets sums fade.
@@ -73,9 +96,19 @@ impl Peer {
         self.since * SECOND
     }
 
-    /// Payload sent for each byte received, where records tell.
+    /// Bytes received over days, the older ones in part, where records tell.
+    pub(crate) fn received(&self) -> Option<u64> {
+        self.received_today.map(|today| self.received.saturating_add(today))
+    }
+
+    /// Payload sent over days for each byte received, where records tell.
     pub(crate) fn ratio(&self) -> Option<f64> {
-        self.received.map(|received| self.sent as f64 / (received as f64 + 1.0))
+        ratio(self.sent, self.received())
+    }
+
+    /// The same, of today.
+    pub(crate) fn ratio_today(&self) -> Option<f64> {
+        ratio(self.today, self.received_today)
     }
 
     fn add(&mut self, seen: &Seen) {
@@ -83,15 +116,21 @@ impl Peer {
         self.others = seen.others(self);
         self.sent = self.sent.saturating_add(seen.sent);
         self.today = self.today.saturating_add(seen.sent);
-        self.received = self.received.zip(seen.received).map(|(all, more)| all.saturating_add(more));
+        self.received_today = self.received_today.zip(seen.received).map(|(all, more)| all.saturating_add(more));
     }
 
     fn end_day(&mut self) {
         if self.today > 0 {
             amount::teach(&mut self.usual, self.today as f64);
         }
-        self.today = 0;
+        // A day of which records did not tell counts as if as much came back.
+        let received = self.received.saturating_add(self.received_today.unwrap_or(self.today));
+        self.received = (received as f64 * KEPT) as u64;
         self.sent = (self.sent as f64 * KEPT) as u64;
-        self.received = self.received.map(|received| (received as f64 * KEPT) as u64);
+        (self.today, self.received_today) = (0, Some(0));
     }
+}
+
+fn ratio(sent: u64, received: Option<u64>) -> Option<f64> {
+    received.map(|received| sent as f64 / (received as f64 + 1.0))
 }

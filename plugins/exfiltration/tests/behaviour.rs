@@ -58,6 +58,7 @@ fn check(flows: impl IntoIterator<Item = Flow>, expected: Option<(u64, Severity)
     let findings: Vec<_> = run(flows).findings.into_iter().map(|found| found.finding).collect();
     let worst = findings.iter().filter_map(|finding| Some((finding.severity?, finding.peer?))).max();
     assert_eq!(worst.map(|(severity, peer)| (peer, severity)), expected, "{findings:#?}");
+    assert!(expected.is_some() || findings.is_empty(), "{findings:#?}");
     assert!(findings.iter().all(|finding| finding.peer == expected.map(|(peer, _)| peer)), "{findings:#?}");
     findings
 }
@@ -95,6 +96,34 @@ fn a_known_peer_that_gets_far_more_than_ever_is_found() {
     check(beside(analyser(END), more(600_000)), None);
     check(beside(analyser(END), more(4_000_000)), Some((CLOUD, Severity::Low)));
     check(beside(analyser(END), more(100_000_000)), Some((CLOUD, Severity::Medium)));
+}
+
+#[test]
+fn a_share_that_gives_much_may_be_sent_no_more_than_ever() {
+    let given = || times(MONDAY, END, HOUR).map(|time| to(STRANGER, time, 40_000, 90_000_000));
+    let taken = || times(LATER, LATER + 5 * HOUR, 10 * MINUTE).map(|time| to(STRANGER, time, 170_000_000, 9_000));
+    check(beside(analyser(END), given()), None);
+    check(beside(analyser(END), given().chain(taken())), Some((STRANGER, Severity::Low)));
+    let long_ago = Flow { bytes_received: UNKNOWN, ..to(CLOUD, MONDAY + DAY, 900, 0) };
+    let more = times(LATER, LATER + 4 * HOUR, 15 * MINUTE).map(|time| to(CLOUD, time, 100_000_000, 9_000));
+    check(beside(analyser(END), more.chain([long_ago])), Some((CLOUD, Severity::Medium)));
+}
+
+#[test]
+fn who_sends_to_many_more_hides_nothing() {
+    let large = to(STRANGER, LATER + HOUR, 5_000_000_000, 90_000);
+    let many = (0..80).map(|n| to(5_000 + n, LATER + 2 * HOUR + n as i64 * MINUTE, 260_000, 900));
+    let findings = run(beside(analyser(END), many.chain([large])));
+    assert_eq!(findings.of_kind("exfiltration")[0].peer, Some(STRANGER), "{:#?}", findings.findings);
+}
+
+#[test]
+fn one_finding_hides_no_many_peers() {
+    let one = times(LATER, LATER + 5 * HOUR, 10 * MINUTE).map(|time| to(STRANGER, time, 3_000_000, 10_000));
+    let many = (0..120).map(|n| to(5_000 + n % 60, LATER + n as i64 * 2 * MINUTE, 1_000_000, 900));
+    let run = run(beside(analyser(LATER + 6 * HOUR), one.chain(many)));
+    let peers: Vec<_> = run.findings.iter().map(|found| found.finding.peer).collect();
+    assert_eq!(peers, [Some(STRANGER), None], "{:#?}", run.findings);
 }
 
 #[test]

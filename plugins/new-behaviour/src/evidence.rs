@@ -117,6 +117,13 @@ impl Evidence {
         }
     }
 
+    /// How much it may matter, before anything is weighed: outside, by administration, by a service that is new or from a
+    /// workstation.
+    pub(crate) fn gravity(&self) -> u8 {
+        let graver = [self.service.is_external, self.is_administration, self.is_new_service, self.from_workstation];
+        graver.into_iter().map(u8::from).sum()
+    }
+
     /// Takes over what something else shows.
     pub(crate) fn merge(&mut self, other: Self) {
         self.flows += other.flows;
@@ -124,6 +131,9 @@ impl Evidence {
         self.has_more_services |= other.has_more_services || other.service != self.service;
         self.is_new_service |= other.is_new_service;
         self.is_administration |= other.is_administration;
+        self.is_unusual_port |= other.is_unusual_port;
+        self.from_workstation |= other.from_workstation;
+        self.is_unlisted |= other.is_unlisted;
         self.prevalence = self.prevalence.max(other.prevalence);
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
@@ -214,14 +224,10 @@ impl Evidence {
     }
 
     /// What comes from a new peer is ordinary, such as an update; what goes to it, or either way if the peer came, is
-    /// not; nor is a mass that is taken from inside by a service that the device never used. Who takes the place of a server gets no more than that did, so that it counts whatever goes to a host that
-    /// nobody listed.
+    /// not; nor is a mass that is taken from inside by a service that the device never used.
     fn is_much(&self, context: &Context) -> bool {
         if self.service.of_device {
             return self.sent.max(self.received) >= VOLUME;
-        }
-        if self.is_unlisted {
-            return self.sent >= VOLUME;
         }
         if !self.service.is_external && self.is_new_service && self.received >= COLLECTED {
             return true;

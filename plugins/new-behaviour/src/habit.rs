@@ -20,6 +20,13 @@ pub(crate) enum Novelty {
     Service(Service),
 }
 
+/// What became of the counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    Kept,
+    Halved,
+}
+
 /// Hours with traffic, and those of them in which something new was met, by kind and direction of what is new.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Habits {
@@ -31,17 +38,19 @@ pub(crate) struct Habits {
 }
 
 impl Habits {
-    /// Counts an hour with traffic.
-    pub(crate) fn count_hour(&mut self) {
+    /// Counts an hour with traffic. Tells whether all counts were halved.
+    pub(crate) fn count_hour(&mut self) -> Memory {
         self.warm = self.warm.saturating_add(1);
         if self.warm <= WARM_UP {
-            return;
+            return Memory::Kept;
         }
         self.hours += 1.0;
-        if self.hours >= MEMORY {
-            self.hours /= 2.0;
-            self.novel.iter_mut().for_each(|novel| *novel /= 2.0);
+        if self.hours < MEMORY {
+            return Memory::Kept;
         }
+        self.hours /= 2.0;
+        self.novel.iter_mut().for_each(|novel| *novel /= 2.0);
+        Memory::Halved
     }
 
     /// Counts that something new was met in `hour`, in hours since 1970.

@@ -19,9 +19,9 @@
 //! Severity counts signs: new to the class; outside of the hospital; administration (SSH, Telnet, FTP, RDP, VNC, SMB,
 //! RPC, WinRM); a workstation that comes to a device that is none; an internal host that the inventory does not have,
 //! though it has the device; a service that is new as well; a megabyte or more towards the new peer that is more an
-//! hour than the device ever sends by habit, or towards a host that is not listed, or with one that came; seen in three
-//! hours or more, if by a new service or administration. Of a server, to which ten or more came, visitors by services
-//! that it has are no sign. Three are medium, if meeting anybody is rarer than once in 128 hours with traffic; two are
+//! hour than the device ever sends by habit, or with one that came; seen in three hours or more, if by a new service or
+//! administration. Of a server, to which ten or more came in the last weeks, visitors by services that it has are no
+//! sign. Three are medium, if meeting anybody is rarer than once in 128 hours with traffic; two are
 //! low; fewer informational, and nothing if the class shares the peer. The numbers are this project's own choice,
 //! made so that a server that moves, or a cloud with another address, stays below medium. A workstation that
 //! administers a device for the first time does not: declare those of biomedical engineering as remote service or
@@ -57,15 +57,16 @@ mod scope;
 mod service;
 mod volume;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::minute_at_end;
 use wardflow_sdk::{
     Bounded, Continuity, Detector, Device, Findings, Flows, HOUR, Learning, Saved, Slice, UNKNOWN, math, name_id,
 };
 
 use evidence::{Context, Evidence, New, minute};
-use habit::{Habits, Novelty};
+use habit::{Habits, Memory, Novelty};
 use hours::{Hours, Unusual};
 use known::{Met, fingerprint};
 use service::{Service, TCP};
@@ -117,7 +118,7 @@ pub struct State {
     /// Peers that the device went to: all, and those that nobody of its class had.
     contacted: u32,
     unshared: u32,
-    /// Peers that came to it.
+    /// Peers that came to it in the last weeks.
     visitors: u32,
     hours: Hours,
     volume: Volume,
@@ -187,7 +188,9 @@ impl NewBehaviour {
             self.state = State { learning, ..State::default() };
             self.state.habits.count_hour();
         } else if self.state.learning.hours() != before {
-            self.state.habits.count_hour();
+            if self.state.habits.count_hour() == Memory::Halved {
+                self.state.visitors /= 2;
+            }
             self.state.volume.close();
         }
     }
@@ -267,10 +270,8 @@ impl NewBehaviour {
     }
 
     fn count_hour(&mut self, flows: &Flows<'_>, row: usize, peer: u32) {
-        let (start, end) = (flows.start_time()[row], flows.end_time()[row]);
-        let minutes = u64::from(flows.minute_of_week()[row]) + ((end - start) / wardflow_sdk::MINUTE) as u64;
-        let minute_of_week = (minutes % 10_080) as u16;
-        let ended = self.state.hours.count(end.div_euclid(HOUR), minute_of_week, peer, self.parameters.hours_days);
+        let (hour, minute_of_week) = (flows.end_time()[row].div_euclid(HOUR), minute_at_end(flows, row));
+        let ended = self.state.hours.count(hour, minute_of_week, peer, self.parameters.hours_days);
         if self.is_learned() {
             self.new_hours.extend(ended);
         }
@@ -285,14 +286,23 @@ fn above_habit(bits: f64) -> f64 {
     if bits >= HABIT { bits } else { 0.0 }
 }
 
-fn add<K: Ord>(causes: &mut BTreeMap<K, Evidence>, key: K, flows: &Flows<'_>, row: usize, new: New) {
-    let is_full = causes.len() >= CAUSES;
-    let cause = match causes.entry(key) {
-        Entry::Occupied(known) => known.into_mut(),
-        Entry::Vacant(_) if is_full => return,
-        Entry::Vacant(free) => free.insert(Evidence::new(flows, row, new)),
-    };
-    cause.add(flows, row, new);
+fn add<K: Ord + Clone>(causes: &mut BTreeMap<K, Evidence>, key: K, flows: &Flows<'_>, row: usize, new: New) {
+    if let Some(known) = causes.get_mut(&key) {
+        return known.add(flows, row, new);
+    }
+    let mut begun = Evidence::new(flows, row, new);
+    begun.add(flows, row, new);
+    if causes.len() >= CAUSES {
+        // Among many dull ones a grave one is told, whenever it comes.
+        let least = causes.iter().min_by_key(|(_, known)| known.gravity()).map(|(key, _)| key.clone());
+        let Some(least) =
+            least.filter(|least| causes.get(least).is_some_and(|known| known.gravity() < begun.gravity()))
+        else {
+            return;
+        };
+        causes.remove(&least);
+    }
+    causes.insert(key, begun);
 }
 
 wardflow_sdk::export!(NewBehaviour, include_str!("../plugin.toml"));

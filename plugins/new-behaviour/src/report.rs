@@ -90,10 +90,9 @@ pub(crate) fn services(
 pub(crate) fn hour(hour: &Unusual, busiest: f64, slice: &Slice<'_>, findings: &mut Findings) {
     let Unusual { connections, local, days, most, .. } = *hour;
     let kind = if hour.is_weekend { "weekend days" } else { "working days" };
-    let from = (hour.number * HOUR).max(slice.start);
     let in_slice = hour.number * HOUR >= slice.start;
     findings
-        .report("new-hours", from.min(hour.number * HOUR), (hour.number + 1) * HOUR - 1)
+        .report("new-hours", hour.number * HOUR, (hour.number + 1) * HOUR - 1)
         .severity(Severity::Low)
         .score(surprise::score(hour.bits()))
         .confidence(0.5)

@@ -99,7 +99,19 @@ fn a_host_that_nobody_listed_is_a_sign() {
     let unlisted = |flow| Flow { peer_class: 0, ..flow };
     check([unlisted(stranger(4_010, LATER))], &[("new-peer", Severity::Low)]);
     let stream = Flow { bytes_sent: 22_000_000, ..unlisted(stranger(4_010, LATER)) };
-    check([stream], &[("new-peer", Severity::Medium)]);
+    check([stream.clone()], &[("new-peer", Severity::Medium)]);
+    // A server that moves gets what the device always sends.
+    let usual =
+        times(MONDAY, LATER - HOUR, HOUR).map(|time| Flow { bytes_sent: 22_000_000, ..to(GATEWAY, 6, 4_010, time) });
+    check(usual.chain([stream]), &[("new-peer", Severity::Low)]);
+}
+
+#[test]
+fn many_dull_peers_hide_no_grave_one() {
+    let dull = (0..80).map(|n| Flow { peer: 1_000 + n, ..stranger(8_080, LATER + n as i64 * SECOND) });
+    let grave = Flow { peer: 7, bytes_sent: 9_000_000, ..outside(stranger(4_444, LATER + HOUR)) };
+    let run = harness("infusion-pump").run(pump(MONDAY, END).into_iter().chain(dull).chain([grave]));
+    assert!(run.findings.iter().any(|found| found.finding.peer == Some(7)), "{:#?}", run.findings);
 }
 
 #[test]
@@ -244,7 +256,7 @@ fn work_at_quiet_hours_is_low() {
     let night = office(14..15, 1..2).collect::<Vec<_>>();
     assert_eq!(found(&run(night.clone())), [("new-hours", Severity::Low)]);
     assert_eq!(run(night.iter().map(|flow| Flow { peer: 20, ..flow.clone() }).collect()).findings, []);
-    assert_eq!(run(night.into_iter().take(10).collect()).findings, []);
+    assert_eq!(run(night.iter().take(10).cloned().collect()).findings, []);
     let every_night = office(0..15, 1..2).collect();
     assert_eq!(run(every_night).findings, []);
 }

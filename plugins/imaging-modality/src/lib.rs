@@ -175,7 +175,9 @@ impl Detector for ImagingModality {
     fn end_slice(&mut self, _: &Slice<'_>, findings: &mut Findings) {
         self.report(findings);
         self.learn_taken();
-        for (time, minute_of_week) in self.visited.into_iter().flatten() {
+        let mut visited: Vec<_> = self.visited.into_iter().flatten().collect();
+        visited.sort_unstable();
+        for (time, minute_of_week) in visited {
             self.state.visits.learn(time, minute_of_week);
         }
         if self.has_flows {

@@ -9,16 +9,17 @@
 //! that is guessed at will be (ATT&CK T1110).
 //!
 //! **How.** A *try* is a connection to SSH, Telnet, FTP, RDP, VNC, WinRM, SMB, LDAP or a database that came about, with
-//! at most 10 kB (LDAP and databases 4 kB) and 150 s; one with more bytes is a *session*; one that is held open and says
-//! little is neither. Flows of one connection, which exporters cut, are told by the initiator's port, and by having no
-//! handshake of their own. Tries in a row, less than an hour apart and without a session between them, are a run; its
-//! sizes differ by less than a factor of 1.8. That a failed log-on shows as a short flow of few packets,
-//! and many of them alike as guessing, is the finding of Hellemons, Hendriks, Hofstede, Sperotto, Sadre, Pras,
-//! "SSHCure: A Flow-Based SSH Intrusion Detection System", AIMS 2012.
+//! at most 10 kB (LDAP and databases 4 kB) and 150 s; one with more bytes is a *session*; one that is held open and
+//! says little is neither. Flows of one connection, which exporters cut, are told by the initiator's port, and by
+//! having no handshake of their own. Tries in a row, less than an hour apart and without a session between them, are a
+//! run; its sizes differ by less than a factor of 1.8. That a failed log-on shows as a short flow of few packets, and
+//! many of them alike as guessing, is the finding of Hellemons, Hendriks, Hofstede, Sperotto, Sadre, Pras, "SSHCure: A
+//! Flow-Based SSH Intrusion Detection System", AIMS 2012.
 //!
 //! The run is held against what is usual an hour: of this peer and service, from two days with tries on; of all peers
-//! of the device, mean and a deviation; and one at least. A day that was reported is no habit. Eight tries and a Poisson surprise of 10 bits are reported:
-//! eight in an hour, or one each quarter of an hour for five. Eight are more than a person mistypes.
+//! of the device, mean and a deviation; and one at least. A day that was reported is no habit. Eight tries and a
+//! Poisson surprise of 10 bits are reported: eight in an hour, or one each quarter of an hour for five. Eight are more
+//! than a person mistypes.
 //!
 //! A session within the hour after the run is its success: high, or medium after less than twenty tries at a service
 //! for programs, unless the pair has sessions on other days. Three tries that begin more than a minute after it (sooner
@@ -35,7 +36,8 @@
 //! network management, backup, remote service in its hours, NAT and proxies; what the pair does on other days.
 //!
 //! **Blind spots.** Web pages and SIP; many guesses in one connection; less than one in ten minutes; guesses of one
-//! size by the clock, or held open for minutes; all from one port, where records do not tell of handshakes; a peer that guesses at many devices, few each, which the devices do not know of one another.
+//! size by the clock, or held open for minutes; all from one port, where records do not tell of handshakes; a peer that
+//! guesses at many devices, few each, which the devices do not know of one another.
 //!
 //! **Memory.** 64 peers and services, the longest unused forgotten first, 8 KiB at most, and a hundred bytes for most
 //! devices.

@@ -26,7 +26,9 @@
 //!   learned, and one in twenty at least, is usual. Since queries repeat one another, only one in eight of them counts,
 //!   and 10 bits at most.
 //! - A tunnel is reported with 6 bits of amount, 15 of shape before the eighth, and 14 of both, less log2 of the number
-//!   of name servers, once the day's carried bytes reach `least_bytes`.
+//!   of name servers, once the day's carried bytes reach `least_bytes`. To a name server that carried less than an
+//!   eighth of the day's in a slice only what it carried then is laid. Where no single one outside carried as much, all
+//!   outside are judged together, by the day, so that nobody hides in their number.
 //!
 //! Severity is low. Medium asks for 100 kB in the day, long queries of which not seven in ten are of one size (one
 //! name, asked for again and again, has one), and either 20 bits of amount or one of: large answers (256 bytes on
@@ -41,9 +43,9 @@
 //!
 //! # What is neither
 //! Browsing, whose names are short and whose sizes vary; long names that are usual, such as reputation services look
-//! up, once learned; a device of role name server, or one that asks eight servers outside or more: it resolves by
-//! itself; multicast names; declared name servers outside (role, or group `name-servers`), which are still looked at
-//! for tunnels.
+//! up, once learned; a device of role name server, or one that eight servers outside or more answered in a slice on two
+//! days, the last not two weeks ago: it resolves by itself, and those are no foreign resolvers; multicast names;
+//! declared name servers outside (role, or group `name-servers`), which are still looked at for tunnels.
 //!
 //! # Blind spots
 //! What is in the names. A tunnel below the level that the device's own queries vary by: some 3 kB an hour. One through
@@ -80,6 +82,8 @@ const CLASS_KNOWN: u32 = 5;
 const SINGLE: usize = 8;
 /// Queries that count of those that repeat one another.
 const REPEATED: f64 = 8.0;
+/// A name server has carried a good part of the day if it carried one in so many bytes in the slice.
+const PART_OF_DAY: f64 = 8.0;
 /// Most bits that the shape of queries adds.
 const MOST_OF_SHAPE: f64 = 10.0;
 /// Longest query that a name fits into: header, name, type and class, EDNS.
@@ -95,6 +99,8 @@ pub struct DnsTunnel {
     state: State,
     /// What the slice shows, by name server.
     seen: Bounded<u64, Seen, 64>,
+    /// The same of those outside that had to make room, together.
+    further: Seen,
 }
 
 /// What the hospital may set; see `plugin.toml`.
@@ -116,6 +122,7 @@ pub struct State {
 }
 
 /// What is made of the queries to a name server.
+#[derive(Clone, Copy)]
 struct Verdict {
     bits: f64,
     severity: Severity,
@@ -128,7 +135,7 @@ impl Detector for DnsTunnel {
     type State = State;
 
     fn open(_: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
-        Ok(Self { parameters, state: state.unwrap_or_default(), seen: Bounded::new() })
+        Ok(Self { parameters, state: state.unwrap_or_default(), seen: Bounded::new(), further: Seen::default() })
     }
 
     fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
@@ -138,7 +145,11 @@ impl Detector for DnsTunnel {
                 self.state = State { learning: self.state.learning, ..State::default() };
             }
             if let Some(query) = Query::of(flows, row) {
-                self.seen.touch(flows.peer()[row], end, || Seen::new(flows, row)).add(flows, row, &query);
+                let server = flows.peer()[row];
+                if let Some((gone, seen)) = self.seen.make_room(&server) {
+                    self.forget(gone, &seen);
+                }
+                self.seen.touch(server, end, || Seen::new(flows, row)).add(flows, row, &query);
             }
         }
     }
@@ -146,11 +157,10 @@ impl Detector for DnsTunnel {
     fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
         let seen = std::mem::take(&mut self.seen);
         let day = slice.start.div_euclid(DAY);
-        for (server, seen) in seen.iter() {
-            self.state.class = self.state.class.max(seen.prevalence);
-            self.state.habit.take(seen);
-            self.state.resolvers.take(*server, seen, day);
-        }
+        let mut in_order: Vec<_> = seen.iter().collect();
+        in_order.sort_by_key(|(_, seen)| seen.last);
+        in_order.into_iter().for_each(|(server, seen)| self.state.take(*server, seen));
+        self.state.resolvers.count(&seen, day);
         self.state.resolvers.settle(self.is_learned());
         self.report_tunnels(&seen, findings);
         self.report_resolvers(&seen, slice, findings);
@@ -168,7 +178,24 @@ impl Detector for DnsTunnel {
     }
 }
 
+impl State {
+    fn take(&mut self, server: u64, seen: &Seen) {
+        self.class = self.class.max(seen.prevalence);
+        self.habit.take(seen);
+        self.resolvers.take(server, seen);
+    }
+}
+
 impl DnsTunnel {
+    /// Takes what was seen of a name server that makes room for another.
+    fn forget(&mut self, server: u64, seen: &Seen) {
+        self.state.take(server, seen);
+        self.state.habit.learn_hours(seen);
+        if seen.is_external {
+            self.further.merge(seen);
+        }
+    }
+
     fn is_learned(&self) -> bool {
         self.state.learning.is_done(self.parameters.learning_hours, LEAST_FLOWS)
     }
@@ -178,46 +205,90 @@ impl DnsTunnel {
         let mut found: Vec<_> =
             all.iter().filter_map(|(server, seen)| Some((*server, seen, self.judge(seen, looks)?))).collect();
         found.sort_by(|(_, _, one), (_, _, other)| other.bits.total_cmp(&one.bits));
-        for (server, seen, verdict) in found.into_iter().take(SINGLE) {
-            let place = if seen.is_external { "outside" } else { "inside" };
-            let today = self.state.habit.today() as f64;
-            findings
-                .report("dns-tunnel", seen.first, seen.last)
-                .severity(verdict.severity)
-                .score(surprise::score(verdict.bits))
-                .confidence(verdict.confidence)
-                .peer(server)
-                .peer_port(seen.port)
-                .flow_count(seen.flows)
-                .measured("carried-per-hour", seen.busiest_hour() as f64, "By/h", ..=verdict.usual)
-                .measured("carried-today", today, "By/d", ..)
-                .measured("long-share", seen.long_share(), "1", ..=self.state.habit.long_share())
-                .measured("query-size", seen.query_size(), "By", ..=query::ORDINARY as f64)
-                .measured("answer-size", seen.answer_size(), "By", ..=LARGE_ANSWER)
-                .measured("queries", seen.queries as f64, "1", ..)
-                .examples(seen.examples.iter().copied())
-                .summary(format_args!(
-                    "{} queries of {:.0} bytes on average to a name server {place}, {:.0} % of them long; beyond \
-                     ordinary names they carried {:.0} kB, {:.0} kB in the busiest hour, usual is {:.1} kB",
-                    seen.queries,
-                    seen.query_size(),
-                    seen.long_share() * 100.0,
-                    seen.carried as f64 / 1e3,
-                    seen.busiest_hour() as f64 / 1e3,
-                    verdict.usual / 1e3,
-                ));
+        if !found.iter().any(|(_, seen, _)| seen.is_external && self.is_of_day(seen)) {
+            let each = all.iter().map(|(_, seen)| seen).chain([&self.further]).filter(|seen| seen.is_external);
+            if let Some(together) = Seen::together(each)
+                && let Some(verdict) = self.judge_together(&together)
+            {
+                found.retain(|(_, seen, _)| !seen.is_external);
+                self.report_tunnel(None, &together, verdict, findings);
+            }
         }
+        for (server, seen, verdict) in found.into_iter().take(SINGLE) {
+            self.report_tunnel(Some(server), seen, verdict, findings);
+        }
+    }
+
+    /// Reports a tunnel by a name server, or, without it, by those outside together.
+    fn report_tunnel(&self, server: Option<u64>, seen: &Seen, verdict: Verdict, findings: &mut Findings) {
+        let today = self.state.habit.today() as f64;
+        let place = match server {
+            Some(_) if seen.is_external => "a name server outside",
+            Some(_) => "a name server inside",
+            None => "name servers outside",
+        };
+        let draft = findings
+            .report("dns-tunnel", seen.first, seen.last)
+            .severity(verdict.severity)
+            .score(surprise::score(verdict.bits))
+            .confidence(verdict.confidence)
+            .flow_count(seen.flows)
+            .measured("carried-per-hour", seen.busiest_hour() as f64, "By/h", ..=verdict.usual)
+            .measured("carried-today", today, "By/d", ..)
+            .measured("long-share", seen.long_share(), "1", ..=self.state.habit.long_share())
+            .measured("query-size", seen.query_size(), "By", ..=query::ORDINARY as f64)
+            .measured("answer-size", seen.answer_size(), "By", ..=LARGE_ANSWER)
+            .measured("queries", seen.queries as f64, "1", ..)
+            .examples(seen.examples.iter().copied());
+        match server {
+            Some(server) => draft.peer(server).peer_port(seen.port),
+            None => draft.cause_key("many-servers"),
+        }
+        .summary(format_args!(
+            "{} queries of {:.0} bytes on average to {place}, {:.0} % of them long; beyond ordinary names they carried \
+             {:.0} kB, {:.0} kB in the busiest hour, usual is {:.1} kB",
+            seen.queries,
+            seen.query_size(),
+            seen.long_share() * 100.0,
+            seen.carried as f64 / 1e3,
+            seen.busiest_hour() as f64 / 1e3,
+            verdict.usual / 1e3,
+        ));
     }
 
     fn judge(&self, seen: &Seen, looks: f64) -> Option<Verdict> {
         let habit = &self.state.habit;
-        let today = habit.today() as f64;
-        if today < self.parameters.least_bytes || (seen.carried as f64) * REPEATED < today {
+        let (hour, usual) = habit.of_hour(seen.busiest_hour() as f64, self.is_learned());
+        let (carried, amount) = match self.is_of_day(seen) {
+            true => (habit.today() as f64, hour.max(self.bits_of_day())),
+            // What others carried, or what was earlier, is not laid to it.
+            false => (seen.carried as f64, hour),
+        };
+        self.verdict(seen, carried, amount, looks, usual)
+    }
+
+    /// Judges the name servers outside as one, by the day: hours are learned of each.
+    fn judge_together(&self, seen: &Seen) -> Option<Verdict> {
+        let (_, usual) = self.state.habit.of_hour(0.0, self.is_learned());
+        let today = self.state.habit.today() as f64;
+        self.is_of_day(seen).then(|| self.verdict(seen, today, self.bits_of_day(), 1.0, usual))?
+    }
+
+    /// Whether a good part of what the day has carried so far is in it.
+    fn is_of_day(&self, seen: &Seen) -> bool {
+        seen.carried as f64 * PART_OF_DAY >= self.state.habit.today() as f64
+    }
+
+    fn bits_of_day(&self) -> f64 {
+        if self.is_learned() { self.state.habit.of_day() } else { 0.0 }
+    }
+
+    /// What is made of so many carried bytes, whose amount has so many bits.
+    fn verdict(&self, seen: &Seen, carried: f64, amount: f64, looks: f64, usual: f64) -> Option<Verdict> {
+        if carried < self.parameters.least_bytes {
             return None;
         }
-        let is_learned = self.is_learned();
-        let (hour, usual) = habit.of_hour(seen.busiest_hour() as f64, is_learned);
-        let amount = hour.max(if is_learned { habit.of_day() } else { 0.0 });
+        let (habit, is_learned) = (&self.state.habit, self.is_learned());
         let shape = surprise::of_share(seen.long as f64, seen.queries as f64, habit.long_share());
         let bits = amount + (shape / REPEATED).min(MOST_OF_SHAPE) - math::log2(looks);
         if amount < 6.0 || shape < 15.0 || bits < 14.0 {
@@ -228,7 +299,7 @@ impl DnsTunnel {
             || seen.long_share() >= NEARLY_ALL
             || (seen.is_external && !seen.is_declared && seen.prevalence < self.parameters.shared_by);
         let varies = seen.varies();
-        let severity = match today {
+        let severity = match carried {
             _ if !is_learned || !varies => Severity::Low,
             1e6.. if bits >= 40.0 => Severity::High,
             1e5.. if amount >= 20.0 || is_strange => Severity::Medium,

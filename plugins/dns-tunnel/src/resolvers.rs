@@ -7,8 +7,11 @@ use crate::seen::Seen;
 
 /// Days on which a name server must have been asked to be a usual one.
 const USUAL: u16 = 3;
-/// Name servers outside from which the device resolves names by itself.
+/// Name servers outside that answer in a slice, on so many days, and not long ago, from which the device resolves names
+/// by itself.
 const BY_ITSELF: usize = 8;
+const BY_ITSELF_DAYS: u16 = 2;
+const LONG_AGO: i64 = 14;
 /// Queries in a slice of a name server that is worth a line though nothing is known yet: one a minute in six hours.
 const BUSY: u64 = 360;
 /// How long a name server is new.
@@ -16,7 +19,12 @@ const NEW: i64 = 14 * DAY;
 
 /// The name servers that are remembered.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Resolvers(Bounded<u64, Resolver, 16>);
+pub(crate) struct Resolvers {
+    servers: Bounded<u64, Resolver, 16>,
+    /// Days on which it asked as many outside as who resolves names by itself, and the last of them.
+    many_days: u16,
+    many_day: i64,
+}
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Resolver {
@@ -53,10 +61,11 @@ pub(crate) struct Foreign {
 
 impl Resolvers {
     /// Takes what a slice shows of a name server.
-    pub(crate) fn take(&mut self, server: u64, seen: &Seen, day: i64) {
+    pub(crate) fn take(&mut self, server: u64, seen: &Seen) {
+        let day = seen.last.div_euclid(DAY);
         let since = seen.first / SECOND;
         let new = || Resolver { since, last_day: day - 1, is_external: seen.is_external, ..Resolver::default() };
-        let resolver = self.0.touch(server, seen.last / SECOND, new);
+        let resolver = self.servers.touch(server, seen.last / SECOND, new);
         resolver.slices = resolver.slices.saturating_add(1);
         if resolver.last_day != day {
             (resolver.last_day, resolver.days) = (day, resolver.days.saturating_add(1));
@@ -65,19 +74,31 @@ impl Resolvers {
 
     /// Tells those that were asked while the device was learned from later ones.
     pub(crate) fn settle(&mut self, is_learned: bool) {
-        self.0.iter_mut().for_each(|(_, resolver)| {
+        self.servers.iter_mut().for_each(|(_, resolver)| {
             resolver.is_old.get_or_insert(!is_learned);
         });
     }
 
-    /// Whether the device asks as many servers outside as one that resolves names by itself.
-    pub(crate) fn resolves_by_itself(&self) -> bool {
-        self.0.iter().filter(|(_, resolver)| resolver.is_external).count() >= BY_ITSELF
+    /// Takes how many name servers a slice shows, at its end.
+    pub(crate) fn count<const N: usize>(&mut self, all: &Bounded<u64, Seen, N>, day: i64) {
+        if day - self.many_day > LONG_AGO {
+            self.many_days = 0;
+        }
+        let answered = all.iter().filter(|(_, seen)| seen.is_external && seen.answered > 0).count();
+        if answered >= BY_ITSELF && (self.many_days == 0 || self.many_day != day) {
+            (self.many_days, self.many_day) = (self.many_days.saturating_add(1), day);
+        }
+    }
+
+    /// Whether the device asks as many servers outside as one that resolves names by itself. The first day on which it
+    /// does is none yet.
+    pub(crate) const fn resolves_by_itself(&self) -> bool {
+        self.many_days >= BY_ITSELF_DAYS
     }
 
     /// Whether a name server is foreign.
     pub(crate) fn foreign(&self, server: u64, seen: &Seen, standing: Standing, now: i64) -> Option<Foreign> {
-        let resolver = self.0.get(&server).filter(|resolver| resolver.is_external)?;
+        let resolver = self.servers.get(&server).filter(|resolver| resolver.is_external)?;
         let is_settled = resolver.slices > 1;
         let others = seen.prevalence.saturating_sub(u32::from(is_settled));
         let is_first_seen = !standing.is_learned && !standing.is_class_known && seen.queries >= BUSY;
@@ -91,7 +112,8 @@ impl Resolvers {
     /// Whether a declared name server, or one of those that were usual, is asked in a slice; or there is none.
     pub(crate) fn asks_usual<const N: usize>(&self, all: &Bounded<u64, Seen, N>) -> bool {
         let is_usual = |resolver: &Resolver| resolver.is_old == Some(true) || !resolver.is_external;
-        let mut usual = self.0.iter().filter(|(_, resolver)| resolver.days >= USUAL && is_usual(resolver)).peekable();
+        let mut usual =
+            self.servers.iter().filter(|(_, resolver)| resolver.days >= USUAL && is_usual(resolver)).peekable();
         usual.peek().is_none()
             || all.iter().any(|(_, seen)| seen.is_declared && seen.answered > 0)
             || usual.any(|(server, _)| all.get(server).is_some_and(|seen| seen.answered > 0))

@@ -78,6 +78,39 @@ impl Seen {
         }
     }
 
+    /// Takes in what is seen of another name server.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.first = if self.flows == 0 { other.first } else { self.first.min(other.first) };
+        self.last = self.last.max(other.last);
+        self.flows += other.flows;
+        self.queries = self.queries.saturating_add(other.queries);
+        self.long = self.long.saturating_add(other.long);
+        self.carried = self.carried.saturating_add(other.carried);
+        self.answered += other.answered;
+        self.is_external |= other.is_external;
+        self.is_declared |= other.is_declared;
+        self.prevalence = self.prevalence.max(other.prevalence);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.received = self.received.saturating_add(other.received);
+        for (hour, carried) in &other.hours {
+            *self.hours.entry(*hour).or_default() += carried;
+        }
+        for (size, long) in &other.sizes {
+            *self.sizes.entry(*size).or_default() += long;
+        }
+        if self.examples.len() < EXAMPLES {
+            self.examples.extend(other.examples.first());
+        }
+    }
+
+    /// Several name servers as one; absent for less than two.
+    pub(crate) fn together<'a>(mut each: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let mut together = each.next()?.clone();
+        together.merge(each.next()?);
+        each.for_each(|seen| together.merge(seen));
+        Some(together)
+    }
+
     pub(crate) fn hours(&self) -> impl Iterator<Item = u64> {
         self.hours.values().copied()
     }

@@ -88,6 +88,42 @@ fn a_slow_tunnel_is_found_within_the_day() {
     check("four an hour", beside(workstation(END), tunnel(16, 15 * MINUTE, 180.0)), None);
 }
 
+/// The same by name servers outside, in turn.
+fn in_turn(flows: Vec<Flow>, servers: u64) -> Vec<Flow> {
+    let outside = |(n, flow)| Flow { peer: 1_000 + n as u64 % servers, peer_scope: PeerScope::External, ..flow };
+    flows.into_iter().enumerate().map(outside).collect()
+}
+
+fn is_tunnel(finding: &Finding) -> bool {
+    finding.kind == "dns-tunnel"
+}
+
+#[test]
+fn a_tunnel_hides_in_no_number_of_servers() {
+    let flows = beside(workstation(END), in_turn(tunnel(4, 5 * SECOND / 2, 110.0), 12));
+    let findings = check("twelve in turn", flows, Some(("dns-tunnel", Severity::Medium)));
+    let found = findings.iter().find(|finding| is_tunnel(finding)).unwrap();
+    assert_eq!((found.peer, found.cause_key.as_str()), (None, "many-servers"), "{found:#?}");
+    let after = |n: u64| query(5_000 + n, LATER + 11 * HOUR + n as i64 * SECOND, 40, 90);
+    let after = (0..200).map(|n| Flow { peer_scope: PeerScope::External, ..after(n) }).collect();
+    let flows = beside(in_turn(tunnel(3, 5 * SECOND / 2, 110.0), 1), after);
+    let findings = run(beside(workstation(END), flows)).findings;
+    assert!(findings.iter().any(|found| is_tunnel(&found.finding)), "{findings:#?}");
+}
+
+#[test]
+fn a_tunnel_hides_beside_no_larger_amount() {
+    // A reputation service of the usual server begins that day, and carries much.
+    let mut dice = Dice::new(5);
+    let much =
+        times(LATER, LATER + 12 * HOUR, 5 * SECOND / 2).map(|time| query(SERVER, time, dice.about(150.0, 0.2), 70));
+    let outside = in_turn(tunnel(1, 3 * SECOND, 180.0), 1);
+    let flows = beside(workstation(END), much.chain(outside).collect());
+    let findings = run(flows).findings;
+    let found = findings.iter().find(|found| is_tunnel(&found.finding) && found.finding.peer == Some(1_000));
+    assert_eq!(found.and_then(|found| found.finding.severity), Some(Severity::Medium), "{findings:#?}");
+}
+
 #[test]
 fn answers_and_other_than_names_are_signs() {
     let slow = |change: fn(Flow) -> Flow| {
@@ -175,7 +211,18 @@ fn foreign_resolvers() {
     check("inside", foreign(LATER, |flow| Flow { peer_scope: PeerScope::OtherInternal, ..flow }), None);
     check("without answer", foreign(END, |flow| Flow { bytes_received: 0, ..flow }), None);
     let of_many = |flow: Flow| Flow { peer: STRANGER + flow.start_time.unsigned_abs() / 300_000_000 % 13, ..flow };
-    check("of one that resolves by itself", foreign(END, of_many), None);
+    // As many on one day are no proof yet that it resolves by itself.
+    check("of many, suddenly", foreign(END, of_many), Some(("foreign-resolver", Severity::Low)));
+    let by_itself = |time: i64| query(1_000 + time.unsigned_abs() / 300_000_000 % 997, time, 40, 90);
+    let by_itself = times(MONDAY, END, 5 * MINUTE)
+        .map(move |time| Flow { peer_scope: PeerScope::External, ..by_itself(time) })
+        .collect::<Vec<_>>();
+    check("of one that resolves by itself", beside(workstation(END), by_itself), None);
+    let dead =
+        times(MONDAY, END, 5 * MINUTE).map(|time| query(1_000 + time.unsigned_abs() / 300_000_000 % 9, time, 40, 0));
+    let dead = dead.map(|flow| Flow { peer_scope: PeerScope::External, ..flow }).collect();
+    let beside_dead = beside(foreign(END, |flow| flow), dead);
+    check("beside dead ones", beside_dead, Some(("foreign-resolver", Severity::Low)));
     let over_tls = |flow: Flow| Flow { protocol: 6, peer_port: 853, service: 0, ..flow };
     check("over TLS", foreign(END, over_tls), Some(("foreign-resolver", Severity::Low)));
 }

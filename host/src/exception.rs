@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::flow::time_type;
 
+/// Bytes of a text that somebody says: a condition, a reason, a note.
+pub const MOST_BYTES: usize = 4_096;
+
 /// That an exception was made, or taken back. Of one `exception_id` the last row counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exception {

@@ -2,7 +2,10 @@
 
 use clap::{Args as Group, Subcommand};
 use jiff::Timestamp;
-use wardflow::triage::{DISPOSITIONS, STATUSES};
+use wardflow::{
+    exception::MOST_BYTES,
+    triage::{DISPOSITIONS, STATUSES},
+};
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Except {
@@ -19,7 +22,8 @@ pub(crate) enum Except {
 /// Hide findings that the hospital has looked at, for a while
 ///
 /// It holds of past findings and of those to come. They stay in `excepted_findings`, and are shown again once the exception
-/// expires or is revoked. A condition that names nothing, or that holds of all findings, is refused.
+/// expires or is revoked. A condition that names nothing, or that holds of all findings there are on several devices and of
+/// several kinds, is refused.
 #[derive(Clone, Debug, Group)]
 #[command(after_long_help = "\
 The condition is SQL over the columns of `findings`, and names with = or IN what it is about: kind, plugin,
@@ -45,7 +49,7 @@ pub(crate) struct AddException {
     pub(crate) until: Timestamp,
 }
 
-/// Say what became of a finding: the hospital's own record, which stays through reruns
+/// Say what became of a finding, or of all of a group: the hospital's own record, which stays through reruns
 ///
 /// What is not said stays as it was said before. The table `triage` has what counts, `lake.triage` everything that was said.
 #[derive(Clone, Debug, Group)]
@@ -55,9 +59,9 @@ Examples:
   wardflow triage b5bb9d8014a0f9b1d61e21e796d78dcc --status resolved --disposition benign --note 'a test of the maker'
   wardflow sql 'SELECT f.title, t.status FROM findings AS f LEFT JOIN triage AS t ON f.finding_id = t.finding_id'")]
 pub(crate) struct Triage {
-    /// The finding's id
-    #[arg(value_name = "FINDING_ID")]
-    pub(crate) finding: String,
+    /// The finding's id, or that of a group, whose findings of now are all meant
+    #[arg(value_name = "FINDING_ID|GROUP_ID")]
+    pub(crate) id: String,
     /// How far it is
     #[arg(long, value_parser = STATUSES)]
     pub(crate) status: Option<String>,
@@ -101,13 +105,10 @@ pub(crate) struct Reset {
     pub(crate) reason: String,
 }
 
-/// Bytes of a text that somebody says.
-const MOST: usize = 4_096;
-
 fn said(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it must say something".to_owned()),
-        text if text.len() > MOST => Err(format!("it has {} bytes, of at most {MOST}", text.len())),
+        text if text.len() > MOST_BYTES => Err(format!("it has {} bytes, of at most {MOST_BYTES}", text.len())),
         text => Ok(text.to_owned()),
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, StringArray, new_null_array},
-    compute::cast,
+    array::{ArrayRef, Int64Array, RecordBatch, StringArray, new_null_array},
+    compute::{can_cast_types, cast},
     datatypes::{DataType, Field, Schema},
 };
 use datafusion::{
@@ -16,13 +16,13 @@ use datafusion::{
     prelude::SessionContext,
 };
 
-use crate::error::{Context, Error, Result};
+use crate::{
+    error::{Context, Error, Result},
+    exception::MOST_BYTES,
+};
 
 /// Columns that a condition must name something by.
 const NAMES: [&str; 8] = ["finding_id", "group_id", "kind", "plugin", "device_id", "device_ip", "peer_ip", "title"];
-
-/// Bytes of a condition.
-const MOST: usize = 4_096;
 
 /// Functions that a condition may use.
 const FUNCTIONS: [&str; 7] = ["cidr_match", "ip_scope", "lower", "upper", "starts_with", "ends_with", "contains"];
@@ -37,10 +37,9 @@ const REMEDY: &str = "give a condition over the columns of findings, such as \
 /// It is no such condition.
 pub(super) async fn read(context: &SessionContext, findings: &DFSchema, predicate: &str) -> Result<Expr> {
     let refused = |why: String| Error::usage(format!("{predicate:?} is no condition: {why}")).remedy(REMEDY);
-    if predicate.len() > MOST {
-        return Err(
-            Error::usage(format!("a condition has {} bytes, of at most {MOST}", predicate.len())).remedy(REMEDY)
-        );
+    let bytes = predicate.len();
+    if bytes > MOST_BYTES {
+        return Err(Error::usage(format!("a condition has {bytes} bytes, of at most {MOST_BYTES}")).remedy(REMEDY));
     }
     // Its columns are those of findings, whichever view it is put to.
     let findings = &DFSchema::try_from(Arc::clone(findings.inner())).context(|| "columns of findings".to_owned())?;
@@ -57,21 +56,21 @@ pub(super) async fn read(context: &SessionContext, findings: &DFSchema, predicat
         Ok(other) => return Err(refused(format!("it comes to {other}, not to true or false"))),
         Err(error) => return Err(refused(told(&error))),
     }
-    let comparisons = comparisons(&condition);
-    if tried(context, findings, comparisons.clone()).await.is_ok() {
-        return Ok(condition);
-    }
-    for part in comparisons {
-        if let Err(error) = tried(context, findings, vec![part.clone()]).await {
-            return Err(Error::usage(format!(
-                "{predicate:?} cannot be told of every finding: {} fails",
-                part.human_display()
-            ))
-            .because(error)
-            .remedy("compare text with text in quotes, numbers with numbers and times with times"));
+    let parts = computed(&condition);
+    let Err(mut error) = tried(context, findings, parts.clone()).await else { return Ok(condition) };
+    // The innermost part that fails tells most.
+    let mut what = condition.clone();
+    for part in parts.into_iter().rev() {
+        if let Err(of_part) = tried(context, findings, vec![part.clone()]).await {
+            (error, what) = (of_part, part);
+            break;
         }
     }
-    Ok(condition)
+    let what = what.human_display();
+    Err(Error::usage(format!("{predicate:?} cannot be told of every finding: {what} fails")).because(error).remedy(
+        "compare text with text in quotes, numbers with numbers, and times with times in quotes, such as first_seen < \
+         '2026-03-01'",
+    ))
 }
 
 /// Checks that a condition holds only of what it names. One that does not would hide whatever is found later.
@@ -120,40 +119,46 @@ fn names_something(condition: &Expr) -> bool {
     }
 }
 
-/// What a condition joins by AND, OR and NOT. Each is to be tried by itself: AND and OR leave out what does not matter for
-/// the rows at hand.
-fn comparisons(condition: &Expr) -> Vec<Expr> {
-    let mut comparisons = Vec::new();
-    let taken = condition.apply(|part| match part {
-        Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. }) | Expr::Not(_) => {
-            Ok(TreeNodeRecursion::Continue)
+/// What a condition computes, the innermost last, without AND and OR, which cannot fail. Each is to be tried by itself: AND
+/// and OR leave out what does not matter for the rows at hand, however deep they are.
+fn computed(condition: &Expr) -> Vec<Expr> {
+    let mut parts = Vec::new();
+    let taken = condition.apply(|part| {
+        let is_plain = matches!(
+            part,
+            Expr::Column(_) | Expr::Literal(..) | Expr::BinaryExpr(BinaryExpr { op: Operator::And | Operator::Or, .. })
+        );
+        if !is_plain {
+            parts.push(part.clone());
         }
-        _ => {
-            comparisons.push(part.clone());
-            Ok(TreeNodeRecursion::Jump)
-        }
+        Ok(TreeNodeRecursion::Continue)
     });
     debug_assert!(taken.is_ok(), "nothing in it fails");
-    comparisons
+    parts
 }
 
-/// Computes expressions of a finding in which all text is no number and no time, and nothing else is known: what turns
-/// text into something else fails here, and not of the first finding that has such a text.
+/// Computes expressions of two findings: one in which all text is no number and no time, and nothing else is known; and one in
+/// which all is known and all text is an address. What turns text into something else fails here, and not of the first
+/// finding that has such a text.
 async fn tried(context: &SessionContext, findings: &DFSchema, parts: Vec<Expr>) -> Result<()> {
     let doing = || "trying the exception".to_owned();
-    let column = |field: &Arc<Field>| match field.data_type() {
-        DataType::Utf8 | DataType::Utf8View => {
-            let text: ArrayRef = Arc::new(StringArray::from(vec!["nobody's"]));
-            cast(&text, field.data_type()).context(doing)
-        }
-        other => Ok(new_null_array(other, 1)),
+    let column = |field: &Arc<Field>| {
+        let values: ArrayRef = match field.data_type() {
+            DataType::Utf8 | DataType::Utf8View => Arc::new(StringArray::from(vec!["nobody's", "192.0.2.1"])),
+            _ => Arc::new(Int64Array::from(vec![None, Some(1)])),
+        };
+        // What is no number either, such as a list, stays unknown.
+        Ok(match can_cast_types(values.data_type(), field.data_type()) {
+            true => cast(&values, field.data_type()).context(doing)?,
+            false => new_null_array(field.data_type(), 2),
+        })
     };
     let fields = findings.inner().fields();
     let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
     let fields: Vec<_> = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-    let stranger = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).context(doing)?;
+    let strangers = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).context(doing)?;
     let named = parts.into_iter().enumerate().map(|(place, part)| part.alias(format!("part {place}")));
-    let computed = context.read_batch(stranger).and_then(|stranger| stranger.select(named));
+    let computed = context.read_batch(strangers).and_then(|strangers| strangers.select(named));
     computed.context(doing)?.collect().await.context(doing)?;
     Ok(())
 }

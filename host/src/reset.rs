@@ -44,6 +44,23 @@ impl Resets {
         };
         self.0.iter().filter(holds).max_by_key(|reset| reset.since)
     }
+
+    /// The resets of what a plugin learned of devices, of which it knows some.
+    pub fn of_plugin(&self, plugin: &str, knows: impl Fn(&str) -> bool) -> Self {
+        let is_of_it =
+            |reset: &&Reset| reset.plugin.as_deref().is_none_or(|only| only == plugin) && knows(&reset.device_id);
+        Self(self.0.iter().filter(is_of_it).cloned().collect())
+    }
+
+    /// When the last of them was said that holds of a slice.
+    pub fn last_said(&self, slice_start: i64) -> Option<Timestamp> {
+        self.0.iter().filter(|reset| reset.since.as_microsecond() <= slice_start).map(|reset| reset.time).max()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Columns of the table `resets`, in the order of [`Reset`].
@@ -77,5 +94,8 @@ mod tests {
         check("vendor/model", "pump", 100, 200, false);
         check("vendor/model", "monitor", 0, 100, false);
         check("vendor/other", "pump", 0, 100, false);
+        let said = |plugin, knows, slice_start| resets.of_plugin(plugin, |_| knows).last_said(slice_start).is_some();
+        assert_eq!([said("vendor/model", true, 100), said("vendor/model", true, 99)], [true, false]);
+        assert_eq!([said("vendor/model", false, 100), said("vendor/other", true, 100)], [false, false]);
     }
 }

@@ -6,7 +6,7 @@ use super::{Asked, KeptOut, Stage, route, stages};
 use crate::{
     coverage::{Row, Status},
     error::Result,
-    lake::is_same_config,
+    lake::{id_at, is_same_config},
     workspace::{ReadyPlugin, Workspace},
 };
 
@@ -21,7 +21,8 @@ pub struct Standing {
     pub again: BTreeSet<i64>,
     /// Of those that are pending the ones that only `--rerun` reaches.
     pub stale: BTreeSet<i64>,
-    /// Analysed with other bytes of the plugin, under another configuration, or with another device list.
+    /// Analysed with other bytes of the plugin, under another configuration, with another device list, or before a baseline
+    /// was reset that they begin after.
     pub outdated: BTreeSet<i64>,
     /// Analysed without files that could not be read, and that are the same since.
     pub lacking: BTreeSet<i64>,
@@ -42,18 +43,25 @@ pub async fn standing(workspace: &Workspace, plugins: &[ReadyPlugin], kept_out: 
     for plugin in plugins {
         let files = &workspace.listing.files;
         let route = route(plugin, &stages, files, &coverage, states, Asked::default()).await?;
+        let id = plugin.id().to_string();
+        let resets = &workspace.world.resets;
+        let learned = if resets.is_empty() { None } else { states.newest(plugin.id()).await? };
+        let knows = |device: &str| learned.as_ref().is_some_and(|set| set.of_device(device).is_some());
+        let resets = resets.of_plugin(&id, knows);
+        let is_reset = |row: &Row| resets.last_said(row.slice_start).is_some_and(|said| row.run_id < id_at(said));
         let is_outdated = |row: &&Row| {
-            world_digest.as_ref().is_some_and(|digest| row.world_digest != *digest)
+            is_reset(row)
+                || world_digest.as_ref().is_some_and(|digest| row.world_digest != *digest)
                 || !is_same_config(&row.config_digest, &plugin.config_digest)
                 || row.plugin_digest != plugin.detector.digest()
         };
-        let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(plugin.id().as_str()));
+        let own = coverage.iter().filter(|row| row.plugin.as_deref() == Some(&id));
         let is_analysed = |row: &&Row| row.device_id.is_none() && !matches!(row.status, Status::NotRun | Status::Blind);
         let analysed = own.filter(is_analysed);
         let starts = |indices: &[usize]| indices.iter().map(|index| stages[*index].slice.start).collect();
         let again: Vec<_> = (route.first..stages.len()).filter(|index| !route.pending.contains(index)).collect();
         standings.push(Standing {
-            plugin: plugin.id().to_string(),
+            plugin: id.clone(),
             pending: starts(&route.pending),
             stale: starts(&route.stale),
             again: starts(&again),

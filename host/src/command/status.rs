@@ -82,7 +82,8 @@ pub(super) struct Plugin {
     pub(super) pending: u64,
     /// Slices that changed and that no kept state reaches back to: `--rerun` does them.
     pub(super) stale: u64,
-    /// Slices that were analysed with other bytes of the plugin, under another configuration or with another device list.
+    /// Slices that were analysed with other bytes of the plugin, under another configuration, with another device list or before a
+    /// baseline was reset.
     pub(super) outdated: u64,
 }
 
@@ -95,7 +96,8 @@ pub(super) struct SlicesOpen {
     pub(super) again: u64,
     /// Changed, and only `--rerun` reaches them.
     pub(super) stale: u64,
-    /// Analysed with other bytes of a plugin, under another configuration or with another device list.
+    /// Analysed with other bytes of a plugin, under another configuration, with another device list or before a baseline was
+    /// reset.
     pub(super) outdated: u64,
     /// Analysed without files that cannot be read.
     pub(super) lacking: u64,

@@ -14,12 +14,17 @@ pub(super) fn after(last: Option<&str>, now: Timestamp) -> Result<String> {
     getrandom::fill(&mut random)
         .map_err(|error| Error::failed("the operating system gives no random numbers").because(error))?;
     let random = u64::from_be_bytes(random);
-    let time = now.strftime(TIME).to_string();
+    let time = id_at(now);
     let time = match last {
         Some(last) if *last > *time => successor(last)?,
         _ => time,
     };
     Ok(format!("{time}-{random:016x}"))
+}
+
+/// What ids of a time begin with: those of an earlier one are less, as text.
+pub fn id_at(time: Timestamp) -> String {
+    time.strftime(TIME).to_string()
 }
 
 /// The time of an id, a microsecond later.

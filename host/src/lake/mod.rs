@@ -38,6 +38,7 @@ use tokio::sync::Mutex;
 
 pub use self::{
     commit::{CURRENT_FINDINGS, SliceResults},
+    commit_id::id_at,
     lock::Lock,
     runs::{Run, RunStatus},
     state_store::{Kept, StateFile, StateStore},

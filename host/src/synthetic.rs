@@ -68,7 +68,7 @@ pub async fn write(
 ) -> Result<u64> {
     remove_unfinished(config)?;
     write_inventory(hospital, &config.root.join("inventory.csv"))?;
-    write_truth(hospital, &config.root)?;
+    write_truth(hospital.truth(), &config.root)?;
     write_flows(config, hospital, stop, progress).await
 }
 
@@ -181,9 +181,9 @@ pub fn entries(hospital: &Hospital) -> Vec<Entry> {
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write_truth(hospital: &Hospital, directory: &Path) -> Result<()> {
-    write_incidents(hospital.truth(), &directory.join(TRUTH))?;
-    write_hours(hospital.truth(), &directory.join(TRUTH_HOURS))
+pub fn write_truth(truth: &[Truth], directory: &Path) -> Result<()> {
+    write_incidents(truth, &directory.join(TRUTH))?;
+    write_hours(truth, &directory.join(TRUTH_HOURS))
 }
 
 /// One row a thing that an incident did. Several devices at the other end have a space between their ids.

@@ -36,8 +36,10 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>> {
     let content = read_file(path).context(doing)?;
     let mut columns = Vec::new();
     let mut labels = Vec::new();
-    for (number, line) in (1..).zip(BufReader::new(content).lines()) {
+    for (number, line) in (1..).zip(BufReader::new(content).split(b'\n')) {
+        // Of other columns Zeek writes bytes as they came.
         let line = line.context(doing)?;
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
         let wrong = |why: String| {
             Error::usage(format!("line {number} of {} has no label: {why}", path.display()))
                 .remedy("give a conn.log with the columns uid and label, or a table with the column incident")
@@ -92,7 +94,7 @@ mod tests {
     use super::read_labels;
 
     #[track_caller]
-    fn check(log: &str, expected: Result<&[[&str; 3]], &str>) {
+    fn check(log: impl AsRef<[u8]>, expected: Result<&[[&str; 3]], &str>) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), log).unwrap();
         let read = read_labels(file.path());
@@ -112,7 +114,9 @@ mod tests {
         let spaced =
             "#fields\tuid\tx   label   detailed-label\nC1\t-   Benign   -\nC2\t(empty)   Malicious   DDoS\n#close\n";
         check(spaced, Ok(&[["C1", "Benign", ""], ["C2", "Malicious", "DDoS"]]));
-        check("{\"uid\":\"C1\",\"label\":\"Benign\"}\n", Ok(&[["C1", "Benign", ""]]));
+        check("{\"uid\":\"C1\",\"label\":\"Benign\"}\r\n", Ok(&[["C1", "Benign", ""]]));
+        let bytes = b"#fields\tuid\tservice\tlabel\nC1\t\xff\xfe\tMalicious\n";
+        check(bytes, Ok(&[["C1", "Malicious", ""]]));
     }
 
     #[test]

@@ -53,6 +53,13 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
         let (missing, all) = (count(labels.missing), count(labels.connections));
         printer.line(Look::Bad, &format!("Of {all} labelled connections {missing} are not in the archive."))?;
     }
+    if let Some(labels) = report.labels.filter(|labels| labels.foreign > 0) {
+        let foreign = counted(labels.foreign, "connection");
+        let line = format!(
+            "{foreign} labelled as harmful have no internal end, and are left out: `internal` in wardflow.toml says which addresses are yours."
+        );
+        printer.line(Look::Bad, &line)?;
+    }
     if !report.outside.is_empty() {
         let outside = counted(report.outside.len() as u64, "incident");
         let names = report.outside.join(", ");

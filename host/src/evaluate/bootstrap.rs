@@ -1,5 +1,7 @@
 //! The bootstrap: how much a figure would differ, were others like these observed.
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 /// Times that the units are drawn anew.
@@ -41,8 +43,8 @@ pub(super) fn interval(units: &[(f64, f64)], kind: Kind) -> Option<Interval> {
         _ if counted.len() < LEAST => return None,
         _ => {}
     }
-    let mut dice = Dice(0x5eed);
-    let mut draw = || ratio((0..counted.len()).map(|_| counted[dice.below(counted.len())]));
+    let mut chance = ChaCha8Rng::seed_from_u64(0x5eed);
+    let mut draw = || ratio((0..counted.len()).map(|_| counted[chance.random_range(0..counted.len())]));
     let mut drawn: Vec<f64> = (0..RESAMPLES).filter_map(|_| draw()).collect();
     drawn.sort_unstable_by(f64::total_cmp);
     let at = |share: f64| drawn[((drawn.len() - 1) as f64 * share).round() as usize];
@@ -62,19 +64,6 @@ pub(super) enum Kind {
 pub(super) fn ratio(units: impl IntoIterator<Item = (f64, f64)>) -> Option<f64> {
     let (hits, of) = units.into_iter().fold((0.0, 0.0), |(hits, of), unit| (hits + unit.0, of + unit.1));
     (of > 0.0).then(|| hits / of)
-}
-
-/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, many: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((u128::from(bits ^ (bits >> 31)) * many as u128) >> 64) as usize
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Groups of findings that tell of no incident: what somebody looks at in vain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use wardflow_manifest::Severity;
 
@@ -16,7 +16,7 @@ use crate::time::DAY;
 const LARGE_HOSPITAL: f64 = 8_000.0;
 
 impl<'a> Measured<'a> {
-    /// Groups that tell of no incident, of each severity and above that counts.
+    /// Groups of findings that tell of no incident, of each severity and above that counts.
     pub(super) fn false_groups(&self, least: Severity) -> Vec<FalseGroups> {
         let severities = Severity::ALL.into_iter().rev().filter(|severity| *severity >= least);
         let groups = self.wrong_groups(|_| true);
@@ -44,12 +44,12 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// Groups in which no finding tells of an incident, of findings for which `of` holds: severity and first slice.
+    /// Groups of the findings that tell of no incident, whatever else is in them, of those for which `of` holds: severity
+    /// and first slice.
     pub(super) fn wrong_groups(&self, of: impl Fn(&Found) -> bool) -> BTreeMap<&'a str, (i32, i64)> {
-        let is_right = |found: &&&Found| self.right.contains(found.finding_id.as_str());
-        let right: BTreeSet<_> = self.found.iter().filter(is_right).map(|found| found.group_id.as_str()).collect();
+        let is_wrong = |found: &Found| !self.right.contains(found.finding_id.as_str());
         let mut groups = BTreeMap::<&str, (i32, i64)>::new();
-        for found in self.found.iter().filter(|found| of(found) && !right.contains(found.group_id.as_str())) {
+        for found in self.found.iter().filter(|found| of(found) && is_wrong(found)) {
             let group = groups.entry(&found.group_id).or_insert((found.severity_id, found.slice_start));
             *group = (group.0.max(found.severity_id), group.1.min(found.slice_start));
         }

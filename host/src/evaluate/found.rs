@@ -13,6 +13,7 @@ use crate::{
     coverage::Status,
     error::{Context, Error, Result},
     flow::time_type,
+    time::HOUR,
 };
 
 /// A finding of one slice: columns of `finding_slices`.
@@ -38,8 +39,21 @@ pub(super) struct Looked {
     pub(super) plugin_version: String,
     pub(super) slice_start: i64,
     pub(super) slice_end: i64,
+    pub(super) plugin_digest: String,
     pub(super) devices: u64,
-    pub(super) is_complete: bool,
+    pub(super) status: String,
+}
+
+impl Looked {
+    /// Whether all that was to be looked at was.
+    pub(super) fn is_complete(&self) -> bool {
+        self.status == Status::Complete.name()
+    }
+
+    /// Whether the plugin looked at it at all.
+    pub(super) fn has_run(&self) -> bool {
+        self.status != Status::NotRun.name()
+    }
 }
 
 const FINDINGS: &str = "
@@ -48,7 +62,7 @@ SELECT finding_id, coalesce(group_id, finding_id) AS group_id, plugin, kind, dev
 FROM finding_slices ORDER BY slice_start, finding_id";
 
 const COVERAGE: &str = "
-SELECT plugin, plugin_version, slice_start, slice_end, devices, status
+SELECT plugin, plugin_version, plugin_digest, slice_start, slice_end, devices, status
 FROM coverage WHERE device_id IS NULL AND plugin IS NOT NULL ORDER BY slice_start, plugin";
 
 /// The findings that count, in order of time.
@@ -83,11 +97,14 @@ pub(super) async fn findings(context: &SessionContext) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// By the start of a slice, devices that sent something in it. Addresses that somebody tried and where nobody is send
-/// nothing; where records do not tell packets, they count too.
-pub(super) async fn senders(context: &SessionContext, slice_hours: u32) -> Result<BTreeMap<i64, u64>> {
+/// By the start of a slice of those that were looked at, devices that sent something in it. Addresses that somebody tried and
+/// where nobody is send nothing; where records do not tell packets, they count too.
+pub(super) async fn senders(context: &SessionContext, looked: &[Looked]) -> Result<BTreeMap<i64, u64>> {
+    let Some(hours) = looked.first().map(|slice| (slice.slice_end - slice.slice_start) / HOUR) else {
+        return Ok(BTreeMap::new());
+    };
     let query = format!(
-        "SELECT date_bin(INTERVAL '{slice_hours} hours', end_time) AS slice_start, count(DISTINCT device_id) AS devices
+        "SELECT date_bin(INTERVAL '{hours} hours', end_time) AS slice_start, count(DISTINCT device_id) AS devices
          FROM device_flows WHERE coalesce(packets_sent, 1) > 0 GROUP BY 1"
     );
     let mut senders = BTreeMap::new();
@@ -105,15 +122,16 @@ pub(super) async fn coverage(context: &SessionContext) -> Result<Vec<Looked>> {
     for batch in query(context, COVERAGE).await? {
         let (plugins, versions) = (texts(&batch, "plugin")?, texts(&batch, "plugin_version")?);
         let devices = column(&batch, "devices", &DataType::UInt64)?;
-        let statuses = texts(&batch, "status")?;
+        let (digests, statuses) = (texts(&batch, "plugin_digest")?, texts(&batch, "status")?);
         let (starts, ends) = (times(&batch, "slice_start")?, times(&batch, "slice_end")?);
         looked.extend((0..batch.num_rows()).map(|row| Looked {
             plugin: text(&plugins, row),
             plugin_version: text(&versions, row),
+            plugin_digest: text(&digests, row),
             slice_start: starts.value(row),
             slice_end: ends.value(row),
             devices: devices.as_primitive::<UInt64Type>().value(row),
-            is_complete: statuses.value(row) == Status::Complete.name(),
+            status: text(&statuses, row),
         }));
     }
     Ok(looked)

@@ -55,13 +55,13 @@ pub struct Asked {
 pub async fn evaluate(workspace: &Workspace, context: &SessionContext, truth: &Path, asked: Asked) -> Result<Report> {
     let is_table = truth::is_table(truth)?;
     let looked = found::coverage(context).await?;
-    let senders = found::senders(context, workspace.config.slice_hours).await?;
+    let senders = found::senders(context, &looked).await?;
     let window = Window::new(workspace, &looked, &senders, asked.learning_hours)?;
     let (incidents, labels) = match is_table {
         true => (read_truth(truth)?, None),
         false => {
-            let Labelled { incidents, labels, missing } = read_labelled(context, truth).await?;
-            (incidents, Some(Labels { connections: labels, missing }))
+            let Labelled { incidents, labels, missing, foreign } = read_labelled(context, truth).await?;
+            (incidents, Some(Labels { connections: labels, missing, foreign }))
         }
     };
     check_devices(workspace, &incidents, truth)?;

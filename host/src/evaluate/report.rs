@@ -54,6 +54,7 @@ pub struct Report {
 pub struct Labels {
     pub connections: u64,
     pub missing: u64,
+    pub foreign: u64,
 }
 
 /// So many of so many. The interval is at 95 %, by bootstrap.

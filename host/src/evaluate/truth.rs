@@ -136,9 +136,9 @@ fn addresses(text: &str, path: &Path) -> Result<BTreeSet<String>> {
 }
 
 /// Reads a table of the truth: CSV with the columns `incident`, `device_id`, `first_seen`, `last_seen` (RFC 3339), and, where
-/// there is something to say, `peer_ip` and `peer_device_id`, several parted by blanks. The hours in which an incident shows are in `NAME_hours.csv`
-/// beside `NAME.csv` (`incident`, `device_id`, `hour`); without that, they are all from first to last. A table without rows is
-/// of a time in which nothing happened.
+/// there is something to say, `peer_ip` and `peer_device_id`, several parted by blanks. The hours in which an incident shows
+/// are in `NAME_hours.csv` beside `NAME.csv` (`incident`, `device_id`, `hour`); without that, they are all from first to
+/// last. A table without rows is of a time in which nothing happened.
 ///
 /// # Errors
 /// A file cannot be read, or a row is none.
@@ -200,7 +200,9 @@ fn within(hours: &BTreeSet<i64>, first: i64, last: i64) -> BTreeSet<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, io::Write};
+
+    use flate2::{Compression, write::GzEncoder};
 
     use super::{is_table, read_truth};
 
@@ -222,6 +224,28 @@ mod tests {
         let beside = "incident,device_id,hour\nscan,pump,2026-03-02T11:00:00Z\nscan,pump,2026-03-02T14:00:00Z\n";
         fs::write(directory.path().join("truth_hours.csv"), beside).unwrap();
         assert_eq!(hours(&read_truth(&path).unwrap()), [1, 1]);
+    }
+
+    #[test]
+    fn a_table_may_come_from_a_spreadsheet_and_be_compressed() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = "\u{feff}\"incident\",\"device_id\",\"first_seen\",\"last_seen\"\r\n\
+                     \"scan\",\"pump\",\"2026-03-02T10:30:00Z\",\"2026-03-02T12:10:00Z\"\r\n";
+        let plain = directory.path().join("truth.csv");
+        fs::write(&plain, table).unwrap();
+        let compressed = directory.path().join("truth.csv.gz");
+        let mut encoder = GzEncoder::new(fs::File::create(&compressed).unwrap(), Compression::fast());
+        encoder.write_all(table.as_bytes()).unwrap();
+        encoder.finish().unwrap();
+        for path in [plain, compressed] {
+            assert!(is_table(&path).unwrap(), "{}", path.display());
+            let incidents = read_truth(&path).unwrap();
+            assert_eq!((incidents[0].name.as_str(), incidents[0].parts[0].device_id.as_str()), ("scan", "pump"));
+        }
+        let semicolons = directory.path().join("semicolons.csv");
+        fs::write(&semicolons, table.replace(',', ";")).unwrap();
+        let error = is_table(&semicolons).unwrap_err().to_string();
+        assert!(error.contains("are not parted by commas"), "{error}");
     }
 
     #[test]

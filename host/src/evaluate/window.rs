@@ -64,7 +64,7 @@ impl Window {
             }));
         }
         let counted: Vec<_> = looked.iter().filter(|slice| slice.slice_start >= from).collect();
-        let incomplete = counted.iter().filter(|slice| !slice.is_complete).count() as u64;
+        let incomplete = counted.iter().filter(|slice| !slice.is_complete()).count() as u64;
         Ok(Self {
             start,
             from,
@@ -89,7 +89,8 @@ impl Window {
 fn device_days(slices: &[&Looked], senders: &BTreeMap<i64, u64>) -> Vec<(i64, f64)> {
     let mut days = BTreeMap::<i64, f64>::new();
     for slice in slices.chunk_by(|one, other| one.slice_start == other.slice_start) {
-        let looked_at = slice.iter().map(|looked| looked.devices).max().unwrap_or_default();
+        let ran = slice.iter().filter(|looked| looked.has_run());
+        let looked_at = ran.map(|looked| looked.devices).max().unwrap_or_default();
         let devices = looked_at.min(senders.get(&slice[0].slice_start).copied().unwrap_or_default());
         let length = slice.first().map_or(0, |looked| looked.slice_end - looked.slice_start);
         let of = days.entry(slice[0].slice_start.div_euclid(DAY)).or_default();
@@ -101,12 +102,16 @@ fn device_days(slices: &[&Looked], senders: &BTreeMap<i64, u64>) -> Vec<(i64, f6
 /// Results of another version tell nothing of the one that is there.
 fn check_versions(workspace: &Workspace, looked: &[Looked]) -> Result<()> {
     for offered in &workspace.plugins.offered {
-        let (Some(id), Some(version)) = (&offered.id, &offered.version) else { continue };
-        let mut other = looked.iter().filter(|slice| slice.plugin == *id && slice.plugin_version != *version);
+        let (Some(id), Some(version), Some(digest)) = (&offered.id, &offered.version, &offered.digest) else {
+            continue;
+        };
+        let is_other = |slice: &&Looked| slice.plugin_version != *version || slice.plugin_digest != *digest;
+        let mut other = looked.iter().filter(|slice| slice.plugin == *id && slice.has_run()).filter(is_other);
         if let Some(slice) = other.next() {
             let at = Timestamp::from_microsecond(slice.slice_start).unwrap_or_default();
+            let bytes = if slice.plugin_version == *version { "other bytes of " } else { "" };
             return Err(Error::usage(format!(
-                "{id} {} analysed the slice from {at}, and {version} is installed",
+                "{bytes}{id} {} analysed the slice from {at}, and {version} is installed",
                 slice.plugin_version
             ))
             .remedy("say `wardflow analyze --rerun`, so that one version is evaluated"));

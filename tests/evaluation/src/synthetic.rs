@@ -100,6 +100,8 @@ pub(crate) struct Counts {
     device_days: f64,
     /// Of the false groups, those of each plugin.
     by_plugin: BTreeMap<String, u64>,
+    slices: u64,
+    incomplete: u64,
 }
 
 impl Counts {
@@ -108,6 +110,8 @@ impl Counts {
         self.found += number(&report["incidents"]["hits"])?;
         self.of += number(&report["incidents"]["of"])?;
         self.first += number(&report["first"]["hits"])?;
+        self.slices += number(&report["slices"])?;
+        self.incomplete += number(&report["incomplete_slices"])?;
         self.device_days += report["device_days"].as_f64().ok_or("the evaluation lacks device-days")?;
         let groups = report["false_groups"].as_array().into_iter().flatten();
         let medium = groups.filter(|groups| groups["severity"] == "medium");
@@ -125,12 +129,22 @@ impl Counts {
         format!("{:.3} ({} of {})", self.found as f64 / self.of.max(1) as f64, self.found, self.of)
     }
 
-    /// False groups a device and day, and whose they are.
+    /// False groups a device and day, whose they are, up to how many the rate may be by so few, and what was not looked at.
     pub(crate) fn false_ones(&self) -> String {
         let rate = self.false_groups as f64 / self.device_days.max(1.0);
         let by =
             self.by_plugin.iter().map(|(name, groups)| format!("{groups} of {name}")).collect::<Vec<_>>().join(", ");
         let by = if by.is_empty() { by } else { format!(": {by}") };
-        format!("{rate:.5} ({} in {:.0} device-days{by})", self.false_groups, self.device_days)
+        // The upper end of the exact interval of a Poisson count at 95 % for the first few (Garwood, "Fiducial limits for the
+        // Poisson distribution", Biometrika 28, 1936); for none the rule of three, as in the evaluation.
+        const AT_MOST: [f64; 6] = [3.0, 5.572, 7.225, 8.767, 10.242, 11.668];
+        let at_most = AT_MOST
+            .get(self.false_groups as usize)
+            .map_or_else(String::new, |most| format!(", at most {:.5} at 95 %", most / self.device_days.max(1.0)));
+        let incomplete = match self.incomplete {
+            0 => String::new(),
+            some => format!("; {some} of {} slices of plugins not looked at in full", self.slices),
+        };
+        format!("{rate:.5} ({} in {:.0} device-days{by}{at_most}){incomplete}", self.false_groups, self.device_days)
     }
 }

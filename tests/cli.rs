@@ -301,6 +301,10 @@ fn remarks() {
         demo.wardflow("sql --format csv \"SELECT min(finding_id) FROM findings WHERE kind = 'beacon'\" | tail -n 1");
     let finding = finding.trim();
     demo.scratch.write("id", finding);
+    let group = demo.wardflow(
+        "sql --format csv \"SELECT group_id FROM findings GROUP BY group_id ORDER BY count(*) DESC, group_id LIMIT 1\" | tail -n 1",
+    );
+    demo.scratch.write("group", group.trim());
     let triage = |what: &str| format!("wardflow -C hospital triage $(cat id) {what}");
     let shown = "wardflow -C hospital sql \"SELECT (SELECT count(*) FROM findings WHERE kind = 'beacon') AS shown, \
                  (SELECT count(*) > 0 FROM excepted_findings) AS has_excepted, \
@@ -318,6 +322,12 @@ fn remarks() {
             &add("kind = 'beacon' AND cidr_match(peer_ip, '10.0.0.0/99')", "2099-01-01"),
             &add("kind = 'nothing-yet' AND summary > 5", "2099-01-01"),
             &add("kind = 'nothing-yet' AND (severity_id > 2 OR last_seen < title)", "2099-01-01"),
+            &add("kind = 'nothing-yet' AND (kind = 'beacon' AND first_seen < title) = true", "2099-01-01"),
+            &add("kind = 'nothing-yet' AND (kind = 'beacon' OR severity_id > summary) IS NULL", "2099-01-01"),
+            &add("kind = 'nothing-yet' AND (kind = 'beacon' AND score > title) IN (true)", "2099-01-01"),
+            &add("kind = 'nothing-yet' AND last_seen BETWEEN first_seen AND title", "2099-01-01"),
+            &add("kind = 'nothing-yet' AND cidr_match(ip_scope(peer_ip), '10.0.0.0/99')", "2099-01-01"),
+            &add("kind = 'nothing-yet' AND first_seen < ip_scope(device_ip)", "2099-01-01"),
             &add("random() > 0.5", "2099-01-01"),
             &add("device_id IN (SELECT device_id FROM devices)", "2099-01-01"),
             &add("knd = 'beacon'", "2099-01-01"),
@@ -337,6 +347,8 @@ fn remarks() {
             &triage(""),
             &triage("--status done"),
             "wardflow -C hospital triage 00000000000000000000000000000000 --status new",
+            "wardflow -C hospital triage $(cat group) --status resolved --note 'a poller'",
+            "wardflow -C hospital sql \"SELECT count(*) = (SELECT count(*) FROM findings WHERE group_id = '$(cat group)') AS is_all, count(*) > 1 AS are_several FROM triage WHERE note = 'a poller'\"",
             "wardflow -C hospital sql 'SELECT status, disposition, assignee, note FROM triage'",
             "wardflow -C hospital -q analyze --rerun > /dev/null; wardflow -C hospital sql 'SELECT count(*) FROM triage'",
             "wardflow -C hospital except revoke $(wardflow -C hospital sql 'SELECT exception_id FROM exceptions' --format csv | tail -1)",
@@ -361,6 +373,7 @@ fn baseline() {
             "wardflow -C hospital baseline reset infusion-pump-0002",
             reset,
             &format!("{reset} --plugin wardflow/infusion-pump --since 2026-03-06"),
+            "wardflow -C hospital status | grep -o '[0-9]* slices.*baseline was reset'",
             "wardflow -C hospital -q analyze --rerun > /dev/null",
             &format!("wardflow -C hospital sql \"{device}\""),
             "wardflow -C hospital sql \"SELECT plugin, slice_start, fault FROM coverage WHERE device_id = 'infusion-pump-0002'\"",

@@ -114,7 +114,7 @@ pub(super) async fn run(dir: &Path, args: Demo, printer: &Printer) -> Result<Out
         return Ok(outcome);
     }
     let (context, _) = connect::context(&config, None, printer).await?;
-    printer.line(Look::Heading, "Findings by device and severity")?;
+    printer.line(Look::Heading, "Findings by device and severity, the worst twenty devices")?;
     printer.batches(&sql::query(&context, BY_DEVICE).await?)?;
     for (question, query) in QUERIES {
         printer.line(Look::Plain, "")?;

@@ -1,6 +1,6 @@
 //! `wardflow analyze`: runs the plugins, and gathers what came of it.
 
-use std::{collections::BTreeMap, env};
+use std::{collections::BTreeMap, env, sync::Arc};
 
 use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ pub(in crate::command) async fn analyze(
     printer: &Printer,
     progress: &Progress,
 ) -> Result<analyze::Report> {
-    let workspace = open(config).await?;
+    let workspace = Arc::new(open(config).await?);
     let wanted = |id: &str| args.plugin.is_empty() || args.plugin.iter().any(|pattern| pattern.matches(id));
     settings_of_nobody(&workspace)?;
     let (plugins, refused) = workspace.ready(compiler(printer, stop)?, wanted)?;
@@ -41,7 +41,8 @@ pub(in crate::command) async fn analyze(
     }
     let memory = args.memory.map_or(MEMORY, |size| size.0);
     let threads = args.threads.map(Into::into);
-    let session = SessionContext::new_with_config_rt(session_config(threads), runtime(args.memory)?);
+    let (session_config, runtime) = (session_config(threads), runtime(args.memory)?);
+    let session = SessionContext::new_with_config_rt(session_config.clone(), Arc::clone(&runtime));
     check_memory(memory, &session, &plugins)?;
     let options = analysis::Options {
         from: args.from.map(Timestamp::as_microsecond),
@@ -64,7 +65,7 @@ pub(in crate::command) async fn analyze(
         files.retain(|file| !left_out.contains_key(&file.path));
         report.rows = workspace.archive.count_rows(&files).await?;
     }
-    report.excepted = excepted(config, compiler(printer, stop)?).await?;
+    report.excepted = excepted(&workspace, printer, session_config, runtime).await?;
     report.lacking = workspace.archive.lacking(&workspace.listing).await?;
     for broken in &workspace.listing.broken {
         report.broken_files.push((broken.path.clone(), broken.reason.clone()));

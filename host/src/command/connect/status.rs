@@ -1,6 +1,6 @@
 //! `wardflow status`: gathers how a workspace stands.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use wardflow::{
@@ -13,12 +13,12 @@ use wardflow::{
     workspace::{self, Offered, PinStatus, Workspace},
 };
 
-use super::{compiler, excepted, name, not_run, open, settings_of_nobody, union};
+use super::{compiler, excepted, name, not_run, open, runtime, session_config, settings_of_nobody, union};
 use crate::{command::status, print::Printer};
 
 /// How a workspace stands.
 pub(in crate::command) async fn status(config: &Config, printer: &Printer) -> Result<status::Report> {
-    let workspace = open(config).await?;
+    let workspace = Arc::new(open(config).await?);
     let settings_of_nobody = settings_of_nobody(&workspace)?;
     let (ready, refused) = workspace.ready(compiler(printer, &Stop::default())?, |_| true)?;
     let kept_out: Vec<_> = refused.iter().filter_map(not_run).collect();
@@ -109,7 +109,7 @@ pub(in crate::command) async fn status(config: &Config, printer: &Printer) -> Re
         lost_tables,
         coverage: statuses,
         slices_open,
-        excepted: excepted(config, compiler(printer, &Stop::default())?).await?,
+        excepted: excepted(&workspace, printer, session_config(None), runtime(None)?).await?,
         devices_without_plugin: unwatched().map(|row| row.devices).max().unwrap_or(0),
         flows_without_device: unwatched().filter(|row| row.devices == 0).map(|row| row.flows).sum(),
     })

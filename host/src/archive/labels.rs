@@ -23,6 +23,8 @@ pub struct Label {
     pub detail: String,
 }
 
+/// What editors put before UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 const UID: &str = "uid";
 const LABEL: &str = "label";
 const DETAILS: [&str; 2] = ["detailedlabel", "detailed-label"];
@@ -39,7 +41,8 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>> {
     for (number, line) in (1..).zip(BufReader::new(content).split(b'\n')) {
         // Of other columns Zeek writes bytes as they came.
         let line = line.context(doing)?;
-        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line));
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        let line = String::from_utf8_lossy(line.strip_prefix(MARK).filter(|_| number == 1).unwrap_or(line));
         let wrong = |why: String| {
             Error::usage(format!("line {number} of {} has no label: {why}", path.display()))
                 .remedy("give a conn.log with the columns uid and label, or a table with the column incident")
@@ -63,7 +66,10 @@ fn fields(line: &str) -> impl Iterator<Item = &str> {
 fn of_columns(columns: &[String], line: &str) -> Result<Option<Label>, String> {
     let place = |name: &str| columns.iter().position(|column| column == name);
     let [Some(uid), Some(label)] = [UID, LABEL].map(place) else {
-        return Err("no #fields line before it names uid and label".to_owned());
+        return Err(match columns {
+            [] => "no #fields line is before it".to_owned(),
+            _ => "#fields does not name both uid and label".to_owned(),
+        });
     };
     let values: Vec<_> = fields(line).collect();
     if values.len() != columns.len() {
@@ -114,7 +120,7 @@ mod tests {
         let spaced =
             "#fields\tuid\tx   label   detailed-label\nC1\t-   Benign   -\nC2\t(empty)   Malicious   DDoS\n#close\n";
         check(spaced, Ok(&[["C1", "Benign", ""], ["C2", "Malicious", "DDoS"]]));
-        check("{\"uid\":\"C1\",\"label\":\"Benign\"}\r\n", Ok(&[["C1", "Benign", ""]]));
+        check("\u{feff}{\"uid\":\"C1\",\"label\":\"Benign\"}\r\n", Ok(&[["C1", "Benign", ""]]));
         let bytes = b"#fields\tuid\tservice\tlabel\nC1\t\xff\xfe\tMalicious\n";
         check(bytes, Ok(&[["C1", "Malicious", ""]]));
     }

@@ -37,9 +37,10 @@ pub(super) async fn run(config: &Config, args: Baseline, printer: &Printer) -> R
         return Err(Error::usage(format!("--since {since} is to come"))
             .remedy("give the time from which the device behaves otherwise, or none for what is analysed next"));
     }
-    if !knows(&workspace, &device).await? {
-        return Err(Error::usage(format!("nothing was learned of a device {device:?}"))
-            .remedy("wardflow sql 'SELECT DISTINCT device_id FROM baselines'"));
+    if !knows(&workspace, plugin.as_deref(), &device).await? {
+        let by = plugin.as_ref().map(|id| format!(" by {id}")).unwrap_or_default();
+        return Err(Error::usage(format!("nothing was learned{by} of a device {device:?}"))
+            .remedy("wardflow sql 'SELECT plugin, device_id FROM baselines'"));
     }
     let remark = Remark { time: now, device_id: device, plugin, since, reason };
     workspace.lake.remark(Table::Resets, std::slice::from_ref(&remark)).await?;
@@ -60,12 +61,13 @@ fn is_there(offered: &[wardflow::workspace::Offered], id: &str) -> bool {
     offered.iter().any(|offered| offered.id.as_deref() == Some(id))
 }
 
-/// Whether the device list or a state has a device.
-async fn knows(workspace: &wardflow::workspace::Workspace, device: &str) -> Result<bool> {
-    if workspace.world.inventory.has(device) {
+/// Whether a plugin, or else any or the device list, knows a device.
+async fn knows(workspace: &wardflow::workspace::Workspace, plugin: Option<&str>, device: &str) -> Result<bool> {
+    if plugin.is_none() && workspace.world.inventory.has(device) {
         return Ok(true);
     }
-    for manifest in workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref()) {
+    let manifests = workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref());
+    for manifest in manifests.filter(|manifest| plugin.is_none_or(|only| only == manifest.id.as_str())) {
         if let Some(states) = workspace.lake.states().newest(&manifest.id).await?
             && states.of_device(device).is_some()
         {

@@ -174,12 +174,12 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     printer.line(Look::Heading, "Plugins")?;
     let row = |plugin: &Plugin| {
         let to = plugin.analysed_to.map_or_else(|| "-".to_owned(), minute);
-        let numbers = [plugin.pending, plugin.stale].map(count);
+        let numbers = [plugin.pending, plugin.stale, plugin.outdated].map(count);
         let words = [plugin.id.clone(), plugin.version.clone(), plugin.status.clone(), to];
         words.into_iter().chain(numbers).collect()
     };
     let rows: Vec<Vec<String>> = report.plugins.iter().map(row).collect();
-    printer.grid(&["plugin", "version", "status", "analysed to", "pending", "stale"], &rows)?;
+    printer.grid(&["plugin", "version", "status", "analysed to", "pending", "stale", "outdated"], &rows)?;
     if let Some(Run { run_id, started, ended, status, slices, flows, findings }) = &report.last_run {
         printer.line(Look::Heading, &format!("Last run {run_id}"))?;
         let ended = ended.map_or_else(|| "not ended".to_owned(), |ended| format!("ended {}", minute(ended)));

@@ -114,7 +114,7 @@ fn check_versions(workspace: &Workspace, looked: &[Looked]) -> Result<()> {
                 "{bytes}{id} {} analysed the slice from {at}, and {version} is installed",
                 slice.plugin_version
             ))
-            .remedy("say `wardflow analyze --rerun`, so that one version is evaluated"));
+            .remedy("say `wardflow analyze --rerun`, so that one version is evaluated; `wardflow plugin list` tells whether it may run"));
         }
     }
     Ok(())

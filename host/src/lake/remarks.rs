@@ -14,8 +14,10 @@ impl Lake {
     /// Adds remarks to one of the tables that hold them. When it returns, they are on disk.
     ///
     /// # Errors
-    /// A remark lacks the table's columns, or the table cannot be written.
+    /// A remark lacks the table's columns, or the table cannot be written; or it cannot be read, so that what is said would
+    /// not count.
     pub async fn remark<T: Serialize + Sync>(&self, table: Table, remarks: &[T]) -> Result<()> {
+        self.readable_remarks::<serde_json::Value>(table).await?;
         let doing = || format!("a row of {}", table.name());
         let mut decoder = ReaderBuilder::new(table.schema()).build_decoder().context(doing)?;
         decoder.serialize(remarks).context(doing)?;

@@ -226,8 +226,17 @@ async fn excepted(
     config: SessionConfig,
     runtime: Arc<RuntimeEnv>,
 ) -> Result<u64> {
-    // What cannot be read hides nothing; the table `exceptions` says so.
-    let said = workspace.lake.remarks(Table::Exceptions).await.unwrap_or_default();
+    let (said, broken) = match workspace.lake.readable_remarks(Table::Exceptions).await {
+        Ok(read) => read,
+        Err(error) => {
+            printer.warn(&format!("no exception counts: {error}"));
+            return Ok(0);
+        }
+    };
+    if let Some(first) = broken.first() {
+        let rows = counted(broken.len() as u64, "row");
+        printer.warn(&format!("{rows} of the table exceptions are no exceptions, and do not count, first: {first}"));
+    }
     let now = Timestamp::now();
     if exception::current(said).iter().all(|exception| exception.status(now) != "active") {
         return Ok(0);

@@ -354,6 +354,14 @@ fn remarks() {
             "wardflow -C hospital except revoke $(wardflow -C hospital sql 'SELECT exception_id FROM exceptions' --format csv | tail -1)",
             "wardflow -C hospital except revoke nothing",
             "wardflow -C hospital sql 'SELECT count(*) FROM excepted_findings; SELECT status FROM exceptions'",
+            &format!(
+                "{} | sed 's/^Exception [0-9a-f]*/Exception ID/'",
+                add("kind = 'beacon' AND summary LIKE NULL", "2099-01-01")
+            ),
+            "truncate -s 100 hospital/lake/exceptions/*.parquet hospital/lake/triage/*.parquet",
+            "wardflow -C hospital status 2>&1 | grep -o 'no exception counts'",
+            &format!("{} > said 2>&1 || echo refused", add("kind = 'beacon'", "2099-01-01")),
+            &format!("{} > said 2>&1 || echo refused", triage("--status new")),
         ],
     );
 }

@@ -349,7 +349,7 @@ fn remarks() {
             "wardflow -C hospital triage 00000000000000000000000000000000 --status new",
             "wardflow -C hospital triage $(cat group) --status resolved --note 'a poller'",
             "wardflow -C hospital sql \"SELECT count(*) = (SELECT count(DISTINCT finding_id) FROM finding_slices WHERE group_id = '$(cat group)') AS is_all, count(*) > 1 AS are_several FROM triage WHERE note = 'a poller'\"",
-            "wardflow -C hospital sql 'SELECT status, disposition, assignee, note FROM triage'",
+            "wardflow -C hospital sql 'SELECT status, disposition, assignee, note FROM triage ORDER BY note'",
             "wardflow -C hospital -q analyze --rerun > /dev/null; wardflow -C hospital sql 'SELECT count(*) FROM triage'",
             "wardflow -C hospital except revoke $(wardflow -C hospital sql 'SELECT exception_id FROM exceptions' --format csv | tail -1)",
             "wardflow -C hospital except revoke nothing",

@@ -131,6 +131,9 @@ impl Counts {
 
     /// False groups a device and day, whose they are, up to how many the rate may be by so few, and what was not looked at.
     pub(crate) fn false_ones(&self) -> String {
+        if self.device_days == 0.0 {
+            return "nothing is claimed: no plugin looked at any device".to_owned();
+        }
         let rate = self.false_groups as f64 / self.device_days.max(1.0);
         let by =
             self.by_plugin.iter().map(|(name, groups)| format!("{groups} of {name}")).collect::<Vec<_>>().join(", ");

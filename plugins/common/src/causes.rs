@@ -5,8 +5,8 @@ use wardflow_sdk::Flows;
 use crate::{Evidence, Service, Standing};
 
 /// Causes that are told apart. When another comes, the least grave joins the rest, of several the one with fewest flows,
-/// so that what is busy stays though it came late (the idea of Metwally, Agrawal, El Abbadi, "Efficient computation of frequent and top-k elements
-/// in data streams", ICDT 2005).
+/// so that what is busy stays though it came late (the idea of Metwally, Agrawal, El Abbadi, "Efficient computation of
+/// frequent and top-k elements in data streams", ICDT 2005).
 const KEPT: usize = 128;
 
 /// Causes of one kind in a slice, and the flows that show each.

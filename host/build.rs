@@ -1,5 +1,4 @@
-//! Puts into the binary what it carries: the bundled plugins, `plugins/dist/*.wasm`, where `make plugins` puts them, and
-//! the files of a new plugin's project, `plugins/kit`, with the SDK.
+//! Puts into the binary the files of a new plugin's project: `plugins/kit`, with the SDK.
 
 use std::{
     env,
@@ -14,25 +13,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    fs::write(out.join("bundled.rs"), bundled(&root.join("plugins/dist"))?)?;
     fs::write(out.join("kit.rs"), kit(&root)?)?;
     Ok(())
-}
-
-/// File name and bytes of each plugin.
-fn bundled(dist: &Path) -> Result<String, Box<dyn Error>> {
-    // Cargo takes a directory that is not there for changed, and would build the host again each time.
-    fs::create_dir_all(dist)?;
-    println!("cargo:rerun-if-changed={}", dist.display());
-    let mut list = String::from("&[\n");
-    for path in files(dist)? {
-        if path.extension().is_some_and(|extension| extension == "wasm") {
-            println!("cargo:rerun-if-changed={}", path.display());
-            writeln!(list, "    ({:?}, include_bytes!({path:?})),", path.file_name().unwrap_or_default())?;
-        }
-    }
-    list.push_str("]\n");
-    Ok(list)
 }
 
 /// Path, bytes and whether it can be run, of each file of a project.

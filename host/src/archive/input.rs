@@ -18,6 +18,8 @@ use liblzma::{
     stream::{CONCATENATED, Stream},
 };
 
+use crate::error::Error;
+
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const BZIP2: &[u8] = b"BZh";
@@ -49,7 +51,24 @@ pub(super) struct Input {
 /// # Errors
 /// It is no regular file, or cannot be read.
 pub(crate) fn read_file(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+    // Standard input cannot be read twice, so that it is not offered here.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     Ok(InputFile::open(path)?.read()?.content)
+}
+
+/// That a file which somebody named cannot be read.
+pub(crate) fn cannot_read(path: &Path, error: io::Error) -> Error {
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => "give a file that is there",
+        io::ErrorKind::PermissionDenied => "give a file that you may read",
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            "it is cut off or damaged: get it whole"
+        }
+        _ => "give a regular file, plain or compressed",
+    };
+    Error::usage(format!("cannot read {}", path.display())).because(error).remedy(remedy)
 }
 
 impl InputFile {

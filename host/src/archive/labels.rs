@@ -9,8 +9,8 @@ use std::{
     path::Path,
 };
 
-use super::input::read_file;
-use crate::error::{Context, Error, Result};
+use super::input::{cannot_read, read_file};
+use crate::error::{Error, Result};
 
 /// What somebody said of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,23 +29,24 @@ const UID: &str = "uid";
 const LABEL: &str = "label";
 const DETAILS: [&str; 2] = ["detailedlabel", "detailed-label"];
 
+const REMEDY: &str = "give a conn.log with the columns uid and label, or a table with the column incident";
+
 /// Reads the labels of a log, plain or compressed, in the order of its lines. Lines that have no label are left out.
 ///
 /// # Errors
-/// The file cannot be read, has no column `uid` or `label`, or a line that is none of its format.
+/// The file cannot be read, has no column `uid` or `label`, a line that is none of its format, or no label.
 pub fn read_labels(path: &Path) -> Result<Vec<Label>> {
-    let doing = || format!("cannot read labels from {}", path.display());
-    let content = read_file(path).context(doing)?;
+    let unreadable = |error| cannot_read(path, error);
+    let content = read_file(path).map_err(unreadable)?;
     let mut columns = Vec::new();
     let mut labels = Vec::new();
     for (number, line) in (1..).zip(BufReader::new(content).split(b'\n')) {
         // Of other columns Zeek writes bytes as they came.
-        let line = line.context(doing)?;
+        let line = line.map_err(unreadable)?;
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         let line = String::from_utf8_lossy(line.strip_prefix(MARK).filter(|_| number == 1).unwrap_or(line));
         let wrong = |why: String| {
-            Error::usage(format!("line {number} of {} has no label: {why}", path.display()))
-                .remedy("give a conn.log with the columns uid and label, or a table with the column incident")
+            Error::usage(format!("line {number} of {} has no label: {why}", path.display())).remedy(REMEDY)
         };
         if let Some(names) = line.strip_prefix("#fields") {
             columns = fields(names.trim_start()).map(str::to_owned).collect();
@@ -54,6 +55,9 @@ pub fn read_labels(path: &Path) -> Result<Vec<Label>> {
         } else if !line.starts_with('#') && !line.is_empty() {
             labels.extend(of_columns(&columns, &line).map_err(wrong)?);
         }
+    }
+    if labels.is_empty() {
+        return Err(Error::usage(format!("{} labels no connection", path.display())).remedy(REMEDY));
     }
     Ok(labels)
 }
@@ -130,5 +134,6 @@ mod tests {
         check("#fields\tuid\tts\nC1\t1\n", Err("line 2 of"));
         check("#fields\tuid\tlabel\nC1\n", Err("1 fields where #fields names 2"));
         check("{\"uid\":\"C1\"}\n", Err("not both uid and label"));
+        check("", Err("labels no connection"));
     }
 }

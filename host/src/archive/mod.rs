@@ -90,7 +90,7 @@ pub use ingest::{
     Counts, Ingest, IngestOptions, IngestReport, MaxRejects, OnProgress, Progress, SourceReport, SourceStatus, ingest,
 };
 pub use ingest_again::IngestAgain;
-pub(crate) use input::read_file;
+pub(crate) use input::{cannot_read, read_file};
 pub use inventory::{COLUMNS as INVENTORY_COLUMNS, read_inventory, read_inventory_csv, write_inventory_csv};
 pub use labels::{Label, read_labels};
 pub use layout::ROW_GROUP_ROWS;

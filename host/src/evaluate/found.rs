@@ -25,6 +25,8 @@ pub(super) struct Found {
     pub(super) kind: String,
     pub(super) device_id: String,
     pub(super) peer_ip: Option<String>,
+    /// Peers of the flows that the finding shows.
+    pub(super) example_peers: Vec<String>,
     pub(super) severity_id: i32,
     pub(super) score: f64,
     pub(super) slice_start: i64,
@@ -40,6 +42,7 @@ pub(super) struct Looked {
     pub(super) slice_start: i64,
     pub(super) slice_end: i64,
     pub(super) plugin_digest: String,
+    pub(super) config_digest: String,
     pub(super) devices: u64,
     pub(super) status: String,
 }
@@ -58,11 +61,11 @@ impl Looked {
 
 const FINDINGS: &str = "
 SELECT finding_id, coalesce(group_id, finding_id) AS group_id, plugin, kind, device_id, peer_ip, severity_id, score,
-       slice_start, first_seen, last_seen
+       slice_start, first_seen, last_seen, examples
 FROM finding_slices ORDER BY slice_start, finding_id";
 
 const COVERAGE: &str = "
-SELECT plugin, plugin_version, plugin_digest, slice_start, slice_end, devices, status
+SELECT plugin, plugin_version, plugin_digest, config_digest, slice_start, slice_end, devices, status
 FROM coverage WHERE device_id IS NULL AND plugin IS NOT NULL ORDER BY slice_start, plugin";
 
 /// The findings that count, in order of time.
@@ -76,6 +79,7 @@ pub(super) async fn findings(context: &SessionContext) -> Result<Vec<Found>> {
             texts(&batch, "kind")?,
         ];
         let (devices, peers) = (texts(&batch, "device_id")?, texts(&batch, "peer_ip")?);
+        let examples = example_peers(&batch)?;
         let severities = column(&batch, "severity_id", &DataType::Int32)?;
         let scores = column(&batch, "score", &DataType::Float64)?;
         let [slices, firsts, lasts] =
@@ -87,6 +91,7 @@ pub(super) async fn findings(context: &SessionContext) -> Result<Vec<Found>> {
             kind: text(&kinds, row),
             device_id: text(&devices, row),
             peer_ip: peers.is_valid(row).then(|| text(&peers, row)),
+            example_peers: examples[row].clone(),
             severity_id: severities.as_primitive::<Int32Type>().value(row),
             score: scores.as_primitive::<Float64Type>().value(row),
             slice_start: slices.value(row),
@@ -122,12 +127,14 @@ pub(super) async fn coverage(context: &SessionContext) -> Result<Vec<Looked>> {
     for batch in query(context, COVERAGE).await? {
         let (plugins, versions) = (texts(&batch, "plugin")?, texts(&batch, "plugin_version")?);
         let devices = column(&batch, "devices", &DataType::UInt64)?;
-        let (digests, statuses) = (texts(&batch, "plugin_digest")?, texts(&batch, "status")?);
+        let (digests, configs) = (texts(&batch, "plugin_digest")?, texts(&batch, "config_digest")?);
+        let statuses = texts(&batch, "status")?;
         let (starts, ends) = (times(&batch, "slice_start")?, times(&batch, "slice_end")?);
         looked.extend((0..batch.num_rows()).map(|row| Looked {
             plugin: text(&plugins, row),
             plugin_version: text(&versions, row),
             plugin_digest: text(&digests, row),
+            config_digest: text(&configs, row),
             slice_start: starts.value(row),
             slice_end: ends.value(row),
             devices: devices.as_primitive::<UInt64Type>().value(row),
@@ -135,6 +142,19 @@ pub(super) async fn coverage(context: &SessionContext) -> Result<Vec<Looked>> {
         }));
     }
     Ok(looked)
+}
+
+/// By row, the peers of the flows that findings show.
+fn example_peers(batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
+    let examples = batch.column_by_name("examples").and_then(|column| column.as_list_opt::<i32>());
+    let examples = examples.ok_or_else(|| Error::failed("findings have no examples"))?;
+    let peers_of = |flows: ArrayRef| -> Result<Vec<String>> {
+        let peers = flows.as_struct_opt().and_then(|flows| flows.column_by_name("peer_ip"));
+        let peers = peers.ok_or_else(|| Error::failed("examples of findings have no peer_ip"))?;
+        let peers = cast(peers, &DataType::Utf8).context(|| "peers of examples".to_owned())?;
+        Ok(peers.as_string::<i32>().iter().flatten().map(str::to_owned).collect())
+    };
+    examples.iter().map(|flows| flows.map_or_else(|| Ok(Vec::new()), peers_of)).collect()
 }
 
 async fn query(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {

@@ -185,6 +185,7 @@ mod tests {
             kind: "loud".into(),
             device_id: device.into(),
             peer_ip: None,
+            example_peers: Vec::new(),
             severity_id,
             score: 0.5,
             slice_start: hours.0 / 6 * 6 * HOUR,

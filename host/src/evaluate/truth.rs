@@ -5,15 +5,15 @@ use std::{
     io::Read,
     net::IpAddr,
     ops::Range,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
-    archive::read_file,
-    error::{Context, Error, Result},
+    archive::{cannot_read, read_file},
+    error::{Error, Result},
     time::HOUR,
 };
 
@@ -44,6 +44,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// Whether a finding may name this device for it.
+    pub(super) fn is_of(&self, device_id: &str) -> bool {
+        self.device_id == device_id || self.peer_device_ids.contains(device_id)
+    }
+
     /// The hours in which it shows, of those from one to before another.
     pub(super) fn hours_within(&self, hours: Range<i64>) -> BTreeSet<i64> {
         if !self.hours.is_empty() {
@@ -100,8 +105,15 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 const MOST_HEADER: u64 = 64 << 10;
 
 /// What a table of the truth must have, for its error.
-const COLUMNS: &str =
-    "it needs the columns incident, device_id, first_seen, last_seen; peer_ip and peer_device_id say more";
+const COLUMNS: &str = "it needs the columns incident, device_id, first_seen, last_seen (such as 2026-03-02T10:30:00Z); peer_ip and \
+     peer_device_id say more";
+
+/// What a table of hours must have, for its error.
+const HOUR_COLUMNS: &str = "it needs the columns incident, device_id, hour (such as 2026-03-02T10:00:00Z) of the truth \
+                            beside it";
+
+/// How the table of hours may be compressed, by its name.
+const ENDINGS: [&str; 5] = ["", ".gz", ".zst", ".bz2", ".xz"];
 
 /// Whether a file is a table of the truth, by its first line.
 ///
@@ -110,9 +122,7 @@ const COLUMNS: &str =
 pub(super) fn is_table(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
     let read = read_file(path).and_then(|content| content.take(MOST_HEADER).read_to_end(&mut start));
-    read.map_err(|error| {
-        Error::usage(format!("cannot read {}", path.display())).because(error).remedy("give a file that is there")
-    })?;
+    read.map_err(|error| cannot_read(path, error))?;
     let start = start.strip_prefix(MARK).unwrap_or(&start);
     let line = String::from_utf8_lossy(start.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
     let columns: Vec<_> = line.split([',', ';', '\t']).map(|column| column.trim().trim_matches('"')).collect();
@@ -137,65 +147,72 @@ fn addresses(text: &str, path: &Path) -> Result<BTreeSet<String>> {
 
 /// Reads a table of the truth: CSV with the columns `incident`, `device_id`, `first_seen`, `last_seen` (RFC 3339), and, where
 /// there is something to say, `peer_ip` and `peer_device_id`, several parted by blanks. The hours in which an incident shows
-/// are in `NAME_hours.csv` beside `NAME.csv` (`incident`, `device_id`, `hour`); without that, they are all from first to
-/// last. A table without rows is of a time in which nothing happened.
+/// are in `NAME_hours.csv` beside `NAME.csv` (`incident`, `device_id`, `hour`), where it has some; else they are all from first
+/// to last. Either may be compressed. A table without rows is of a time in which nothing happened.
 ///
 /// # Errors
 /// A file cannot be read, or a row is none.
 pub fn read_truth(path: &Path) -> Result<Vec<Incident>> {
     let mut incidents = BTreeMap::<String, Vec<Part>>::new();
-    let hours = read_hours(path)?;
+    let refused = |why: String| Error::usage(format!("{}: {why}", path.display())).remedy(COLUMNS);
     for row in rows::<Row>(path, COLUMNS)? {
-        let (first, last) = (row.first_seen.as_microsecond(), row.last_seen.as_microsecond());
-        if last < first {
-            let name = &row.incident;
-            return Err(Error::usage(format!("{name} in {} ends before it begins", path.display())).remedy(COLUMNS));
+        let Row { incident, device_id, first_seen, last_seen, peer_ip, peer_device_id } = row;
+        if incident.is_empty() {
+            return Err(refused(format!("an incident of {device_id:?} has no name")));
         }
-        let said = |text: &str| text.split_whitespace().map(str::to_owned).collect();
-        let key = (row.incident, row.device_id);
-        let shown = hours.get(&key).map(|hours| within(hours, first, last));
-        let (name, device_id) = key;
-        incidents.entry(name).or_default().push(Part {
+        if last_seen < first_seen {
+            return Err(refused(format!("{incident} ends before it begins")));
+        }
+        let part = Part {
             device_id,
-            peer_device_ids: said(&row.peer_device_id),
-            first,
-            last,
-            peers: addresses(&row.peer_ip, path)?,
-            hours: shown.unwrap_or_default(),
-        });
+            peer_device_ids: peer_device_id.split_whitespace().map(str::to_owned).collect(),
+            first: first_seen.as_microsecond(),
+            last: last_seen.as_microsecond(),
+            peers: addresses(&peer_ip, path)?,
+            hours: BTreeSet::new(),
+        };
+        incidents.entry(incident).or_default().push(part);
+    }
+    if let Some(beside) = hours_beside(path) {
+        lay_hours(&beside, &mut incidents)?;
     }
     Ok(incidents.into_iter().map(|(name, parts)| Incident { name, parts }).collect())
 }
 
-type Hours = BTreeMap<(String, String), BTreeSet<i64>>;
-
-fn read_hours(path: &Path) -> Result<Hours> {
+/// The table of hours of a table, if there is one.
+fn hours_beside(path: &Path) -> Option<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // The table itself may be compressed.
     let stem = name.split_once(".csv").map_or(&*name, |(stem, _)| stem);
-    let beside = path.with_file_name(format!("{stem}_hours.csv"));
-    let mut hours = Hours::new();
-    if beside.exists() {
-        for row in rows::<Hour>(&beside, "it needs the columns incident, device_id, hour")? {
-            let of = hours.entry((row.incident, row.device_id)).or_default();
-            of.insert(row.hour.as_microsecond().div_euclid(HOUR));
+    let named = ENDINGS.map(|ending| path.with_file_name(format!("{stem}_hours.csv{ending}")));
+    named.into_iter().find(|path| path.exists())
+}
+
+/// Gives each part the hours that a table says of it: those of its time.
+fn lay_hours(path: &Path, incidents: &mut BTreeMap<String, Vec<Part>>) -> Result<()> {
+    for Hour { incident, device_id, hour: at } in rows(path, HOUR_COLUMNS)? {
+        let hour = at.as_microsecond().div_euclid(HOUR);
+        let mut is_of_one = false;
+        for part in incidents.get_mut(&incident).into_iter().flatten().filter(|part| part.device_id == device_id) {
+            if (part.first.div_euclid(HOUR)..=part.last.div_euclid(HOUR)).contains(&hour) {
+                part.hours.insert(hour);
+                is_of_one = true;
+            }
+        }
+        if !is_of_one {
+            let what = format!("{incident:?} of {device_id:?} is not in the truth beside it at {at}");
+            return Err(Error::usage(format!("{}: {what}", path.display())).remedy(HOUR_COLUMNS));
         }
     }
-    Ok(hours)
+    Ok(())
 }
 
 fn rows<R: serde::de::DeserializeOwned>(path: &Path, remedy: &str) -> Result<Vec<R>> {
-    let doing = || format!("cannot read the truth from {}", path.display());
     let mut table = Vec::new();
-    read_file(path).and_then(|mut content| content.read_to_end(&mut table)).context(doing)?;
+    let read = read_file(path).and_then(|mut content| content.read_to_end(&mut table));
+    read.map_err(|error| cannot_read(path, error))?;
     let mut reader = csv::Reader::from_reader(table.strip_prefix(MARK).unwrap_or(&table));
     let rows = reader.deserialize().collect::<Result<Vec<R>, _>>();
-    rows.map_err(|error| Error::usage(doing()).because(error).remedy(remedy))
-}
-
-/// The hours of a part: another part of the same device has others.
-fn within(hours: &BTreeSet<i64>, first: i64, last: i64) -> BTreeSet<i64> {
-    hours.range(first.div_euclid(HOUR)..=last.div_euclid(HOUR)).copied().collect()
+    rows.map_err(|error| Error::usage(format!("cannot read {}", path.display())).because(error).remedy(remedy))
 }
 
 #[cfg(test)]
@@ -224,6 +241,11 @@ mod tests {
         let beside = "incident,device_id,hour\nscan,pump,2026-03-02T11:00:00Z\nscan,pump,2026-03-02T14:00:00Z\n";
         fs::write(directory.path().join("truth_hours.csv"), beside).unwrap();
         assert_eq!(hours(&read_truth(&path).unwrap()), [1, 1]);
+        for wrong in ["scan,pump,2026-03-02T13:00:00Z", "scan,monitor,2026-03-02T11:00:00Z"] {
+            fs::write(directory.path().join("truth_hours.csv"), format!("{beside}{wrong}\n")).unwrap();
+            let error = read_truth(&path).unwrap_err().to_string();
+            assert!(error.contains("is not in the truth beside it at 2026-03-02T1"), "{error}");
+        }
     }
 
     #[test]
@@ -237,11 +259,19 @@ mod tests {
         let mut encoder = GzEncoder::new(fs::File::create(&compressed).unwrap(), Compression::fast());
         encoder.write_all(table.as_bytes()).unwrap();
         encoder.finish().unwrap();
-        for path in [plain, compressed] {
-            assert!(is_table(&path).unwrap(), "{}", path.display());
-            let incidents = read_truth(&path).unwrap();
+        for path in [&plain, &compressed] {
+            assert!(is_table(path).unwrap(), "{}", path.display());
+            let incidents = read_truth(path).unwrap();
             assert_eq!((incidents[0].name.as_str(), incidents[0].parts[0].device_id.as_str()), ("scan", "pump"));
+            assert!(incidents[0].parts[0].hours.is_empty());
         }
+        let hours =
+            GzEncoder::new(fs::File::create(directory.path().join("truth_hours.csv.gz")).unwrap(), Compression::fast());
+        { hours }.write_all(b"incident,device_id,hour\nscan,pump,2026-03-02T11:00:00Z\n").unwrap();
+        assert_eq!(read_truth(&compressed).unwrap()[0].parts[0].hours.len(), 1);
+        let bytes = fs::read(&compressed).unwrap();
+        fs::write(&compressed, &bytes[..bytes.len() - 9]).unwrap();
+        assert!(read_truth(&compressed).unwrap_err().remedy_text().unwrap().contains("cut off"));
         let semicolons = directory.path().join("semicolons.csv");
         fs::write(&semicolons, table.replace(',', ";")).unwrap();
         let error = is_table(&semicolons).unwrap_err().to_string();
@@ -257,6 +287,9 @@ mod tests {
             assert!(format!("{error:?}").contains(expected), "{error:?}");
         };
         check("incident,device_id\nscan,pump\n", "missing field `first_seen`");
+        let columns = "incident,device_id,first_seen,last_seen\n";
+        check(&format!("{columns},p,2026-03-02T00:00:00Z,2026-03-03T00:00:00Z\n"), "has no name");
+        check(&format!("{columns}scan,p,2026-03-02T00:00:00,2026-03-03T00:00:00\n"), "such as 2026-03-02T10:30:00Z");
         let backwards = "incident,device_id,first_seen,last_seen\nscan,p,2026-03-03T00:00:00Z,2026-03-02T00:00:00Z\n";
         check(backwards, "ends before it begins");
         let listed = "incident,device_id,first_seen,last_seen,peer_ip\n\

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::found::Looked;
 use crate::{
     error::{Error, Result},
+    lake::is_same_config,
     time::{DAY, HOUR},
     workspace::Workspace,
 };
@@ -31,7 +32,8 @@ impl Window {
     /// many as the plugin asks for that asks for most.
     ///
     /// # Errors
-    /// Nothing was analysed, another version of a plugin did it, or nothing is left behind the learning.
+    /// Nothing was analysed, another version of a plugin did it, or one with several settings; or nothing is left behind the
+    /// learning.
     pub(super) fn new(
         workspace: &Workspace,
         looked: &[Looked],
@@ -45,6 +47,7 @@ impl Window {
                 .remedy("say `wardflow analyze`"));
         };
         check_versions(workspace, looked)?;
+        check_settings(looked)?;
         let manifests = workspace.plugins.offered.iter().filter_map(|offered| offered.manifest.as_ref());
         let has_run = |id: &str| looked.iter().any(|slice| slice.plugin == id && slice.devices > 0);
         let ran = manifests.filter(|manifest| has_run(manifest.id.as_str()));
@@ -115,6 +118,22 @@ fn check_versions(workspace: &Workspace, looked: &[Looked]) -> Result<()> {
                 slice.plugin_version
             ))
             .remedy("say `wardflow analyze --rerun`, so that one version is evaluated; `wardflow plugin list` tells whether it may run"));
+        }
+    }
+    Ok(())
+}
+
+/// Results of several settings are those of no one plugin.
+fn check_settings(looked: &[Looked]) -> Result<()> {
+    let mut settings = BTreeMap::<&str, &str>::new();
+    for slice in looked.iter().filter(|slice| slice.has_run()) {
+        if !is_same_config(settings.entry(&slice.plugin).or_insert(&slice.config_digest), &slice.config_digest) {
+            let at = Timestamp::from_microsecond(slice.slice_start).unwrap_or_default();
+            return Err(Error::usage(format!(
+                "{} analysed the slice from {at} with other settings than those before",
+                slice.plugin
+            ))
+            .remedy("say `wardflow analyze --rerun`, so that one plugin is evaluated"));
         }
     }
     Ok(())

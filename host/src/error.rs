@@ -156,6 +156,7 @@ fn remedy_of(error: &io::Error) -> Option<&'static str> {
             Some("allow larger files, see `ulimit -f`, then run the same again. What was finished is kept")
         }
         io::ErrorKind::ReadOnlyFilesystem => Some("make it writable, then run the same again"),
+        io::ErrorKind::PermissionDenied => Some("give this user the right to it, or run the same as one who has it"),
         _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => Some(
             "the disk failed: see the system's log, as by `dmesg`, then run the same again. What was finished is kept",
         ),

@@ -26,6 +26,9 @@ use crate::{
 /// The column of `excepted_findings` beyond those of `findings`.
 const EXCEPTION: &str = "exception_id";
 
+/// The status of a row that is no exception, of which nothing else is known.
+const UNREADABLE: &str = "unreadable";
+
 /// A column that is put beside findings to try a condition.
 const HOLDS: &str = "holds";
 
@@ -38,11 +41,11 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
     let mut rows = Vec::new();
     let exceptions = match lake.readable_remarks(Table::Exceptions).await {
         Ok((said, broken)) => {
-            rows.extend(broken.into_iter().map(|why| (Exception::default(), "unreadable", Some(why))));
+            rows.extend(broken.into_iter().map(|why| (Exception::default(), UNREADABLE, Some(why))));
             exception::current(said)
         }
         Err(error) => {
-            rows.push((Exception::default(), "unreadable", Some(error.to_string())));
+            rows.push((Exception::default(), UNREADABLE, Some(error.to_string())));
             Vec::new()
         }
     };
@@ -141,8 +144,9 @@ fn batch(rows: &[(Exception, &'static str, Option<String>)]) -> Result<RecordBat
         Arc::new(StringArray::from_iter_values(rows.iter().map(|(exception, ..)| of(exception))))
     };
     let time = |of: fn(&Exception) -> Timestamp| -> ArrayRef {
-        let times = rows.iter().map(|(exception, ..)| of(exception).as_microsecond());
-        Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+        let known = |status: &str| status != UNREADABLE;
+        let times = rows.iter().map(|(exception, status, _)| known(status).then(|| of(exception).as_microsecond()));
+        Arc::new(times.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
     };
     let columns: Vec<ArrayRef> = vec![
         text(|exception| &exception.exception_id),

@@ -96,7 +96,7 @@ SELECT o.* FROM (
 ) AS o
 LEFT ANTI JOIN flows AS f ON o.flow_uid = f.flow_uid";
 
-/// What people said of findings, taken together.
+/// What people said of findings, taken together, but for what is of a time to come: it would have the last word for ever.
 const TRIAGE: &str = "
 SELECT finding_id,
        coalesce(last_value(status ORDER BY time) FILTER (WHERE status IS NOT NULL), 'new') AS status,
@@ -104,7 +104,7 @@ SELECT finding_id,
        last_value(assignee ORDER BY time) FILTER (WHERE assignee IS NOT NULL) AS assignee,
        last_value(note ORDER BY time) FILTER (WHERE note IS NOT NULL) AS note,
        max(time) AS time
-FROM lake.triage GROUP BY finding_id";
+FROM lake.triage WHERE time <= now() + INTERVAL '1 day' GROUP BY finding_id";
 
 /// One row a cause on whatever devices.
 const FINDING_GROUPS: &str = "

@@ -54,12 +54,22 @@ impl ResultTable {
             .remedy(format!("put it back from a copy; or {}", self.made_anew()))
     }
 
+    /// What to do about columns that are not those of the table.
+    pub(super) fn made_by_another(&self) -> String {
+        let place = self.location().name();
+        let place = place.trim_end_matches('/');
+        format!("something else wrote this table: move {place} away, and {}", self.made_anew())
+    }
+
+    /// Whether people write it, and no run.
+    pub(super) const fn is_said(&self) -> bool {
+        matches!(self.table(), Table::Exceptions | Table::Triage | Table::Resets)
+    }
+
     const fn made_anew(&self) -> &'static str {
         match self.table() {
             Table::Runs => "the next `wardflow analyze` begins it anew: what it held of earlier runs is lost",
-            Table::Exceptions | Table::Triage | Table::Resets => {
-                "the next remark begins it anew: what people said before is lost"
-            }
+            _ if self.is_said() => "the next remark begins it anew: what people said before is lost",
             _ => "`wardflow analyze --rerun` makes it anew from the archive",
         }
     }

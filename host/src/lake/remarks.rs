@@ -5,10 +5,15 @@ use arrow::{
     json::{ArrayWriter, ReaderBuilder},
 };
 use datafusion::prelude::SessionContext;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Lake, Table};
 use crate::error::{Context, Result};
+
+/// How far the clocks of machines on which people remark may be apart. A remark of a later time would have the last word for
+/// ever; the view `triage` leaves it out too.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(24);
 
 impl Lake {
     /// Adds remarks to one of the tables that hold them. When it returns, they are on disk.
@@ -25,7 +30,8 @@ impl Lake {
         self.result_table(table).append(&rows.into_iter().collect::<Vec<_>>()).await
     }
 
-    /// Everything that was remarked, in no order. Rows that another program wrote and that are no remarks are left out.
+    /// Everything that was remarked, in no order. Rows that another program wrote and that are no remarks, or of a time to come,
+    /// are left out.
     ///
     /// # Errors
     /// The table cannot be read.
@@ -49,8 +55,14 @@ impl Lake {
         writer.finish().context(doing)?;
         let rows: Vec<serde_json::Value> = serde_json::from_slice(&writer.into_inner()).context(doing)?;
         let (mut remarks, mut broken) = (Vec::new(), Vec::new());
+        let latest = Timestamp::now() + CLOCKS_APART;
         for row in rows {
             let text = row.to_string();
+            let time = row["time"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+            if time.is_some_and(|time| time > latest) {
+                broken.push(format!("its time is to come in {text}"));
+                continue;
+            }
             match serde_json::from_value(row) {
                 Ok(remark) => remarks.push(remark),
                 Err(error) => broken.push(format!("{error} in {text}")),
@@ -62,6 +74,8 @@ impl Lake {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use jiff::Timestamp;
 
     use crate::{
@@ -83,6 +97,35 @@ mod tests {
             note: Some(String::new()),
         };
         lake.remark(Table::Triage, std::slice::from_ref(&said)).await.unwrap();
-        assert_eq!(lake.remarks::<Triage>(Table::Triage).await.unwrap(), [said]);
+        assert_eq!(lake.remarks::<Triage>(Table::Triage).await.unwrap(), std::slice::from_ref(&said));
+
+        let to_come = Triage { time: "2290-01-01T00:00:00Z".parse().unwrap(), ..said.clone() };
+        lake.remark(Table::Triage, &[to_come]).await.unwrap();
+        let (counts, left_out) = lake.readable_remarks::<Triage>(Table::Triage).await.unwrap();
+        assert_eq!(counts, [said]);
+        assert!(left_out[0].contains("its time is to come"), "{left_out:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn files_without_a_log_are_missed() {
+        let directory = tempfile::tempdir().unwrap();
+        let lake = lake(directory.path());
+        let said = Triage {
+            finding_id: "0".repeat(32),
+            time: Timestamp::now(),
+            status: None,
+            disposition: None,
+            assignee: None,
+            note: Some("seen".into()),
+        };
+        lake.remark(Table::Triage, std::slice::from_ref(&said)).await.unwrap();
+        fs::remove_dir_all(directory.path().join("the lake/triage/_delta_log")).unwrap();
+        for error in [
+            lake.remarks::<Triage>(Table::Triage).await.unwrap_err(),
+            lake.remark(Table::Triage, &[said]).await.unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("it has files, and no log"), "{error}");
+            assert!(error.remedy_text().unwrap().contains("what people said before is lost"), "{error:?}");
+        }
     }
 }

@@ -64,7 +64,10 @@ impl ResultTable {
     /// The table as it is now, for DataFusion; empty if it was never written.
     pub(super) async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
         if !self.exists().await? {
-            return Ok(Arc::new(EmptyTable::new(self.schema())));
+            return match self.has_files().await? {
+                false => Ok(Arc::new(EmptyTable::new(self.schema()))),
+                true => Err(self.unreadable("it has files, and no log, _delta_log")),
+            };
         }
         self.check_log().await?;
         let snapshot = match Snapshot::try_new(self.log.as_ref(), None).await {
@@ -75,8 +78,12 @@ impl ResultTable {
         let missing: Vec<_> = self.missing(&columns)?.iter().map(|field| field.name().clone()).collect();
         if !missing.is_empty() {
             let message = format!("the table {} has no column {}", self.location.name(), missing.join(", "));
-            return Err(Error::failed(message)
-                .remedy("an older wardflow made it; `wardflow analyze` adds the columns with its next commit"));
+            return Err(Error::failed(message).remedy(match self.is_said() {
+                false => {
+                    "an older wardflow made it; `wardflow analyze` adds the columns with its next commit".to_owned()
+                }
+                true => self.made_by_another(),
+            }));
         }
         let builder = TableProviderBuilder::default().with_log_store(Arc::clone(&self.log)).with_snapshot(snapshot);
         builder.await.context(|| self.cannot("read"))
@@ -174,6 +181,13 @@ impl ResultTable {
         Ok(Appender { version: metadata.version(), metadata })
     }
 
+    /// Whether rows of it are there, whatever its log says.
+    async fn has_files(&self) -> Result<bool> {
+        let Location { store, path, .. } = &self.location;
+        let listed = store.list_with_delimiter(Some(path)).await.context(|| self.cannot("list"))?;
+        Ok(listed.objects.iter().any(|object| object.location.extension() == Some("parquet")))
+    }
+
     pub(super) async fn exists(&self) -> Result<bool> {
         self.log.is_delta_table_location().await.context(|| self.cannot("find"))
     }
@@ -214,7 +228,7 @@ impl ResultTable {
                         "column {column} of {} has type {found}, not {expected}",
                         self.location.name()
                     ))
-                    .remedy("something else wrote this table: move it away, then run `wardflow analyze --rerun`"));
+                    .remedy(self.made_by_another()));
                 }
                 Ok(_) => {}
                 Err(_) => missing.push(Arc::clone(field)),

@@ -14,6 +14,7 @@ use std::{
 };
 
 use datafusion::{
+    common::DataFusionError,
     execution::{
         memory_pool::FairSpillPool,
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
@@ -244,12 +245,18 @@ async fn excepted(
     let compiler = compiler(printer, &Stop::default())?;
     let context = catalog::context_in(workspace, compiler, config, runtime).await?;
     let doing = || "cannot tell how many findings exceptions hide".to_owned();
-    let hidden = async { context.table("excepted_findings").await?.count().await };
-    Ok(hidden.await.context(doing).map_or_else(
-        |error| {
+    let rows = async |view: &str| context.table(view).await?.count().await;
+    let counts = async { Ok::<_, DataFusionError>((rows("excepted_findings").await?, rows("findings").await?)) };
+    let (hidden, shown) = match counts.await.context(doing) {
+        Ok(counts) => counts,
+        Err(error) => {
             printer.warn(&error.to_string());
-            0
-        },
-        |count| count as u64,
-    ))
+            return Ok(0);
+        }
+    };
+    // What named little when it was said may name all that was found since.
+    if hidden > 1 && shown == 0 {
+        printer.warn("exceptions hide every finding that there is: `wardflow except list` says which do");
+    }
+    Ok(hidden as u64)
 }

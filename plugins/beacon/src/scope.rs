@@ -1,6 +1,6 @@
 //! Which flows are judged at all.
 
-use wardflow_common::{UDP, is_for_many};
+use wardflow_common::{UDP, is_dhcp, is_for_many};
 use wardflow_sdk::{Direction, Flows, PeerRole, PeerScope, UNKNOWN, name_id};
 
 /// Position of peer groups in `plugin.toml`.
@@ -61,8 +61,7 @@ fn is_helper(flows: &Flows<'_>, row: usize) -> bool {
         let fits = payload.is_none_or(|bytes| (least..=most).contains(&bytes));
         port == port_of_it && (service == name_id(name) || (service == 0 && protocol == UDP && fits))
     };
-    let is_dhcp = protocol == UDP && matches!(port, 67 | 68 | 546 | 547);
-    is_dhcp || looks_like("dns", 53, 17, 512) || looks_like("ntp", 123, 48, 120)
+    is_dhcp(flows, row) || looks_like("dns", 53, 17, 512) || looks_like("ntp", 123, 48, 120)
 }
 
 const fn is_time(port: u16) -> bool {

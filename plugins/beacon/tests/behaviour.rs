@@ -186,7 +186,7 @@ fn declared_peers_are_no_beacons() {
     check(with(|flow| Flow { peer_group: 3, peer_port: 8443, ..flow }), &["beacon"]);
     check(with(|flow| Flow { peer_role: PeerRole::RemoteService, ..flow }), &[]);
     check(with(|flow| Flow { peer_role: PeerRole::Proxy, ..flow }), &["beacon"]);
-    check(with(|flow| Flow { peer_port: 67, protocol: 17, ..flow }), &[]);
+    check(with(|flow| Flow { local_port: 68, peer_port: 67, protocol: 17, ..flow }), &["beacon"]);
     check(with(|flow| Flow { direction: Direction::Inbound, ..flow }), &[]);
     for peer_scope in [PeerScope::Multicast, PeerScope::Broadcast, PeerScope::SameZone, PeerScope::OtherInternal] {
         check(
@@ -226,6 +226,13 @@ fn peers_inside_are_reported_where_asked_for() {
     let run = Harness::of(wardflow_beacon::plugin()).parameter("internal", true).run(flows);
     assert_eq!(run.kinds(), ["beacon"]);
     assert_eq!(run.findings[0].finding.severity, Some(Severity::Informational));
+    let address = |local_port| {
+        let renew = move |flow| Flow { protocol: 17, local_port, peer_port: 67, ..inside(flow) };
+        let flows = every(60.0, MONDAY, MONDAY + 2 * HOUR).into_iter().map(renew);
+        Harness::of(wardflow_beacon::plugin()).parameter("internal", true).run(flows)
+    };
+    assert_eq!(address(68).findings, []);
+    assert_eq!(address(50_000).kinds(), ["beacon"]);
 }
 
 #[test]

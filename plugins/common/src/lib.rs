@@ -7,6 +7,7 @@
 //! as many findings as two people can read.
 
 mod causes;
+mod dhcp;
 mod evidence;
 mod experience;
 mod habits;
@@ -18,6 +19,7 @@ mod service;
 mod standing;
 
 pub use causes::{Causes, Ranked};
+pub use dhcp::is_dhcp;
 pub use evidence::Evidence;
 pub use experience::{DECLARED, Experience};
 pub use habits::Habits;

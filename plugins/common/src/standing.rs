@@ -1,6 +1,6 @@
 use wardflow_sdk::{Flows, PeerRole, PeerScope, name_id};
 
-use crate::UDP;
+use crate::is_dhcp;
 
 /// Who a peer is to a device, whose model has the groups `G`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,7 @@ impl<G: Copy> Groups<G> {
     /// Group first, as the host matched it; then the inventory's class of the peer; then its declared role.
     pub fn standing(&self, flows: &Flows<'_>, row: usize) -> Standing<G> {
         let scope = flows.peer_scope()[row];
-        let is_dhcp = flows.protocol()[row] == UDP && matches!(flows.peer_port()[row], 67 | 68 | 546 | 547);
-        if matches!(scope, PeerScope::Multicast | PeerScope::Broadcast | PeerScope::Unspecified)
-            || (is_dhcp && scope != PeerScope::External)
+        if matches!(scope, PeerScope::Multicast | PeerScope::Broadcast | PeerScope::Unspecified) || is_dhcp(flows, row)
         {
             return Standing::Everywhere;
         }

@@ -1,6 +1,6 @@
 //! Which flows are judged at all.
 
-use wardflow_common::{TCP, UDP, is_for_many};
+use wardflow_common::{TCP, UDP, is_dhcp, is_for_many};
 use wardflow_sdk::{Direction, Flows, PeerRole, PeerScope};
 
 /// Position of the peer group in `plugin.toml`.
@@ -14,7 +14,7 @@ pub(crate) fn is_judged(flows: &Flows<'_>, row: usize) -> bool {
         return false;
     }
     let (port, protocol) = (flows.peer_port()[row], flows.protocol()[row]);
-    let is_helper = protocol == UDP && matches!(port, 53 | 67 | 68 | 123 | 546 | 547);
+    let is_helper = (protocol == UDP && matches!(port, 53 | 123)) || is_dhcp(flows, row);
     let role = flows.local_role()[row];
     let for_others = is_for_many(role) || role == PeerRole::Backup;
     let is_declared = !matches!(flows.peer_role()[row], PeerRole::None | PeerRole::Proxy | PeerRole::Nat)

@@ -160,8 +160,16 @@ fn what_is_not_the_devices_own_is_not_judged() {
     check(|flow| Flow { local_role: PeerRole::Proxy, ..flow });
     check(|flow| Flow { protocol: 17, peer_port: 53, ..flow });
     check(|flow| Flow { protocol: 17, peer_port: 123, ..flow });
+    check(|flow| Flow { protocol: 17, local_port: 68, peer_port: 67, peer_scope: PeerScope::SameZone, ..flow });
     check(|flow| Flow { protocol: 1, peer_port: 0, ..flow });
     check(|flow| Flow { peer: flow.start_time.unsigned_abs() / 1_000_000, ..flow });
+}
+
+#[test]
+fn a_port_of_dhcp_hides_no_dead_server() {
+    let to = |change: fn(Flow) -> Flow| check(with(attempts(LATER, 5 * HOUR, 5 * MINUTE), change), Some(Severity::Low));
+    to(|flow| Flow { protocol: 17, peer_port: 67, ..flow });
+    to(|flow| Flow { protocol: 17, local_port: 68, peer_port: 67, ..flow });
 }
 
 #[test]

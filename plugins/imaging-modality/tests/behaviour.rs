@@ -205,7 +205,7 @@ fn declared_hosts_and_groups_of_receivers_are_not_judged() {
         check((1..500).map(|port| role(peer_role)(from(STRANGER, port, time))), &[]);
     }
     check([Flow { peer_scope: PeerScope::Multicast, protocol: 17, ..to(STRANGER, 0, 5_353, time) }], &[]);
-    check([Flow { protocol: 17, ..to(STRANGER, 0, 67, time) }], &[]);
+    check([Flow { protocol: 17, local_port: 68, ..to(STRANGER, 0, 67, time) }], &[]);
     check([Flow { protocol: 1, local_port: 8, peer_port: 0, ..to(STRANGER, 0, 0, time) }], &[]);
     let turned = Flow { direction: Direction::Inbound, conn_state: ConnState::Oth, ..to(PACS, 1, 104, time) };
     check([turned], &[]);

@@ -127,7 +127,7 @@ fn declared_hosts_are_not_judged() {
     let remote = Flow { peer_scope: PeerScope::External, ..from(STRANGER, 443, LATER) };
     check([role(PeerRole::RemoteService)(remote)], &[]);
     check([Flow { peer_scope: PeerScope::Multicast, ..to(STRANGER, 0, 17, 5_353, LATER) }], &[]);
-    check([to(STRANGER, 0, 17, 67, LATER)], &[]);
+    check([Flow { local_port: 68, ..to(STRANGER, 0, 17, 67, LATER) }], &[]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which flows are judged at all.
 
-use wardflow_common::{is_incomplete, serves_everybody};
+use wardflow_common::{is_dhcp, is_incomplete, serves_everybody};
 use wardflow_sdk::{ConnState, Flows, PeerRole, PeerScope, UNKNOWN};
 
 use crate::service::{TCP, UDP};
@@ -42,10 +42,4 @@ fn is_declared(flows: &Flows<'_>, row: usize) -> bool {
         _ => true,
     };
     by_peer || by_device
-}
-
-fn is_dhcp(flows: &Flows<'_>, row: usize) -> bool {
-    flows.protocol()[row] == UDP
-        && flows.peer_scope()[row] != PeerScope::External
-        && matches!(flows.peer_port()[row], 67 | 68 | 546 | 547)
 }

@@ -191,7 +191,9 @@ fn what_the_hospital_declared_is_not_judged() {
     for scope in [PeerScope::Multicast, PeerScope::Broadcast] {
         check([Flow { peer_scope: scope, ..to(STRANGER, 17, 5_353, LATER) }], &[]);
     }
-    check([to(STRANGER, 17, 67, LATER)], &[]);
+    let address = |local_port| Flow { local_port, peer_prevalence: 0, ..to(STRANGER, 17, 67, LATER) };
+    check([address(68)], &[]);
+    check([address(50_000)], &[("new-peer", Severity::Low)]);
     let rounds = (0..4_000).map(|n| Flow { local_role: PeerRole::Scanner, ..to(100 + n, 6, 445, LATER) });
     check_quiet("vulnerability-scanner", pump(MONDAY, END).into_iter().chain(rounds));
 }

@@ -65,7 +65,7 @@ mod report;
 mod telemetry;
 
 use serde::{Deserialize, Serialize};
-use wardflow_common::{Causes, Experience, Groups, Habits, Service, Standing, UDP, came_about};
+use wardflow_common::{Causes, Experience, Groups, Habits, Service, Standing, UDP, came_about, is_dhcp};
 use wardflow_sdk::{Detector, Device, Direction, Findings, Flows, HOUR, MINUTE, Saved, Slice};
 
 use crate::{
@@ -179,7 +179,7 @@ impl PatientMonitor {
             if carries {
                 self.state.continuity.contact(start, end, &mut self.breaks);
             }
-        } else if service.protocol == UDP && matches!(service.port, 67 | 547) {
+        } else if is_dhcp(flows, row) {
             self.state.continuity.ask_for_address();
         } else if carries && standing != Standing::Everywhere && flows.direction()[row] == Direction::Outbound {
             self.state.continuity.live(end);

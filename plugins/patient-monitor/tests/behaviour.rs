@@ -116,7 +116,8 @@ fn declared_hosts_are_not_judged() {
         check((1..500).map(|port| role(peer_role)(from(STRANGER, port, LATER))), &[]);
     }
     check([Flow { peer_scope: PeerScope::Multicast, protocol: 17, ..to(STRANGER, 0, 4_600, LATER) }], &[]);
-    check([Flow { protocol: 17, ..to(STRANGER, 0, 67, LATER) }], &[]);
+    check([Flow { protocol: 17, local_port: 68, ..to(STRANGER, 0, 67, LATER) }], &[]);
+    check([Flow { protocol: 17, ..to(STRANGER, 0, 67, LATER) }], &[(CONTACT, Low)]);
     check([Flow { protocol: 1, local_port: 8, peer_port: 0, ..from(STRANGER, 8, LATER) }], &[]);
 }
 
@@ -220,8 +221,12 @@ fn a_monitor_that_is_carried_along_or_switched_off_is_not() {
     let moved = silent(from, from + 45 * MINUTE, |flow| flow.peer != STATION);
     let pauses = moved.iter().filter(|flow| !(from..from + 12 * MINUTE).contains(&flow.end_time)).cloned();
     assert_eq!(harness().run(pauses).findings, []);
-    let asks = Flow { protocol: 17, peer_scope: PeerScope::Broadcast, ..to(9, 0, 67, from + 20 * MINUTE) };
-    assert_eq!(harness().run(moved.into_iter().chain([asks])).findings, []);
+    let asks = |local_port| {
+        let flow = to(9, 0, 67, from + 20 * MINUTE);
+        moved.iter().cloned().chain([Flow { protocol: 17, local_port, peer_scope: PeerScope::Broadcast, ..flow }])
+    };
+    assert_eq!(harness().run(asks(68)).findings, []);
+    assert_ne!(harness().run(asks(50_000)).findings, []);
 }
 
 #[test]

@@ -14,13 +14,15 @@
 //! - It is the length of connections that counts, as in RITA's "long connections" (Active Countermeasures). Flows of
 //!   half a minute or longer are looked at. One on the same port of the device, begun within five minutes of the end of
 //!   the last, or while it lasted, continues it: an exporter cuts long connections. Connected time of a day is that of
-//!   all flows with the peer, overlaps counted once.
-//! - A *habit* is a peer and port with an hour of connection in the time in which the device was learned, or since two
-//!   weeks. Habits and peers that `shared_by` others of the class use are not judged, whatever the length.
-//! - Of what is no habit, each day teaches the longest, as ln(1 min + time): nothing for most devices, an open page for
-//!   a workstation. Bits are those of the deviation from that level, a factor of e at least and wider where little was
-//!   learned; log2(n + 2) more if none of a class of `n` devices uses the peer; less log2 of the number of outside
-//!   peers with such connections in the slice. From 8 bits on it is reported.
+//!   all flows with the peer since midnight UTC, overlaps counted once.
+//! - A *habit* is a peer and port with an hour of connection that began while the device was learned
+//!   (`learning_hours`), or two weeks ago. Habits and peers that `shared_by` others of the class use are not judged,
+//!   whatever the length.
+//! - Of peers that are taken up later than on the first day, and for two weeks, each day teaches the longest, as
+//!   ln(1 min + time): nothing for most devices, an open page for a workstation. Bits are those of the deviation from
+//!   that level, a factor of e at least and wider where little was learned; log2(n + 2) more if none of a class of `n`
+//!   devices uses the peer; less log2 of the number of outside peers with such connections in the slice. From 8 bits on
+//!   it is reported.
 //!
 //! Severity is low. It is medium, and never more, with 20 bits, if no device of the class uses the peer, on a port that
 //! is not usual for push (443, 5223, 8883 and the like), with a trickle of less than 200 bytes a second in both
@@ -96,7 +98,9 @@ pub struct State {
     watched_since: Option<i64>,
     /// Whether the device had any flow since midnight UTC.
     is_active: bool,
-    /// The longest since midnight of what is no habit and not shared, in microseconds.
+    /// When learning was done, in microseconds since 1970.
+    learned_since: Option<i64>,
+    /// The longest since midnight with peers that are new and not shared, in microseconds.
     longest: i64,
     /// The same, of the days before.
     newcomers: Level,
@@ -132,6 +136,9 @@ impl Detector for LongConnection {
             }
             self.state.is_active = true;
             self.state.watched_since.get_or_insert(ends[row]);
+            if self.state.learned_since.is_none() && self.is_learned() {
+                self.state.learned_since = Some(ends[row]);
+            }
             if ends[row] - starts[row] >= LEAST_LENGTH
                 && let Some(service) = Service::of(flows, row)
             {
@@ -151,7 +158,7 @@ impl Detector for LongConnection {
             report(service, peer, *verdict, findings);
         }
         report_rest(found.get(SINGLE..).unwrap_or_default(), findings);
-        let longest = shown().filter(|(_, peer)| self.is_newcomer(peer, slice.end)).map(|(_, peer)| peer.connected());
+        let longest = shown().filter(|(_, peer)| self.teaches(peer, slice.end)).map(|(_, peer)| peer.connected());
         self.state.longest = longest.max().unwrap_or_default().max(self.state.longest);
         if slice.end.div_euclid(DAY) > slice.start.div_euclid(DAY) {
             self.state.end_day();
@@ -196,17 +203,26 @@ impl LongConnection {
         self.state.learning.is_done(self.parameters.learning_hours, LEAST_FLOWS)
     }
 
+    /// Whether a peer shows how long connections with new ones are: it has none since the first day.
+    fn teaches(&self, peer: &Peer, now: i64) -> bool {
+        self.is_new(peer, self.state.watched_since.map(|since| since + DAY), now)
+    }
+
     /// Whether long connections with a peer are no habit, and the class does not share it.
     fn is_newcomer(&self, peer: &Peer, now: i64) -> bool {
-        let watched = self.state.watched_since.unwrap_or(now);
-        let is_habit = peer.since.is_some_and(|since| since * SECOND - watched < DAY || now - since * SECOND >= NEW);
-        !is_habit && peer.others() < self.parameters.shared_by
+        self.is_new(peer, self.state.learned_since, now)
+    }
+
+    /// Whether long connections with a peer began at a time or later, not long ago, and the class does not share it.
+    fn is_new(&self, peer: &Peer, from: Option<i64>, now: i64) -> bool {
+        let is_new = |since| since >= from.unwrap_or(now) && now - since < NEW;
+        peer.since.is_none_or(|since| is_new(since * SECOND)) && peer.others() < self.parameters.shared_by
     }
 
     fn judge(&self, service: &Service, peer: &Peer, looks: f64, now: i64) -> Option<Verdict> {
         let least = self.parameters.least_hours * HOUR as f64;
         let (longest, connected) = (peer.longest() as f64, peer.connected() as f64);
-        if longest < least && connected < 2.0 * least {
+        if longest < least && (peer.today() as f64) < 2.0 * least {
             return None;
         }
         let (is_learned, others) = (self.is_learned(), peer.others());
@@ -236,7 +252,7 @@ impl LongConnection {
 fn report(service: &Service, peer: &Peer, verdict: Verdict, findings: &mut Findings) {
     let Some(seen) = &peer.seen else { return };
     let hours = |time: f64| time / HOUR as f64;
-    let (longest, connected) = (hours(peer.longest() as f64), hours(peer.connected() as f64));
+    let (longest, connected) = (hours(peer.longest() as f64), hours(peer.today() as f64));
     let rate = peer.rate().unwrap_or(f64::NAN);
     let name = port_name(service.port, service.protocol);
     let draft = findings

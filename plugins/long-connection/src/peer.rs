@@ -22,9 +22,10 @@ pub(crate) struct Peer {
     /// Connected time since midnight, in seconds, and until when it is counted, in seconds since 1970.
     today: i64,
     counted: i64,
-    /// Payload since midnight.
+    /// Payload of the flows that ended since midnight, and the seconds of those that brought some.
     sent: u64,
     received: u64,
+    carrying: i64,
     /// What this slice shows of it.
     #[serde(skip)]
     pub(crate) seen: Option<Seen>,
@@ -58,11 +59,21 @@ impl Peer {
         self.seen.get_or_insert_with(|| Seen::new(flows, row)).add(flows, row);
         let length = self.connect(flows.local_port()[row], start, end);
         self.longest = self.longest.max(length);
-        self.today += (end - start.max(self.counted).max(end - DAY / SECOND)).max(0);
+        let midnight = end - end.rem_euclid(DAY / SECOND);
+        self.today += (end - start.max(self.counted).max(midnight)).max(0);
         self.counted = self.counted.max(end);
+        self.carry(flows.bytes_sent()[row], flows.bytes_received()[row], end - start);
+    }
+
+    /// Adds the payload of a flow that lasted for some seconds.
+    fn carry(&mut self, sent: u64, received: u64, seconds: i64) {
         let known = |bytes: u64| if bytes == UNKNOWN { 0 } else { bytes };
-        self.sent = self.sent.saturating_add(known(flows.bytes_sent()[row]));
-        self.received = self.received.saturating_add(known(flows.bytes_received()[row]));
+        let (sent, received) = (known(sent), known(received));
+        self.sent = self.sent.saturating_add(sent);
+        self.received = self.received.saturating_add(received);
+        if sent > 0 || received > 0 {
+            self.carrying += seconds;
+        }
     }
 
     /// Adds a flow to its connection. Returns how long that has lasted, in seconds.
@@ -86,16 +97,20 @@ impl Peer {
         self.longest * SECOND
     }
 
-    /// Connected time since midnight, or of the longest connection if that is more, in microseconds.
-    pub(crate) fn connected(&self) -> i64 {
-        self.today.max(self.longest) * SECOND
+    /// Connected time since midnight, in microseconds.
+    pub(crate) fn today(&self) -> i64 {
+        self.today * SECOND
     }
 
-    /// Payload a second while connected, if both sides said something.
+    /// Connected time since midnight, or of the longest connection if that is more, in microseconds.
+    pub(crate) fn connected(&self) -> i64 {
+        self.today().max(self.longest())
+    }
+
+    /// Payload a second in the flows that brought some, if both sides said something.
     pub(crate) fn rate(&self) -> Option<f64> {
-        let connected = self.today.max(self.longest);
-        let said = self.sent > 0 && self.received > 0 && connected > 0;
-        said.then(|| (self.sent as f64 + self.received as f64) / connected as f64)
+        let said = self.sent > 0 && self.received > 0 && self.carrying > 0;
+        said.then(|| (self.sent as f64 + self.received as f64) / self.carrying as f64)
     }
 
     /// Other devices of the class that had used it: after its first slice, the device itself is among them.
@@ -105,7 +120,8 @@ impl Peer {
     }
 
     pub(crate) fn end_day(&mut self) {
-        (self.longest, self.today, self.sent, self.received) = (0, 0, 0, 0);
+        (self.longest, self.today) = (0, 0);
+        (self.sent, self.received, self.carrying) = (0, 0, 0);
     }
 }
 

@@ -70,6 +70,36 @@ fn what_is_connected_from_the_first_day_is_a_habit_though_a_flow_began_before() 
 }
 
 #[test]
+fn what_is_connected_while_the_device_is_learned_is_a_habit() {
+    let daily = |from: i64| (from..9).map(|day| connection(STRANGER, 4_444, MONDAY + day * DAY + 2 * HOUR, 9 * HOUR));
+    // Of a class that is not known, which would judge the first days.
+    let own = || monitor(END).into_iter().filter(|flow| flow.peer != CLOUD);
+    assert_eq!(run(own().chain(daily(1))).findings, []);
+    assert_ne!(run(own().chain(daily(4))).findings, []);
+}
+
+#[test]
+fn a_day_ends_at_midnight() {
+    let over_days = connection(STRANGER, 4_444, LATER - 50 * HOUR, 60 * HOUR);
+    let findings = check("three days", vec![over_days], Some(Severity::Medium));
+    let measured: Vec<_> = findings[0].observations[..2].iter().map(|shown| shown.measured).collect();
+    assert_eq!(measured, [60.0, 10.0]);
+}
+
+#[test]
+fn the_rate_is_that_of_the_flows_that_carry() {
+    let rate = |flows| check("rate", flows, Some(Severity::Low))[0].observations[2].measured;
+    let busy =
+        Flow { bytes_sent: 900 * 3_600, bytes_received: 100 * 3_600, ..connection(STRANGER, 4_444, LATER, HOUR) };
+    let idle = (1..9).map(|hour| {
+        let flow = connection(STRANGER, 4_444, LATER + hour * HOUR, HOUR);
+        Flow { bytes_sent: 0, bytes_received: 0, ..flow }
+    });
+    let same_port = |flow: Flow| Flow { local_port: 50_000, ..flow };
+    assert!((rate([busy].into_iter().chain(idle).map(same_port).collect()) - 1_000.0).abs() < 1e-9);
+}
+
+#[test]
 fn pieces_of_a_connection_are_one() {
     let pieces = |length, gap, state| {
         let times = times(LATER, LATER + 12 * HOUR, length);

@@ -31,9 +31,9 @@
 //! - What a hospital decides is learned: hosts besides the archives, and ports. `learning_hours` with traffic and
 //!   `least_flows`; a habit is what was seen on two days. Where no archive is known, DICOM with the internet is learned
 //!   too. After a week of silence learning begins anew.
-//! - What three other devices of the class use is the class's, and not reported: a maker's cloud. A cloud of ever new
-//!   addresses is nothing new: by the share of slices in which the modality called somebody new outside, this must be a
-//!   surprise of 3 bits (one slice in eight).
+//! - What three devices of the class used before, this one counted, is the class's, and not reported: a maker's cloud. A
+//!   cloud of ever new addresses is nothing new: by the share of slices in which the modality called somebody new
+//!   outside, this must be a surprise of 3 bits (one slice in eight).
 //! - Who takes: payload from the modality, a peer and slice, in connections that the peer opened and in DICOM. From
 //!   `bulk_bytes`, if the peer took nothing like it before: its logarithm four standard deviations above the mean, of
 //!   half a bit at least, so four times the usual or more.
@@ -64,9 +64,7 @@ mod state;
 
 use serde::Deserialize;
 use wardflow_common::{Causes, Evidence, Groups, Hours, Service, Standing, came_about, hour_of_day};
-use wardflow_sdk::{
-    Bounded, Continuity, Detector, Device, Direction, Findings, Flows, Level, PeerRole, Saved, Slice, name_id,
-};
+use wardflow_sdk::{Bounded, Continuity, Detector, Device, Findings, Flows, Level, PeerRole, Saved, Slice, name_id};
 
 pub use crate::state::State;
 use crate::{
@@ -265,9 +263,8 @@ impl ImagingModality {
     /// Adds up what peers that are no archive take.
     fn weigh(&mut self, flows: &Flows<'_>, row: usize, contact: Contact) {
         let Contact { peer, standing, service, is_dicom, .. } = contact;
-        let is_pulled = flows.direction()[row] == Direction::Inbound && service.of_device;
         let is_pushed = is_dicom && !service.of_device && flows.peer_prevalence()[row] < SHARED;
-        if (is_pulled || is_pushed) && !is_archive(standing) {
+        if (service.of_device || is_pushed) && !is_archive(standing) {
             let begin = || Evidence::new(flows, row, standing, service);
             self.taken.touch(peer, flows.end_time()[row], begin).add(flows, row, service);
         }

@@ -155,6 +155,8 @@ fn who_takes_much_is_reported() {
     check([taken(900 * mb, workstation(from(STRANGER, 445, time)))], &[(CONTACT, Medium), (BULK, High)]);
     let in_parts = (0..30).map(|n| taken(30 * mb, workstation(from(STRANGER, 104, time + n * MINUTE))));
     check(in_parts, &[(DICOM, Medium), (BULK, High)]);
+    let seen_midstream = |flow: Flow| Flow { direction: Direction::Outbound, conn_state: ConnState::Oth, ..flow };
+    check([taken(900 * mb, seen_midstream(workstation(from(STRANGER, 104, time))))], &[(DICOM, Medium), (BULK, High)]);
     check([taken(900 * mb, to(STRANGER, 0, 104, time))], &[(DICOM, Low), (BULK, Medium)]);
     check([taken(3_000 * mb, workstation(from(VIEWER, 104, time)))], &[(BULK, Medium)]);
     check([taken(90 * mb, workstation(from(VIEWER, 104, time)))], &[]);

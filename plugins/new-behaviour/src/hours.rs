@@ -11,6 +11,8 @@ const LEAST_PEERS: u32 = 3;
 const QUIET: f64 = 0.1;
 /// Such an hour is unusual if it has this share of it.
 const BUSY: f64 = 0.5;
+/// Days with traffic that are remembered: the newest weighs as much as one of so many.
+const MEMORY: u16 = 28;
 
 /// What each local hour usually has, for working days and for weekends.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -31,8 +33,8 @@ struct Slot {
     days: u16,
     /// Connections on these, on average, up to 65,535.
     mean: f32,
-    /// The most.
-    most: u16,
+    /// The most, which fades.
+    most: f32,
 }
 
 /// The hour that is going on.
@@ -55,8 +57,8 @@ pub(crate) struct Unusual {
     pub(crate) is_weekend: bool,
     /// Days of that type on which the hour was quiet.
     pub(crate) days: u16,
-    /// The most connections that the hour had.
-    pub(crate) most: u16,
+    /// The most connections that the hour had, older ones in part.
+    pub(crate) most: f32,
 }
 
 impl Hours {
@@ -93,7 +95,8 @@ impl Hours {
         let (kind, local) = hour.slot();
         let days = self.days[kind];
         let busiest = self.busiest();
-        let most = [local + 23, local, local + 1].map(|near| self.slots[kind][near % 24].most).into_iter().max()?;
+        let most =
+            [local + 23, local, local + 1].map(|near| self.slots[kind][near % 24].most).into_iter().fold(0.0, f32::max);
         let is_unusual = days >= least_days
             && hour.connections >= LEAST
             && hour.peers.count_ones() >= LEAST_PEERS
@@ -109,13 +112,16 @@ impl Hours {
         let day = hour.minute_of_week / 1_440 + 1;
         if day != self.last_day || hour.number - self.last_hour >= 24 {
             self.days[kind] = self.days[kind].saturating_add(1);
+            self.slots[kind].iter_mut().for_each(|slot| slot.most -= slot.most / f32::from(MEMORY));
         }
         (self.last_day, self.last_hour) = (day, hour.number);
+        let busiest = self.busiest() as f32;
         let slot = &mut self.slots[kind][local];
-        let connections = u16::try_from(hour.connections).unwrap_or(u16::MAX);
+        let connections = f32::from(u16::try_from(hour.connections).unwrap_or(u16::MAX));
         slot.days = slot.days.saturating_add(1);
-        slot.mean += (f32::from(connections) - slot.mean) / f32::from(slot.days.min(28));
-        slot.most = slot.most.max(connections);
+        slot.mean += (connections - slot.mean) / f32::from(slot.days.min(MEMORY));
+        // An hour that is busier than the busiest is no quiet one; how much busier would only be remembered longer.
+        slot.most = slot.most.max(if busiest > 0.0 { connections.min(busiest) } else { connections });
     }
 
     /// Connections in the busiest hour that most days have.

@@ -31,9 +31,11 @@
 //! none of them has, while at most one in ten of the device's peers is so. It takes one more sign for each severity.
 //! Classes whose devices go where their users like (`browsing_classes`) and devices of no known class are left out.
 //!
-//! What is new stays new for a day, and then is known. An hour is unusually busy if on eight days or more of its type
-//! (working day or weekend) neither it nor the hours beside it ever had a tenth of the connections of the busiest usual
-//! hour, and now it has half of them, 20 at least, with three peers at least.
+//! What is new stays new for a day, and then is known. An hour is unusually busy if, seen for eight days or more of its
+//! type (working day or weekend), neither it nor the hours beside it have a tenth of the connections of the busiest
+//! usual hour, at their most, and now it has half of them, 20 at least, with three peers at least. The most is no more
+//! than the busiest hour, and fades by a twenty-eighth each day of its type with traffic: one night at work hides
+//! another for three months, not for ever.
 //!
 //! **No finding**: attempts and probes, multicast, broadcast, DHCP, ICMP, declared scanners, network management,
 //! backup, remote service in its hours, NAT, name and time servers, domain controllers; a device that comes back after

@@ -264,6 +264,23 @@ fn work_at_quiet_hours_is_low() {
 }
 
 #[test]
+fn one_night_at_work_does_not_hide_all_others() {
+    let work = |day: i64, hours: std::ops::Range<i64>, every: i64| {
+        let from = MONDAY + day * DAY;
+        times(from + hours.start * HOUR, from + hours.end * HOUR, every)
+            .map(move |t| to(20 + (t / every).rem_euclid(7) as u64, 6, 443, t))
+    };
+    let nights_found = |every: i64, second: i64| {
+        let days = (0..=second).filter(|day| day % 7 < 5).flat_map(|day| work(day, 8..17, MINUTE));
+        let flows = days.chain(work(21, 1..2, every)).chain(work(second, 1..2, MINUTE));
+        harness("workstation").until(MONDAY + (second + 1) * DAY).run(flows).findings.len()
+    };
+    assert_eq!(nights_found(MINUTE, 28), 1, "of the same weeks");
+    assert_eq!(nights_found(MINUTE, 140), 2);
+    assert_eq!(nights_found(SECOND, 140), 2, "though it was far busier");
+}
+
+#[test]
 fn slices_make_no_difference() {
     let flows = || pump(MONDAY, END).into_iter().chain([outside(stranger(443, LATER)), from_workstation(22, LATER)]);
     let run = |slice| {

@@ -1,6 +1,6 @@
 use std::{
     borrow::Borrow,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, hash_map::Entry},
     hash::Hash,
 };
 
@@ -26,7 +26,8 @@ pub struct Bounded<K, V, const N: usize> {
     /// Hashed without a seed: in no order that may show, but alike in every run.
     entries: HashMap<K, (i64, V), FxBuildHasher>,
     evicted: u64,
-    /// The next to go with their last use, the very next at the end. One that was used since then stays.
+    /// The next to go with their last use, the very next at the end: all that are as old as the first. One that was used
+    /// since then stays.
     doomed: Vec<(i64, K)>,
 }
 
@@ -40,9 +41,17 @@ impl<K: Ord + Hash + Clone, V, const N: usize> Bounded<K, V, N> {
     /// The entry of a key, made if it is absent, used at `time`.
     pub fn touch(&mut self, key: K, time: i64, default: impl FnOnce() -> V) -> &mut V {
         self.make_room(&key);
-        let (last, value) = self.entries.entry(key).or_insert_with(|| (time, default()));
-        *last = time.max(*last);
-        value
+        match self.entries.entry(key) {
+            Entry::Occupied(known) => {
+                let (last, value) = known.into_mut();
+                *last = time.max(*last);
+                value
+            }
+            Entry::Vacant(new) => {
+                queue::<K, N>(&mut self.doomed, time, new.key());
+                &mut new.insert((time, default())).1
+            }
+        }
     }
 
     /// The value of a key that is there, used at `time`.
@@ -153,6 +162,20 @@ impl<K: Ord + Hash + Clone, V, const N: usize> Bounded<K, V, N> {
     }
 }
 
+/// Puts a new entry in its place among the next to go, if it is older than one of them: time may be told of late.
+fn queue<K: Ord + Clone, const N: usize>(doomed: &mut Vec<(i64, K)>, time: i64, key: &K) {
+    let is_older = |(other, known): &(i64, K)| (time, key) < (*other, known);
+    if !doomed.first().is_some_and(is_older) {
+        return;
+    }
+    if doomed.len() >= N {
+        // Most of them were used since, or are gone. The next that must go is looked for anew.
+        return doomed.clear();
+    }
+    let place = doomed.partition_point(is_older);
+    doomed.insert(place, (time, key.clone()));
+}
+
 impl<K: Ord + Hash + Clone, V, const N: usize> Default for Bounded<K, V, N> {
     fn default() -> Self {
         Self::new()
@@ -216,6 +239,38 @@ mod tests {
         let left: Vec<_> = map.iter().map(|(key, ())| *key).collect();
         assert_eq!(left, [-1].into_iter().chain(937..1_000).collect::<Vec<_>>());
         assert_eq!((map.evicted(), map.make_room(&5), map.len()), (937, Some((937, ())), 63));
+    }
+
+    #[test]
+    fn who_is_told_of_late_goes_first() {
+        let mut map = Bounded::<i64, (), 24>::new();
+        for key in 0..24 {
+            map.touch(key, 100 + key, || ());
+        }
+        // The first eighth is looked for: 0 goes, 1 and 2 are next.
+        let mut next_after = |key, time| {
+            let out = map.make_room(&key).map(|(out, ())| out);
+            map.touch(key, time, || ());
+            out
+        };
+        assert_eq!(next_after(24, 200), Some(0));
+        assert_eq!(next_after(25, 50), Some(1));
+        assert_eq!(next_after(26, 50), Some(25));
+        assert_eq!(next_after(27, 201), Some(26));
+        assert_eq!(next_after(28, 202), Some(2));
+    }
+
+    #[test]
+    fn late_ones_that_come_and_go_take_no_room() {
+        let mut map = Bounded::<i64, (), 24>::new();
+        for key in 0..25 {
+            map.touch(key, 100 + key, || ());
+        }
+        for time in 0..100 {
+            map.remove(&24);
+            map.touch(24, time, || ());
+        }
+        assert!(map.doomed.len() <= 24, "{}", map.doomed.len());
     }
 
     #[test]

@@ -44,23 +44,25 @@
 //!
 //! # Memory
 //! 64 peers that got 256 kB or more, those that got most, and 96 others, the least recently used forgotten first: some
-//! 50 bytes each.
+//! 50 bytes each. In a slice the 1,024 peers of the latest flows are judged, and of the rest the 64 that got most.
 //!
 //! # Parameters
 //! `least_bytes`, `shared_by`, `learning_hours`: see `plugin.toml`.
 
 mod amount;
+mod in_slice;
 mod peers;
 mod seen;
 
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{
-    Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, Level, PeerRole, PeerScope, Saved, Severity,
-    Slice, UNKNOWN,
+    Continuity, DAY, Detector, Device, Findings, Flows, Learning, Level, PeerRole, PeerScope, Saved, Severity, Slice,
+    UNKNOWN,
 };
 
 use crate::{
     amount::{Amount, Verdict, Yardstick},
+    in_slice::InSlice,
     peers::{Peer, Peers},
     seen::Seen,
 };
@@ -73,16 +75,15 @@ const LEAST_FLOWS: u64 = 50;
 const CLASS_KNOWN: u32 = 5;
 /// Single peers that are reported in a slice; the rest are one finding.
 const SINGLE: usize = 8;
-/// Outside peers of a slice that are told apart.
-const IN_SLICE: usize = 1_024;
 /// Bytes sent, for each received, from which a peer only takes.
 const ONE_WAY: f64 = 100.0;
+
 /// What one device sends outside.
 pub struct Exfiltration {
     parameters: Parameters,
     state: State,
     /// What the slice shows, by peer.
-    seen: Bounded<u64, Seen, IN_SLICE>,
+    seen: InSlice,
 }
 
 /// What the hospital may set; see `plugin.toml`.
@@ -117,7 +118,7 @@ impl Detector for Exfiltration {
     type State = State;
 
     fn open(_: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
-        Ok(Self { parameters, state: state.unwrap_or_default(), seen: Bounded::new() })
+        Ok(Self { parameters, state: state.unwrap_or_default(), seen: InSlice::default() })
     }
 
     fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
@@ -130,7 +131,7 @@ impl Detector for Exfiltration {
             self.state.is_active = true;
             self.state.watched_since.get_or_insert(end);
             if scopes[row] == PeerScope::External && is_judged(flows, row) {
-                self.take(flows, row, end);
+                self.take(flows, row);
             }
         }
     }
@@ -185,12 +186,10 @@ fn is_judged(flows: &Flows<'_>, row: usize) -> bool {
 }
 
 impl Exfiltration {
-    fn take(&mut self, flows: &Flows<'_>, row: usize, end: i64) {
-        let peer = flows.peer()[row];
-        if let Some((gone, seen)) = self.seen.make_room(&peer) {
+    fn take(&mut self, flows: &Flows<'_>, row: usize) {
+        if let Some((gone, seen)) = self.seen.add(flows, row) {
             self.state.absorb(gone, &seen);
         }
-        self.seen.touch(peer, end, || Seen::new(flows, row)).add(flows, row);
     }
 
     fn judge(&self, peer: u64, seen: &Seen, looks: f64, now: i64) -> Option<Verdict> {

@@ -118,6 +118,21 @@ fn who_sends_to_many_more_hides_nothing() {
 }
 
 #[test]
+fn thousands_of_peers_in_a_slice_push_out_no_large_one() {
+    let large = to(STRANGER, LATER + HOUR, 200_000_000, 4_000);
+    let more = to(STRANGER, LATER + 5 * HOUR, 50_000_000, 4_000);
+    let many = |(n, time)| to(5_000 + n as u64, time, 2_000, 900);
+    let many: Vec<_> = times(LATER + 2 * HOUR, LATER + 4 * HOUR, 2_000_000).enumerate().map(many).collect();
+    let sent = |flows: Vec<Flow>| {
+        let found = run(beside(analyser(LATER + 6 * HOUR), flows)).findings;
+        let found = found.into_iter().find(|found| found.finding.peer == Some(STRANGER)).unwrap().finding;
+        (found.flow_count, found.observations[0].measured)
+    };
+    assert_eq!(sent(many.iter().cloned().chain([large.clone()]).collect()), (1, 200e6));
+    assert_eq!(sent(many.into_iter().chain([large, more]).collect()), (2, 250e6), "and comes back");
+}
+
+#[test]
 fn one_finding_hides_no_many_peers() {
     let one = times(LATER, LATER + 5 * HOUR, 10 * MINUTE).map(|time| to(STRANGER, time, 3_000_000, 10_000));
     let many = (0..120).map(|n| to(5_000 + n % 60, LATER + n as i64 * 2 * MINUTE, 1_000_000, 900));

@@ -266,7 +266,7 @@ impl InfusionPump {
     fn weigh(&mut self, flows: &Flows<'_>, row: usize, standing: Standing<Group>, service: Service) {
         let begin = || Evidence::new(flows, row, standing, service);
         match standing {
-            Standing::Everywhere | Standing::Member(Group::TimeServer | Group::NameServer) => {}
+            Standing::Everywhere => {}
             Standing::Member(Group::DrugLibraryServer) if self.library_hours.contain(flows.minute_of_week()[row]) => {
                 self.state.baseline.has_library = true;
                 self.library.get_or_insert_with(begin).add(flows, row, service);
@@ -288,9 +288,10 @@ impl InfusionPump {
                 Standing::Member(Group::DrugLibraryServer) => {
                     (bulk, Severity::Low, "a drug library server, outside its hours")
                 }
-                Standing::Everywhere | Standing::Member(_) => {
-                    (bulk.max(declared as u64), Severity::Medium, "a pump gateway")
-                }
+                Standing::Member(Group::PumpGateway) => (bulk.max(declared as u64), Severity::Medium, "a pump gateway"),
+                Standing::Member(Group::TimeServer) => (bulk, Severity::Medium, "a time server"),
+                Standing::Member(Group::NameServer) => (bulk, Severity::Medium, "a name server"),
+                Standing::Everywhere => continue,
                 Standing::Internet => (bulk, Severity::High, "an outside peer"),
                 Standing::Workstation => (bulk, Severity::High, "a workstation"),
                 Standing::Inside if !baseline.habits.is_settled() => {

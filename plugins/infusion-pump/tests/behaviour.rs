@@ -167,7 +167,11 @@ fn bulk_transfers_are_due_from_the_library_in_its_hours() {
     check([bulk(to(LIBRARY, 2, 6, 443, LATER + 14 * HOUR))], &[("bulk-inbound", Severity::Low)]);
     check([bulk(to(GATEWAY, 1, 6, 443, night))], &[("bulk-inbound", Severity::Medium)]);
     // A share of what is declared of it a day.
-    check([Flow { bytes_received: 1_500_000, ..to(GATEWAY, 1, 6, 443, night) }], &[]);
+    let declared = |peer, group, port| Flow { bytes_received: 1_500_000, ..to(peer, group, 6, port, night) };
+    check([declared(GATEWAY, 1, 443)], &[]);
+    check([declared(STRANGER, 4, 53)], &[("bulk-inbound", Severity::Medium)]);
+    let time = bulk(to(STRANGER, 3, 17, 123, night));
+    check([time], &[("bulk-inbound", Severity::Medium)]);
     let stranger = [("contact-outside-groups", Severity::Medium), ("bulk-inbound", Severity::High)];
     check([bulk(from(STRANGER, 443, night))], &stranger);
     let in_parts = (0..10).map(|n| Flow { bytes_received: 500_000, ..from(STRANGER, 443, night + n * MINUTE) });

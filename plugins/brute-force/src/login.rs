@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use wardflow_common::{is_for_many, is_incomplete};
-use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, SECOND, UNKNOWN};
+use wardflow_common::{Ends, TCP, is_for_many, is_incomplete};
+use wardflow_sdk::{ConnState, Flows, PeerRole, PeerScope, SECOND, UNKNOWN};
 
-const TCP: u8 = 6;
-/// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
-const DYNAMIC: u16 = 32_768;
 /// Payload of a refused log-on, both directions: SSH, SMB and RDP negotiate keys and versions in two to six kilobytes,
 /// LDAP and databases refuse in some hundred bytes, or with a certificate in three thousand.
 const SMALL: u64 = 10_000;
@@ -42,22 +39,14 @@ impl Login {
         if flows.protocol()[row] != TCP {
             return None;
         }
-        let (local, remote) = (flows.local_port()[row], flows.peer_port()[row]);
-        let is_outbound = flows.direction()[row] == Direction::Outbound;
-        let (own, other) = if is_outbound { (remote, local) } else { (local, remote) };
-        let state = flows.conn_state()[row];
-        let is_midstream = matches!(state, ConnState::Unknown | ConnState::Oth);
-        // Exporters that join midstream often turn a flow around.
-        let is_turned = is_midstream && own >= DYNAMIC && other < DYNAMIC;
-        let (offered, port) = if is_turned { (other, own) } else { (own, other) };
-        let service = Service::of(offered)?;
-        let by_device = is_outbound != is_turned;
+        let Ends { of_device, port, initiator_port, is_midstream } = Ends::of(flows, row);
+        let (service, by_device) = (Service::of(port)?, !of_device);
         if !is_judged(flows, row, by_device) {
             return None;
         }
-        let bytes = payload(flows, row, state)?;
+        let bytes = payload(flows, row, flows.conn_state()[row])?;
         let (start, end) = (flows.start_time()[row], flows.end_time()[row]);
-        Some(Self { service, by_device, port, is_midstream, bytes, start, end })
+        Some(Self { service, by_device, port: initiator_port, is_midstream, bytes, start, end })
     }
 
     /// Whether it is as small and short as a refused log-on.

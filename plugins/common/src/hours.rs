@@ -65,9 +65,14 @@ pub fn hour_of_day(minute_of_week: u16) -> usize {
     usize::from(minute_of_week / 60 % 24)
 }
 
+/// Type of day, 0 for working days and 1 for weekends, and hour of the local day.
+pub fn day_type_and_hour(minute_of_week: u16) -> (usize, usize) {
+    (usize::from(minute_of_week / DAY_MINUTES >= 5), hour_of_day(minute_of_week))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Days, Hours, minute_at_end};
+    use super::{Days, Hours, day_type_and_hour, minute_at_end};
     use wardflow_sdk::{
         DAY, Flows, HOUR, MINUTE, SECOND,
         native::{Batch, Flow},
@@ -82,6 +87,16 @@ mod tests {
         check(22, 4, 3, true);
         check(22, 4, 4, false);
         check(0, 24, 23, true);
+    }
+
+    #[test]
+    fn weeks_end_with_a_weekend() {
+        let check =
+            |day: u16, hour: u16, expected| assert_eq!(day_type_and_hour((day * 24 + hour) * 60 + 59), expected);
+        check(0, 0, (0, 0));
+        check(4, 23, (0, 23));
+        check(5, 0, (1, 0));
+        check(6, 23, (1, 23));
     }
 
     #[test]

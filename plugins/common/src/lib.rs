@@ -8,8 +8,10 @@
 
 mod causes;
 mod dhcp;
+mod ends;
 mod evidence;
 mod experience;
+mod fingerprint;
 mod habits;
 mod handshake;
 mod hours;
@@ -20,12 +22,14 @@ mod standing;
 
 pub use causes::{Causes, Ranked};
 pub use dhcp::is_dhcp;
+pub use ends::{DYNAMIC, Ends};
 pub use evidence::Evidence;
 pub use experience::{DECLARED, Experience};
+pub use fingerprint::fingerprint;
 pub use habits::Habits;
 pub use handshake::{came_about, has_failed, is_established, is_incomplete};
-pub use hours::{Days, Hours, hour_of_day, minute_at_end};
-pub use ports::{is_polling_port, port_name};
+pub use hours::{Days, Hours, day_type_and_hour, hour_of_day, minute_at_end};
+pub use ports::{is_login_port, is_polling_port, port_name};
 pub use roles::{is_for_many, serves_everybody};
-pub use service::{LOGIN, Service, TCP, UDP, declared};
+pub use service::{Service, TCP, UDP, declared};
 pub use standing::{Groups, Standing};

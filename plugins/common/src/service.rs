@@ -2,20 +2,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{
-    ConnState, Direction, Flows,
+    Flows,
     manifest::{Initiator, Manifest, ManifestError, Transport},
 };
+
+use crate::{Ends, is_login_port};
 
 /// IANA protocol number of TCP.
 pub const TCP: u8 = 6;
 /// IANA protocol number of UDP.
 pub const UDP: u8 = 17;
-/// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
-const EPHEMERAL: u16 = 32_768;
-
-/// TCP ports by which people and programs log in or fetch and leave files: FTP, SSH, Telnet, MS-RPC, NetBIOS, SMB,
-/// rexec, rlogin, rsh, RDP, VNC, WinRM (IANA's registry of service names).
-pub const LOGIN: [u16; 14] = [21, 22, 23, 135, 139, 445, 512, 513, 514, 3389, 5800, 5900, 5985, 5986];
 
 /// A service: who offers it, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -39,19 +35,10 @@ impl Service {
         Self { of_device: true, protocol, port }
     }
 
-    /// The service of a flow. Where no handshake was seen, the end with the lower port offers it if the other's port
-    /// is one that initiators take: exporters that join midstream often turn such flows around.
+    /// The service of a flow.
     pub fn of(flows: &Flows<'_>, row: usize) -> Self {
-        let (local, remote) = (flows.local_port()[row], flows.peer_port()[row]);
-        let is_inbound = flows.direction()[row] == Direction::Inbound;
-        let (own, other) = if is_inbound { (local, remote) } else { (remote, local) };
-        let is_midstream = matches!(flows.conn_state()[row], ConnState::Unknown | ConnState::Oth);
-        let is_turned = is_midstream && own >= EPHEMERAL && (1..EPHEMERAL).contains(&other);
-        Self {
-            of_device: is_inbound != is_turned,
-            protocol: flows.protocol()[row],
-            port: if is_turned { other } else { own },
-        }
+        let ends = Ends::of(flows, row);
+        Self { of_device: ends.of_device, protocol: flows.protocol()[row], port: ends.port }
     }
 
     /// Whether it is ICMP, by which hosts test each other.
@@ -61,7 +48,7 @@ impl Service {
 
     /// Whether somebody logs in to the device by it, or fetches or leaves files there.
     pub fn is_login(self) -> bool {
-        self.of_device && self.protocol == TCP && LOGIN.contains(&self.port)
+        self.of_device && self.protocol == TCP && is_login_port(self.port)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which flows are name queries, and how many and how large those are.
 
-use wardflow_common::is_for_many;
+use wardflow_common::{TCP, UDP, is_for_many};
 use wardflow_sdk::{Direction, Flows, PeerRole, PeerScope, UNKNOWN, name_id};
 
 /// Payload of a query for a name as people make them, at most.
@@ -47,7 +47,7 @@ impl Query {
         let role = flows.local_role()[row];
         let asks_for_others = is_for_many(role) || role == PeerRole::NameServer;
         let sent = flows.bytes_sent()[row];
-        if !matches!(protocol, 6 | 17) || !is_one_server || asks_for_others || sent == UNKNOWN || sent == 0 {
+        if !matches!(protocol, TCP | UDP) || !is_one_server || asks_for_others || sent == UNKNOWN || sent == 0 {
             return None;
         }
         let received = Some(flows.bytes_received()[row]).filter(|received| *received != UNKNOWN).unwrap_or_default();
@@ -55,7 +55,7 @@ impl Query {
             return Some(Self { count: 1, sent: 0, received, carried: 0 });
         }
         let packets = Some(flows.packets_sent()[row]).filter(|packets| *packets != UNKNOWN).unwrap_or(1);
-        let count = if protocol == 6 { packets.saturating_sub(3) / 2 } else { packets };
+        let count = if protocol == TCP { packets.saturating_sub(3) / 2 } else { packets };
         let count = count.min(sent / HEADER).max(1);
         Some(Self { count, sent, received, carried: sent.saturating_sub(ORDINARY.saturating_mul(count)) })
     }

@@ -80,10 +80,10 @@ impl Pulse {
     /// silence that goes on, if the pump is still on the network.
     pub(crate) fn end_slice(&mut self, slice: &Slice<'_>, ended: &mut [Silence]) -> Option<Silence> {
         for silence in ended.iter_mut().chain(&mut self.pending).filter(|silence| silence.to >= slice.start) {
-            silence.blind += blind(slice, silence.from, silence.to);
+            silence.blind += slice.blind(silence.from, silence.to);
         }
         let last = *self.recent.last()?;
-        self.blind += blind(slice, last, slice.end);
+        self.blind += slice.blind(last, slice.end);
         let is_alive = self.life >= LIFE && self.last_life >= slice.start && slice.end - last <= ONGOING;
         (is_alive && self.is_in_use()).then_some(Silence {
             from: last,
@@ -119,10 +119,4 @@ impl Silence {
     pub(crate) fn length(&self) -> i64 {
         self.to - self.from - self.blind
     }
-}
-
-/// Microseconds in [`from`, `to`), as far as it lies in the slice, in which the sensors delivered nothing.
-fn blind(slice: &Slice<'_>, from: i64, to: i64) -> i64 {
-    let inside = to.min(slice.end) - from.max(slice.start);
-    inside.max(0) - slice.observed(from, to)
 }

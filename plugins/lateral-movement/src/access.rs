@@ -3,12 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use wardflow_common::is_incomplete;
-use wardflow_sdk::{ConnState, Direction, Flows, PeerRole, PeerScope, UNKNOWN};
+use wardflow_common::{Ends, TCP, is_incomplete};
+use wardflow_sdk::{ConnState, Flows, PeerRole, PeerScope, UNKNOWN};
 
-const TCP: u8 = 6;
-/// First of the ports that initiators commonly take (RFC 6335 recommends 49152, Linux begins at 32768).
-const DYNAMIC: u16 = 32_768;
 /// Payload towards the initiator that an opened session has, in bytes: more than the negotiation and the refusal of
 /// SMB, SSH or RDP, which take up to two or three kilobytes.
 const SESSION: u64 = 4_000;
@@ -52,26 +49,17 @@ impl Access {
         if flows.protocol()[row] != TCP {
             return None;
         }
-        let (local, remote) = (flows.local_port()[row], flows.peer_port()[row]);
-        let is_outbound = flows.direction()[row] == Direction::Outbound;
-        let (own, other) = if is_outbound { (remote, local) } else { (local, remote) };
-        let state = flows.conn_state()[row];
-        // Exporters that join midstream often turn a flow around.
-        let is_midstream = matches!(state, ConnState::Unknown | ConnState::Oth);
-        let is_turned = is_midstream && own >= DYNAMIC && other < DYNAMIC;
-        let protocol = Protocol::of(if is_turned { other } else { own })?;
+        let ends = Ends::of(flows, row);
+        let (protocol, by_device) = (Protocol::of(ends.port)?, !ends.of_device);
         let is_internal = matches!(flows.peer_scope()[row], PeerScope::SameZone | PeerScope::OtherInternal);
         let is_declared = !matches!(flows.peer_role()[row], PeerRole::None | PeerRole::Proxy)
             || flows.local_role()[row] != PeerRole::None;
-        (is_internal && !is_declared).then(|| Self {
-            protocol,
-            by_device: is_outbound != is_turned,
-            outcome: outcome(flows, row, state, is_outbound != is_turned),
-        })
+        (is_internal && !is_declared).then(|| Self { protocol, by_device, outcome: outcome(flows, row, by_device) })
     }
 }
 
-fn outcome(flows: &Flows<'_>, row: usize, state: ConnState, by_device: bool) -> Outcome {
+fn outcome(flows: &Flows<'_>, row: usize, by_device: bool) -> Outcome {
+    let state = flows.conn_state()[row];
     let sides = [(flows.packets_sent(), flows.bytes_sent()), (flows.packets_received(), flows.bytes_received())];
     let sides = sides.map(|(packets, bytes)| (packets[row], bytes[row]));
     let (_, answer) = sides[usize::from(by_device)];

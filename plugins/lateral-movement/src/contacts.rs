@@ -142,12 +142,6 @@ pub(crate) fn bits(count: f64, usual: f64) -> f64 {
     surprise::of_count(count, usual).max(if count >= 1.0 { any } else { 0.0 })
 }
 
-/// 32 well-mixed bits of a peer: 2^64 divided by the golden ratio spreads any numbers (Knuth, *The Art of Computer
-/// Programming* 3, section 6.4).
-pub(crate) fn fingerprint(peer: u64) -> u32 {
-    (peer.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Contacts, Met, bits};

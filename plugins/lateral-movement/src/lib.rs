@@ -45,12 +45,13 @@ mod contacts;
 mod report;
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::fingerprint;
 use wardflow_sdk::{
     Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, MINUTE, Saved, Slice, name_id,
 };
 
 use access::{Access, Outcome, Protocol};
-use contacts::{Contacts, Met, fingerprint};
+use contacts::{Contacts, Met};
 use report::{Context, Seen};
 
 /// Devices of the class from which on a peer is shared, and the share of the class, whichever is more.

@@ -1,6 +1,7 @@
 //! The hours of the local week in which a device is busy.
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::day_type_and_hour;
 use wardflow_sdk::{HOUR, math};
 
 /// Connections in an hour that a person at work makes, at least.
@@ -92,7 +93,7 @@ impl Hours {
     }
 
     fn judge(&self, hour: Hour, least_days: u16) -> Option<Unusual> {
-        let (kind, local) = hour.slot();
+        let (kind, local) = day_type_and_hour(hour.minute_of_week);
         let days = self.days[kind];
         let busiest = self.busiest();
         let most =
@@ -108,7 +109,7 @@ impl Hours {
     }
 
     fn learn(&mut self, hour: Hour) {
-        let (kind, local) = hour.slot();
+        let (kind, local) = day_type_and_hour(hour.minute_of_week);
         let day = hour.minute_of_week / 1_440 + 1;
         if day != self.last_day || hour.number - self.last_hour >= 24 {
             self.days[kind] = self.days[kind].saturating_add(1);
@@ -130,14 +131,6 @@ impl Hours {
             slots.iter().filter(move |slot| slot.days > 0 && slot.days * 2 >= days).map(|slot| f64::from(slot.mean))
         });
         means.fold(0.0, f64::max)
-    }
-}
-
-impl Hour {
-    /// Type of day, 1 for weekends, and local hour.
-    fn slot(&self) -> (usize, usize) {
-        let day = self.minute_of_week / 1_440;
-        (usize::from(day >= 5), usize::from(self.minute_of_week / 60 % 24))
     }
 }
 

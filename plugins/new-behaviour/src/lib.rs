@@ -62,7 +62,7 @@ mod volume;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wardflow_common::minute_at_end;
+use wardflow_common::{TCP, fingerprint, minute_at_end};
 use wardflow_sdk::{
     Bounded, Continuity, Detector, Device, Findings, Flows, HOUR, Learning, Saved, Slice, UNKNOWN, math, name_id,
 };
@@ -70,8 +70,8 @@ use wardflow_sdk::{
 use evidence::{Context, Evidence, New, minute};
 use habit::{Habits, Memory, Novelty};
 use hours::{Hours, Unusual};
-use known::{Met, fingerprint};
-use service::{Service, TCP};
+use known::Met;
+use service::Service;
 use volume::Volume;
 
 /// Bits of surprise below which something new is a habit: more often than once in 64 hours with traffic.

@@ -1,9 +1,7 @@
 //! Which flows are judged at all.
 
-use wardflow_common::{is_dhcp, is_incomplete, serves_everybody};
+use wardflow_common::{TCP, UDP, is_dhcp, is_incomplete, serves_everybody};
 use wardflow_sdk::{ConnState, Flows, PeerRole, PeerScope, UNKNOWN};
-
-use crate::service::{TCP, UDP};
 
 /// Whether something was exchanged with one peer, and nobody declared that this is what either end is for.
 pub(crate) fn is_judged(flows: &Flows<'_>, row: usize) -> bool {

@@ -3,13 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use wardflow_sdk::{ConnState, Direction, Flows, PeerScope};
-
-pub(crate) const TCP: u8 = 6;
-pub(crate) const UDP: u8 = 17;
-/// First of the ports that initiators and remote procedure calls commonly take (RFC 6335 recommends 49152, Linux begins
-/// at 32768). Which of them it is tells nothing, so they are one service.
-const DYNAMIC: u16 = 32_768;
+use wardflow_common::{DYNAMIC, Ends, TCP, is_login_port};
+use wardflow_sdk::{Flows, PeerScope};
 
 /// A service that the device offers to a peer, or uses of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,27 +18,20 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The service of a flow. Where no handshake was seen, the end with the lower port offers it if the other's port is
-    /// a dynamic one: exporters that join midstream often turn such flows around.
+    /// The service of a flow. All dynamic ports are one.
     pub(crate) fn of(flows: &Flows<'_>, row: usize) -> Self {
-        let (local, remote) = (flows.local_port()[row], flows.peer_port()[row]);
-        let is_inbound = flows.direction()[row] == Direction::Inbound;
-        let (own, other) = if is_inbound { (local, remote) } else { (remote, local) };
-        let is_midstream = matches!(flows.conn_state()[row], ConnState::Unknown | ConnState::Oth);
-        let is_turned = is_midstream && own >= DYNAMIC && (1..DYNAMIC).contains(&other);
-        let port = if is_turned { other } else { own };
+        let Ends { of_device, port, .. } = Ends::of(flows, row);
         Self {
-            of_device: is_inbound != is_turned,
+            of_device,
             is_external: flows.peer_scope()[row] == PeerScope::External,
             protocol: flows.protocol()[row],
             port: if port >= DYNAMIC { 0 } else { port },
         }
     }
 
-    /// Whether who uses it administers the other end: FTP, SSH, Telnet, RPC, SMB, RDP, VNC, WinRM.
+    /// Whether who uses it administers the other end.
     pub(crate) fn is_administration(self) -> bool {
-        self.protocol == TCP
-            && matches!(self.port, 21..=23 | 135 | 139 | 445 | 3389 | 5800..=5806 | 5900..=5906 | 5985 | 5986)
+        self.protocol == TCP && is_login_port(self.port)
     }
 
     /// Whether programs commonly use it across the internet: web, mail, time, names, MQTT.

@@ -97,10 +97,10 @@ impl Continuity {
     /// on the network.
     pub(crate) fn end_slice(&mut self, slice: &Slice<'_>, ended: &mut [Break]) -> Option<Break> {
         for known in ended {
-            known.blind += blind(slice, known.from, known.to);
+            known.blind += slice.blind(known.from, known.to);
         }
         let (since, until) = self.covered?;
-        self.blind += blind(slice, until, slice.end);
+        self.blind += slice.blind(until, slice.end);
         if slice.end - until > ONGOING {
             self.covered = None;
         }
@@ -171,12 +171,6 @@ impl Break {
 /// Whole stretches of [`LEAST`] in [`from`, `to`).
 fn stretches(from: i64, to: i64) -> u32 {
     u32::try_from((to - from) / LEAST).unwrap_or_default()
-}
-
-/// Microseconds in [`from`, `to`), as far as it lies in the slice, in which the sensors delivered nothing.
-fn blind(slice: &Slice<'_>, from: i64, to: i64) -> i64 {
-    let inside = to.min(slice.end) - from.max(slice.start);
-    inside.max(0) - slice.observed(from, to)
 }
 
 #[cfg(test)]

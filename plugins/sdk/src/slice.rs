@@ -31,9 +31,14 @@ pub struct Gap {
 impl Slice<'_> {
     /// Microseconds in [`from`, `to`), as far as it lies in the slice, during which the sensors delivered.
     pub fn observed(&self, from: i64, to: i64) -> i64 {
+        let inside = to.min(self.end) - from.max(self.start);
+        (inside - self.blind(from, to)).max(0)
+    }
+
+    /// Microseconds in [`from`, `to`), as far as it lies in the slice, during which the sensors delivered nothing.
+    pub fn blind(&self, from: i64, to: i64) -> i64 {
         let (from, to) = (from.max(self.start), to.min(self.end));
-        let blind: i64 = self.gaps.iter().map(|gap| (gap.end.min(to) - gap.start.max(from)).max(0)).sum();
-        (to - from - blind).max(0)
+        self.gaps.iter().map(|gap| (gap.end.min(to) - gap.start.max(from)).max(0)).sum()
     }
 }
 
@@ -45,8 +50,12 @@ mod tests {
     fn gaps_are_not_observed() {
         let gaps = [Gap { start: 10, end: 20 }, Gap { start: 50, end: 100 }];
         let slice = Slice { start: 0, end: 100, gaps: &gaps };
-        for (from, to, observed) in [(0, 100, 40), (0, 10, 10), (12, 18, 0), (15, 25, 5), (-50, 5, 5), (90, 200, 0)] {
+        for (from, to, observed) in
+            [(0, 100, 40), (0, 10, 10), (12, 18, 0), (15, 25, 5), (-50, 5, 5), (90, 200, 0), (120, 150, 0)]
+        {
             assert_eq!(slice.observed(from, to), observed, "{from}..{to}");
+            let inside = (to.min(100) - from.max(0)).max(0);
+            assert_eq!(slice.blind(from, to), inside - observed, "{from}..{to}");
         }
     }
 }

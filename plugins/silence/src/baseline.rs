@@ -1,6 +1,7 @@
 //! When a device is in use, and which pauses it makes then.
 
 use serde::{Deserialize, Serialize};
+use wardflow_common::day_type_and_hour;
 use wardflow_sdk::{HOUR, MINUTE, math};
 
 /// The least pause that is looked at, in microseconds.
@@ -87,7 +88,7 @@ impl Baseline {
             return;
         }
         self.active += 1.0;
-        let (kind, local) = slot(self.minute_of_week);
+        let (kind, local) = day_type_and_hour(self.minute_of_week);
         let day = self.minute_of_week / 1_440 + 1;
         if day != self.last_day || self.hour - self.last_hour >= 24 {
             self.days[kind] = self.days[kind].saturating_add(1);
@@ -103,7 +104,7 @@ impl Baseline {
 
     /// Contacts in a local hour, on days that have any.
     pub(crate) fn rate(&self, minute_of_week: u16) -> f64 {
-        let (kind, local) = slot(minute_of_week);
+        let (kind, local) = day_type_and_hour(minute_of_week);
         f64::from(self.slots[kind][local].mean)
     }
 
@@ -112,7 +113,7 @@ impl Baseline {
         let minutes = u64::try_from(micros / MINUTE).unwrap_or_default();
         (0..=minutes / 60 + 1).all(|hour| {
             let minute = u64::from(minute_of_week) + (hour * 60).min(minutes);
-            let (kind, local) = slot((minute % 10_080) as u16);
+            let (kind, local) = day_type_and_hour((minute % 10_080) as u16);
             let (days, with_contact) = (self.days[kind], self.slots[kind][local].days);
             // The day that is going on may not have come to this hour yet.
             days >= LEAST_DAYS && f64::from(with_contact) >= USUAL * f64::from(days - 1)
@@ -157,11 +158,6 @@ impl Baseline {
 
 fn logarithm(length: i64) -> f64 {
     math::ln((length as f64 / PAUSE as f64).max(1.0))
-}
-
-/// Type of day and local hour.
-fn slot(minute_of_week: u16) -> (usize, usize) {
-    (usize::from(minute_of_week / 1_440 >= 5), usize::from(minute_of_week / 60 % 24))
 }
 
 #[cfg(test)]

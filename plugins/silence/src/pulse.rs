@@ -100,10 +100,10 @@ impl Pulse {
         rate: impl Fn(u16) -> f64,
     ) -> Option<Silence> {
         for silence in ended.iter_mut().chain(&mut self.pending).filter(|silence| silence.to >= slice.start) {
-            silence.blind += blind(slice, silence.from, silence.to);
+            silence.blind += slice.blind(silence.from, silence.to);
         }
         let last = self.last?;
-        self.blind += blind(slice, last, slice.end);
+        self.blind += slice.blind(last, slice.end);
         let is_in_use = f64::from(self.recent()) >= (rate(self.minute_of_week) / 2.0).max(f64::from(BUSY));
         let is_alive = self.life >= LIFE && self.last_life >= slice.start && self.last_life - last >= PAUSE;
         (is_in_use && is_alive).then_some(Silence {
@@ -140,10 +140,4 @@ impl Silence {
     pub(crate) const fn length(&self) -> i64 {
         self.to - self.from - self.blind
     }
-}
-
-/// Microseconds in [`from`, `to`), as far as it lies in the slice, in which the sensors delivered nothing.
-fn blind(slice: &Slice<'_>, from: i64, to: i64) -> i64 {
-    let inside = to.min(slice.end) - from.max(slice.start);
-    inside.max(0) - slice.observed(from, to)
 }

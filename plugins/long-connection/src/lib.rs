@@ -27,8 +27,8 @@
 //! Severity is low. It is medium, and never more, with 20 bits, if no device of the class uses the peer, on a port that
 //! is not usual for push (443, 5223, 8883 and the like), with a trickle of less than 200 bytes a second in both
 //! directions, as keystrokes and keep-alives make; or with 30 bits without the trickle. Before `learning_hours`, a peer
-//! that is new to a class that is known (5 devices share some peer of this device) is low, by a level of ten minutes,
-//! from 8 bits.
+//! that is new to a class that is known (5 devices share some peer of this device) is low, and any
+//! other that the class does not share informational, by a level of ten minutes, from 8 bits.
 //!
 //! # What is no long connection
 //! Attempts and datagrams without answer; peers of group `expected-cloud`, of role remote service in its hours, network
@@ -117,6 +117,7 @@ struct Verdict {
     severity: Severity,
     confidence: f64,
     usual: f64,
+    is_learned: bool,
     others: u32,
 }
 
@@ -228,7 +229,7 @@ impl LongConnection {
         let (is_learned, others) = (self.is_learned(), peer.others());
         let yardstick = match is_learned {
             true if self.is_newcomer(peer, now) => Yardstick::of(&self.state.newcomers),
-            false if self.state.class >= CLASS_KNOWN && others == 0 => Yardstick::UNLEARNED,
+            false if others < self.parameters.shared_by => Yardstick::UNLEARNED,
             _ => return None,
         };
         let company =
@@ -239,13 +240,15 @@ impl LongConnection {
         }
         let is_trickle = peer.rate().is_some_and(|rate| rate < TRICKLE);
         let is_strange = is_learned && others == 0 && !service.is_push();
+        let is_of_class = self.state.class >= CLASS_KNOWN && others == 0;
         let severity = match bits {
+            _ if !is_learned && !is_of_class => Severity::Informational,
             30.0.. if is_strange => Severity::Medium,
             20.0.. if is_strange && is_trickle => Severity::Medium,
             _ => Severity::Low,
         };
         let confidence = if is_learned { 0.9 } else { 0.6 } * if peer.rate().is_some() { 1.0 } else { 0.8 };
-        Some(Verdict { bits, severity, confidence, usual: yardstick.usual(), others })
+        Some(Verdict { bits, severity, confidence, usual: yardstick.usual(), is_learned, others })
     }
 }
 
@@ -268,17 +271,20 @@ fn report(service: &Service, peer: &Peer, verdict: Verdict, findings: &mut Findi
         .measured("rate", rate, "By/s", ..)
         .measured("others-of-class", f64::from(verdict.others), "1", ..)
         .examples(seen.examples.iter().copied());
+    let length = format!("for {longest:.1} h without a break, {connected:.1} h within a day");
+    let new = match verdict.is_learned {
+        true => "long connections with it are new",
+        false => "what is usual is not known yet",
+    };
     if service.is_outbound {
         draft.peer_port(service.port).summary(format_args!(
-            "connected to {name} of an outside peer for {longest:.1} h without a break, {connected:.1} h within a day; \
-             long connections with it are new, usual of new peers is {:.1} h at most",
+            "connected to {name} of an outside peer {length}; {new}, of new peers {:.1} h at most are usual",
             hours(verdict.usual)
         ));
     } else {
-        draft.cause_key(&name).summary(format_args!(
-            "an outside peer was connected to {name} of the device for {longest:.1} h without a break, {connected:.1} \
-             h within a day; long connections with it are new"
-        ));
+        draft
+            .cause_key(&name)
+            .summary(format_args!("an outside peer was connected to {name} of the device {length}; {new}"));
     }
 }
 

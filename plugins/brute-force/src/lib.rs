@@ -45,7 +45,11 @@
 //! **Parameters** are described in `plugin.toml`.
 
 mod login;
+mod newcomers;
 mod report;
+mod run;
+mod seen;
+mod spread;
 mod track;
 
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -56,16 +60,15 @@ use wardflow_sdk::{
 };
 
 use login::{Login, Service};
+use newcomers::Newcomers;
 use report::{Guessing, Spray};
+use run::LEAST;
 use track::Track;
 
-/// Tries of a run that may be reported.
-pub(crate) const LEAST: u32 = 8;
 /// Tries an hour that are never a surprise in themselves, nor as a deviation from what is usual.
 const USUAL: f64 = 1.0;
-/// Days of pairs, and days, that the device's habit remembers.
+/// Days of pairs that the device's habit remembers.
 const MEMORY: u32 = 200;
-const MEMORY_DAYS: f64 = 56.0;
 /// Findings of a slice; what is beyond waits for those to end.
 const MOST: usize = 8;
 
@@ -93,18 +96,6 @@ pub struct State {
     /// Tries in each hour with tries, over all peers.
     hourly: Level,
     newcomers: Newcomers,
-}
-
-/// Peers that the device tries for the first time: how many on a day.
-#[derive(Default, Serialize, Deserialize)]
-struct Newcomers {
-    days: f64,
-    total: f64,
-    day: i64,
-    today: u32,
-    yesterday: u32,
-    /// When the latest of them came, in minutes.
-    latest: Bounded<(u64, Service), i64, 64>,
 }
 
 impl Detector for BruteForce {
@@ -184,31 +175,6 @@ impl BruteForce {
 
     fn is_learned(&self) -> bool {
         self.state.learning.is_done(self.parameters.learning_hours, self.parameters.least_flows)
-    }
-}
-
-impl Newcomers {
-    fn count(&mut self, key: (u64, Service), time: i64) {
-        let day = time.div_euclid(DAY);
-        if self.day == 0 {
-            self.day = day;
-        }
-        // A day is learned one day late, so that who goes on over midnight is not judged by himself.
-        for _ in 0..(day - self.day).clamp(0, MEMORY_DAYS as i64) {
-            self.days += 1.0;
-            self.total += f64::from(std::mem::replace(&mut self.yesterday, std::mem::take(&mut self.today)));
-            if self.days >= MEMORY_DAYS {
-                (self.days, self.total) = (self.days / 2.0, self.total / 2.0);
-            }
-        }
-        self.day = day.max(self.day);
-        self.today += 1;
-        self.latest.touch(key, time.div_euclid(MINUTE), || time.div_euclid(MINUTE));
-    }
-
-    /// New peers on an ordinary day, one at least.
-    fn usual(&self) -> f64 {
-        ((self.total + 0.5) / (self.days + 1.0)).max(1.0)
     }
 }
 

@@ -4,7 +4,9 @@ use wardflow_sdk::{Findings, Severity, surprise};
 
 use crate::{
     login::Service,
-    track::{Run, Seen, Track},
+    run::{LEAST, Run},
+    seen::Seen,
+    track::Track,
 };
 
 /// Bits of surprise from which a run is reported.
@@ -49,7 +51,7 @@ impl Guessing {
         let (seen, run) = (track.seen.clone()?, track.run.clone());
         let usual = usual.max(track.usual());
         let bits = surprise::of_count(f64::from(run.tries), usual * run.hours());
-        let is_guessing = run.tries >= crate::LEAST && bits >= REPORTED && run.size_deviation() <= ALIKE;
+        let is_guessing = run.tries >= LEAST && bits >= REPORTED && run.size_deviation() <= ALIKE;
         let has_success = run.success > 0 && !track.has_sessions();
         if !is_guessing || (run.is_clockwork() && !has_success) {
             return None;

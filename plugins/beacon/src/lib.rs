@@ -32,8 +32,9 @@
 //! that it may lie in. Bits of equal sizes are taken likewise, where one in eight is usual: sizes of a conversation
 //! seldom differ by more than that. If these are more, the mean of both counts. Confidence is n / (n + 10). Severity
 //! starts at low, goes up for a port that is none of the usual ones for polling and for a peer that the device took up
-//! after a day of being watched, and down where `shared_by` devices of the class use peer and port or where the peer is
-//! internal.
+//! after a day of being watched, unless a known one moved there: one with the same port, interval and equal sizes, that
+//! is silent while the new one is contacted, as of a cloud whose addresses change. It goes down where `shared_by`
+//! devices of the class use peer and port or where the peer is internal.
 //!
 //! # What is no beacon
 //! - DHCP, multicast, broadcast, flows that the peer initiated, and any peer of group `expected-cloud` or of a declared
@@ -58,6 +59,7 @@
 //! `least_contacts`, `least_span_minutes`, `least_share`, `shared_by`, `internal`: see `plugin.toml`.
 
 mod histogram;
+mod rhythm;
 mod scope;
 mod seen;
 mod track;
@@ -70,6 +72,7 @@ use wardflow_sdk::{
 
 use crate::{
     histogram::{Histogram, Mode},
+    rhythm::Rhythm,
     seen::Seen,
     track::{Contact, INTERVALS, SIZES, Track},
 };
@@ -141,6 +144,7 @@ impl Detector for Beacon {
     }
 
     fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
+        self.state.follow_moves();
         for (key, track) in self.state.settled.iter() {
             self.report(*key, track, findings);
         }
@@ -219,7 +223,7 @@ impl Beacon {
     }
 
     fn severity(&self, (_, port, protocol): Key, track: &Track, seen: &Seen) -> Severity {
-        let is_new = self.state.watched_since.is_some_and(|since| track.since - since >= WATCHED);
+        let is_new = self.state.is_new(track);
         let is_common = seen.prevalence >= self.parameters.shared_by;
         let up = u8::from(is_new) + u8::from(!is_polling_port(port, protocol));
         let down = u8::from(is_common) + u8::from(!seen.is_external);
@@ -228,6 +232,31 @@ impl Beacon {
             (2, 1) | (1, 0) => Severity::Medium,
             (2, 2) | (1, 1) | (0, 0) => Severity::Low,
             _ => Severity::Informational,
+        }
+    }
+}
+
+impl State {
+    /// Whether the device took a peer up after it had been watched for a day, and knew no other that moved there.
+    fn is_new(&self, track: &Track) -> bool {
+        self.watched_since.is_some_and(|since| track.since - since >= WATCHED) && !track.has_moved_here
+    }
+
+    /// Tells which peers that look new are known ones at another address: those with the rhythm of one that was known,
+    /// and that is silent while they have it.
+    fn follow_moves(&mut self) {
+        let is_known = |(_, track): &(&Key, &Track)| !self.is_new(track);
+        let of = |(key, track): (&Key, &Track)| Some((*key, Rhythm::of(*key, track)?, track.seen.clone()));
+        let known: Vec<_> = self.settled.iter().filter(is_known).filter_map(of).collect();
+        let watched = self.watched_since.map_or(i64::MAX, |since| since + WATCHED);
+        for (key, track) in self.settled.iter_mut().filter(|(_, track)| track.since >= watched) {
+            let (Some(rhythm), Some(seen)) = (Rhythm::of(*key, track), &track.seen) else { continue };
+            let mut alike = known.iter().filter(|(other, one, _)| other != key && one.is_like(&rhythm)).peekable();
+            if alike.peek().is_some() {
+                let is_kept =
+                    |other: &Option<Seen>| other.as_ref().is_some_and(|other| rhythm.is_kept_by_both(seen, other));
+                track.has_moved_here = !alike.any(|(_, _, other)| is_kept(other));
+            }
         }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct Track {
     pub(crate) sent: Histogram,
     /// As `sent`, one byte more than the peer's payload, so that zero has a bin.
     pub(crate) received: Histogram,
+    /// Whether a peer that the device knew moved here.
+    pub(crate) has_moved_here: bool,
     /// What this slice shows of it.
     #[serde(skip)]
     pub(crate) seen: Option<Seen>,
@@ -81,6 +83,7 @@ impl Track {
             intervals: Histogram::default(),
             sent: Histogram::default(),
             received: Histogram::default(),
+            has_moved_here: false,
             seen: None,
         }
     }

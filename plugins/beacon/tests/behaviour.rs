@@ -254,6 +254,35 @@ fn severity_weighs_port_novelty_and_company() {
     check(6_667, 2, 1, Severity::High);
 }
 
+#[test]
+fn a_known_peer_that_moves_is_not_new() {
+    let beats = |peer, seconds, days: std::ops::Range<i64>| {
+        let flows = every(seconds, MONDAY + days.start * DAY, MONDAY + days.end * DAY);
+        flows.into_iter().map(move |flow| Flow { peer, ..flow })
+    };
+    let other_size = |flow: Flow| Flow { bytes_sent: 1_300, ..flow };
+    let check = |name, flows: Vec<Flow>, expected| {
+        let worst = run(flows).findings.into_iter().filter_map(|found| found.finding.severity).max();
+        assert_eq!(worst, Some(expected), "{name}");
+    };
+    let known = || beats(66, 60.0, 0..3);
+    check("moved", known().chain(beats(67, 60.0, 3..4)).collect(), Severity::Low);
+    let daily = (3..20).flat_map(|day| beats(64 + day as u64, 60.0, day..day + 1));
+    check("moves each day, for weeks", known().chain(daily).collect(), Severity::Low);
+    let back = beats(67, 60.0, 3..4).chain(beats(66, 60.0, 4..5)).chain(beats(67, 60.0, 5..6));
+    check("moves to and fro", known().chain(back).collect(), Severity::Low);
+    check("both go on", beats(66, 60.0, 0..5).chain(beats(67, 60.0, 3..4)).collect(), Severity::Medium);
+    let returns = beats(67, 60.0, 3..6).chain(beats(66, 60.0, 4..6));
+    check("the first comes back beside it", known().chain(returns).collect(), Severity::Medium);
+    check("another period", known().chain(beats(67, 90.0, 3..4)).collect(), Severity::Medium);
+    check("another size", known().chain(beats(67, 60.0, 3..4).map(other_size)).collect(), Severity::Medium);
+    let https = |flow: Flow| Flow { peer_port: 8_443, ..flow };
+    check("another port", known().chain(beats(67, 60.0, 3..4).map(https)).collect(), Severity::Medium);
+    let ever_other =
+        beats(67, 60.0, 3..4).map(|flow| Flow { bytes_sent: 500 + flow.start_time as u64 % 7_919, ..flow });
+    check("sizes that vary", known().chain(ever_other).collect(), Severity::Medium);
+}
+
 /// A beacon of an hour's period beside thousands of peers that come once: what is settled is not pushed out.
 #[test]
 fn a_crowd_of_passing_peers_hides_no_settled_beacon() {

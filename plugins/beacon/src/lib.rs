@@ -52,7 +52,7 @@
 //! contacts; jitter above about half the period with payload that varies; a server that moves from address to address;
 //! tunnelling in DNS or NTP; one fixed port, for UDP more often than every 15 s, for TCP where records do not tell of
 //! handshakes; servers behind a proxy, where all contacts go to one peer; and, in a device with more than 160 new peers
-//! between two beats, slow beacons, whose memory is taken by newer peers. An infection of many devices at once counts
+//! that answer between two beats, slow beacons, whose memory is taken by newer peers. An infection of many devices at once counts
 //! as common to the class, and lowers severity.
 //!
 //! # Parameters
@@ -172,6 +172,10 @@ impl Beacon {
             packets_received: flows.packets_received()[row],
         };
         let settled = self.state.settled.get(&key).is_some();
+        // A scan would push out those that answer.
+        if !settled && contact.has_failed() && self.state.young.get(&key).is_none() {
+            return;
+        }
         let track = match settled {
             true => self.state.settled.touch(key, end, || Track::new(start)),
             false => self.state.young.touch(key, end, || Track::new(start)),

@@ -156,7 +156,7 @@ impl Track {
 
 impl Contact {
     /// Whether TCP did not come about. Other protocols need no answer.
-    fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.is_tcp
             && match self.state {
                 ConnState::Unknown => self.packets_received == 0,

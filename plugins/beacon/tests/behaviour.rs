@@ -285,6 +285,18 @@ fn a_known_peer_that_moves_is_not_new() {
 
 /// A beacon of an hour's period beside thousands of peers that come once: what is settled is not pushed out.
 #[test]
+fn a_scan_hides_no_beacon() {
+    let mut flows = every(60.0, MONDAY, MONDAY + 4 * HOUR);
+    let scan = (0..40_000_i64).map(|number| {
+        let time = MONDAY + number * SECOND / 3;
+        Flow { peer: 1_000 + number as u64, peer_port: 23, conn_state: ConnState::S0, ..outside(time) }
+    });
+    flows.extend(scan);
+    let findings = check(flows, &["beacon"]);
+    assert!(findings.iter().all(|finding| finding.peer == Some(66)), "{findings:#?}");
+}
+
+#[test]
 fn a_crowd_of_passing_peers_hides_no_settled_beacon() {
     let mut flows = every(60.0, MONDAY, MONDAY + 2 * DAY);
     for n in 0..40_000 {

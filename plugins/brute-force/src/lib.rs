@@ -28,6 +28,8 @@
 //! two a minute, at a service for people are medium; the rest is low: a stored password that expired looks the same. A
 //! run by the clock with always the same size is a check of health.
 //!
+//! Before `learning_hours` a hundred tries, two a minute, at a service for people are reported, low.
+//!
 //! **Spraying.** Eight peers or more that the device tries for the first time within a day, with a surprise of 10 bits
 //! over its own habit of new peers (Jeffreys' prior for a Poisson rate, 1946), and sessions with not more than half of
 //! the new ones: low; from twenty at a service for people, or with a session soon after tries, medium.
@@ -119,13 +121,15 @@ impl Detector for BruteForce {
     }
 
     fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
-        if !self.is_learned() {
-            return;
+        let is_learned = self.is_learned();
+        if is_learned {
+            self.report_spray(slice, findings);
         }
-        self.report_spray(slice, findings);
         let mut found = Vec::new();
         for ((peer, service, by_device), track) in self.state.tracks.iter_mut() {
-            if let Some(guessing) = Guessing::of(*peer, *service, *by_device, track, self.usual) {
+            let guessing = Guessing::of(*peer, *service, *by_device, track, self.usual);
+            if let Some(guessing) = guessing.and_then(|known| if is_learned { Some(known) } else { known.unlearned() })
+            {
                 track.is_reported = true;
                 found.push(guessing);
             }

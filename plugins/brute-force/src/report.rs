@@ -14,6 +14,8 @@ const REPORTED: f64 = 10.0;
 /// Tries, and tries a minute, that are medium even without success.
 const MANY: u32 = 20;
 const FAST: f64 = 2.0;
+/// Tries that show guessing, whatever may be usual.
+const EVIDENT: u32 = 100;
 /// Peers at which a device tries a service for the first time in a day: reported, and medium.
 const SPRAYED: u32 = 8;
 const WIDELY: u32 = 20;
@@ -64,6 +66,12 @@ impl Guessing {
             false => Severity::Low,
         };
         Some(Self { peer, service, by_device, run, seen, severity, usual, bits })
+    }
+
+    /// What of it counts while nothing is known of what is usual.
+    pub(crate) fn unlearned(self) -> Option<Self> {
+        let is_evident = self.service.is_for_people() && self.run.tries >= EVIDENT && self.run.rate() >= FAST;
+        is_evident.then_some(Self { severity: Severity::Low, ..self })
     }
 
     /// By what the worst comes first.

@@ -77,6 +77,13 @@ fn few_tries_are_reported_and_success_is_high() {
 }
 
 #[test]
+fn many_tries_show_before_anything_is_learned() {
+    let first_day = |count| tries(count, 22, MONDAY + 9 * HOUR, 4 * SECOND);
+    check(first_day(200), &[(OUT, Severity::Low)]);
+    check(first_day(80), &[]);
+}
+
+#[test]
 fn slow_and_loud_ones_are_found() {
     let slow = tries(12, 23, LATER - 3 * HOUR, 5 * MINUTE);
     check(slow.clone(), &[(OUT, Severity::Low)]);

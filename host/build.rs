@@ -1,4 +1,5 @@
-//! Puts into the binary the files of a new plugin's project: `plugins/kit`, with the SDK.
+//! Puts into the binary the files of a new plugin's project: `plugins/kit`, with the SDK; and tells whether the bundled plugins
+//! are built, `plugins/dist/*.wasm`, where `make plugins` puts them.
 
 use std::{
     env,
@@ -14,7 +15,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("..").canonicalize()?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("kit.rs"), kit(&root)?)?;
+    println!("cargo:rustc-check-cfg=cfg(has_plugins)");
+    if has_plugins(&root.join("plugins"))? {
+        println!("cargo:rustc-cfg=has_plugins");
+    }
     Ok(())
+}
+
+/// Whether each plugin is built. Once it is, only the file that includes it looks at it, so that a plugin that changes does
+/// not compile the library anew.
+fn has_plugins(plugins: &Path) -> Result<bool, Box<dyn Error>> {
+    let dist = plugins.join("dist");
+    for entry in fs::read_dir(plugins)? {
+        let (folder, name) = {
+            let entry = entry?;
+            (entry.path(), entry.file_name().to_string_lossy().into_owned())
+        };
+        let is_bundled = folder.join("plugin.toml").is_file() && name != "hostile" && !name.starts_with("bench-");
+        if is_bundled && !dist.join(format!("{name}.wasm")).is_file() {
+            // Cargo takes a directory that is not there for changed, and would build the host again each time.
+            fs::create_dir_all(&dist)?;
+            println!("cargo:rerun-if-changed={}", dist.display());
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Path, bytes and whether it can be run, of each file of a project.

@@ -48,6 +48,12 @@ pub(super) fn run(dir: &Path, printer: &Printer) -> Result<Outcome> {
         printer
             .line(Look::Plain, &format!("  plugin {plugin}: there was a file of that name, which was left alone"))?;
     }
+    if bundled::PLUGINS.is_empty() {
+        printer.line(
+            Look::Bad,
+            "  no plugins: this binary was built without them, which `make host` does with them; put .wasm files into plugins/",
+        )?;
+    }
     printer.note(&format!("Next: say in {shown}/{FILE} which networks are yours, then"));
     for next in
         ["ingest zeek /path/to/zeek/logs", "analyze", "sql 'SELECT severity, device_id, title, summary FROM findings'"]

@@ -52,7 +52,8 @@
 //! contacts; jitter above about half the period with payload that varies; a server that moves from address to address;
 //! tunnelling in DNS or NTP; one fixed port, for UDP more often than every 15 s, for TCP where records do not tell of
 //! handshakes; servers behind a proxy, where all contacts go to one peer; and, in a device with more than 160 new peers
-//! that answer between two beats, slow beacons, whose memory is taken by newer peers. An infection of many devices at once counts
+//! between two beats that answer, or are sent datagrams, slow beacons, whose memory is taken by newer peers. Who copies port,
+//! period and sizes of a known peer, and waits until that is silent for good, passes for it. An infection of many devices at once counts
 //! as common to the class, and lowers severity.
 //!
 //! # Parameters
@@ -246,20 +247,23 @@ impl State {
         self.watched_since.is_some_and(|since| track.since - since >= WATCHED) && !track.has_moved_here
     }
 
-    /// Tells which peers that look new are known ones at another address: those with the rhythm of one that was known,
-    /// and that is silent while they have it.
+    /// Tells which peers that look new are known ones at another address: those with the rhythm of one that was known, and
+    /// that fell silent when they began. The oldest first, since each may follow on those before it; where none of these is
+    /// remembered any more, what was told last stands.
     fn follow_moves(&mut self) {
-        let is_known = |(_, track): &(&Key, &Track)| !self.is_new(track);
-        let of = |(key, track): (&Key, &Track)| Some((*key, Rhythm::of(*key, track)?, track.seen.clone()));
-        let known: Vec<_> = self.settled.iter().filter(is_known).filter_map(of).collect();
         let watched = self.watched_since.map_or(i64::MAX, |since| since + WATCHED);
-        for (key, track) in self.settled.iter_mut().filter(|(_, track)| track.since >= watched) {
-            let (Some(rhythm), Some(seen)) = (Rhythm::of(*key, track), &track.seen) else { continue };
-            let mut alike = known.iter().filter(|(other, one, _)| other != key && one.is_like(&rhythm)).peekable();
-            if alike.peek().is_some() {
-                let is_kept =
-                    |other: &Option<Seen>| other.as_ref().is_some_and(|other| rhythm.is_kept_by_both(seen, other));
-                track.has_moved_here = !alike.any(|(_, _, other)| is_kept(other));
+        let mut known: Vec<(Rhythm, i64)> = Vec::new();
+        let mut in_order: Vec<_> = self.settled.iter_mut().collect();
+        in_order.sort_by_key(|(key, track)| (track.since, **key));
+        for (key, track) in in_order {
+            let Some(rhythm) = Rhythm::of(*key, track) else { continue };
+            let is_new = track.since >= watched;
+            let mut alike = known.iter().filter(|(other, _)| other.is_like(&rhythm)).peekable();
+            if is_new && alike.peek().is_some() {
+                track.has_moved_here = alike.all(|(_, last)| *last <= track.since + rhythm.longest());
+            }
+            if !is_new || track.has_moved_here {
+                known.push((rhythm, track.last));
             }
         }
     }

@@ -5,7 +5,6 @@ use wardflow_sdk::{SECOND, math};
 use crate::{
     EQUAL_SIZES, Key, Regularity,
     histogram::{Histogram, Mode, Scale},
-    seen::Seen,
     track::{INTERVALS, SIZES, Track},
 };
 
@@ -38,9 +37,8 @@ impl Rhythm {
             && is_near(self.received, other.received, SIZES)
     }
 
-    /// Whether two peers had it at the same time, by what a slice shows of them: by more than an interval.
-    pub(crate) fn is_kept_by_both(&self, one: &Seen, other: &Seen) -> bool {
-        let overlap = one.last.min(other.last) - one.first.max(other.first);
-        overlap > (self.interval.high * SECOND as f64) as i64
+    /// The longest of its intervals, in microseconds.
+    pub(crate) fn longest(&self) -> i64 {
+        (self.interval.high * SECOND as f64) as i64
     }
 }

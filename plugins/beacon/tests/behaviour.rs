@@ -270,7 +270,22 @@ fn a_known_peer_that_moves_is_not_new() {
     let daily = (3..20).flat_map(|day| beats(64 + day as u64, 60.0, day..day + 1));
     check("moves each day, for weeks", known().chain(daily).collect(), Severity::Low);
     let back = beats(67, 60.0, 3..4).chain(beats(66, 60.0, 4..5)).chain(beats(67, 60.0, 5..6));
-    check("moves to and fro", known().chain(back).collect(), Severity::Low);
+    check("the first comes back in between", known().chain(back).collect(), Severity::Medium);
+    let two = beats(67, 60.0, 3..6).chain(beats(68, 60.0, 3..6));
+    check("moved to two", known().chain(two).collect(), Severity::Medium);
+    let by_night = (3..6).flat_map(|day| {
+        let hours =
+            |from: i64, until: i64| every(60.0, MONDAY + day * DAY + from * HOUR, MONDAY + day * DAY + until * HOUR);
+        let night = hours(18, 24).into_iter().map(|flow| Flow { peer: 67, ..flow });
+        hours(8, 18).into_iter().chain(night)
+    });
+    check("one by day and one by night", known().chain(by_night).collect(), Severity::Medium);
+    let slow = beats(66, 14_400.0, 0..20).chain(beats(67, 14_400.0, 8..20).map(|flow| Flow {
+        start_time: flow.start_time + HOUR,
+        end_time: flow.end_time + HOUR,
+        ..flow
+    }));
+    check("both go on, slowly", slow.collect(), Severity::Medium);
     check("both go on", beats(66, 60.0, 0..5).chain(beats(67, 60.0, 3..4)).collect(), Severity::Medium);
     let returns = beats(67, 60.0, 3..6).chain(beats(66, 60.0, 4..6));
     check("the first comes back beside it", known().chain(returns).collect(), Severity::Medium);
@@ -283,7 +298,6 @@ fn a_known_peer_that_moves_is_not_new() {
     check("sizes that vary", known().chain(ever_other).collect(), Severity::Medium);
 }
 
-/// A beacon of an hour's period beside thousands of peers that come once: what is settled is not pushed out.
 #[test]
 fn a_scan_hides_no_beacon() {
     let mut flows = every(60.0, MONDAY, MONDAY + 4 * HOUR);
@@ -296,6 +310,7 @@ fn a_scan_hides_no_beacon() {
     assert!(findings.iter().all(|finding| finding.peer == Some(66)), "{findings:#?}");
 }
 
+/// A beacon beside thousands of peers that come once: what is settled is not pushed out.
 #[test]
 fn a_crowd_of_passing_peers_hides_no_settled_beacon() {
     let mut flows = every(60.0, MONDAY, MONDAY + 2 * DAY);

@@ -130,7 +130,7 @@ impl Detector for BruteForce {
             let guessing = Guessing::of(*peer, *service, *by_device, track, self.usual);
             if let Some(guessing) = guessing.and_then(|known| if is_learned { Some(known) } else { known.unlearned() })
             {
-                track.is_reported = true;
+                track.is_reported = is_learned;
                 found.push(guessing);
             }
         }

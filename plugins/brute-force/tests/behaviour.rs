@@ -142,6 +142,9 @@ fn habits_are_learned() {
     check(daily(10 * MINUTE), &[]);
     let ldap = (0..10).flat_map(|day| tries(40, 389, MONDAY + day * DAY + 8 * HOUR, 30 * SECOND));
     check(ldap, &[]);
+    let copies = times(MONDAY, END, 20 * SECOND).map(|time| to(TARGET, 21, time + time / 7 % (5 * SECOND)));
+    let found = run(copies).findings;
+    assert!(found.iter().all(|found| found.slice_start < MONDAY + 3 * DAY), "{found:#?}");
 }
 
 #[test]

@@ -1,20 +1,23 @@
-use wardflow_sdk::{Direction, Flows, PeerScope};
+use wardflow_sdk::{Flows, PeerScope, UNKNOWN};
 
 use crate::UDP;
 
-/// Whether a flow is DHCP (RFC 2131) or DHCPv6 (RFC 8415): with a peer that is not outside, and on the ports of both ends,
-/// since any program can choose one of them.
+/// Payload of a flow, in bytes, above which it carries something else: that of a hundred leases.
+const MOST: u64 = 64 << 10;
+
+/// Whether a flow is DHCP (RFC 2131) or DHCPv6 (RFC 8415): with a peer that is not outside, on the ports of both ends, since
+/// any program can choose one of them, and of no more payload than leases have.
 pub fn is_dhcp(flows: &Flows<'_>, row: usize) -> bool {
-    let is_outside = flows.peer_scope()[row] == PeerScope::External;
+    let is_small = |bytes: u64| bytes <= MOST || bytes == UNKNOWN;
     flows.protocol()[row] == UDP
-        && !is_outside
-        && match (flows.local_port()[row], flows.peer_port()[row]) {
+        && flows.peer_scope()[row] != PeerScope::External
+        && matches!(
+            (flows.local_port()[row], flows.peer_port()[row]),
             // Client and server, relay and server.
-            (68, 67) | (67, 67 | 68) | (546, 547) | (547, 546 | 547) => true,
-            // A server of DHCPv6 may answer from any port.
-            (546, _) => flows.direction()[row] == Direction::Inbound,
-            _ => false,
-        }
+            (68, 67) | (67, 67 | 68) | (546, 547) | (547, 546 | 547)
+        )
+        && is_small(flows.bytes_sent()[row])
+        && is_small(flows.bytes_received()[row])
 }
 
 #[cfg(test)]
@@ -47,9 +50,16 @@ mod tests {
             check(between(50_000, port, Outbound), false);
             check(between(50_000, port, Inbound), false);
         }
-        check(between(546, 50_000, Inbound), true);
-        check(between(546, 50_000, Outbound), false);
+        check(between(546, 50_000, Inbound), false);
         check(between(68, 50_000, Inbound), false);
+    }
+
+    #[test]
+    fn leases_are_small() {
+        let lease = between(68, 67, Outbound);
+        check(Flow { bytes_sent: 300, bytes_received: 300, ..lease }, true);
+        check(Flow { bytes_sent: 1 << 20, bytes_received: 300, ..lease }, false);
+        check(Flow { bytes_sent: 300, bytes_received: 1 << 20, ..lease }, false);
     }
 
     #[test]

@@ -9,9 +9,10 @@ pub fn is_polling_port(port: u16, protocol: u8) -> bool {
 }
 
 /// Whether people and programs log in by a TCP port, or fetch and leave files there: FTP, SSH, Telnet, MS-RPC, NetBIOS, SMB,
-/// rexec, rlogin, rsh, RDP, VNC with its display numbers, WinRM (IANA's registry of service names).
+/// rexec, rlogin, RDP, VNC with its display numbers, WinRM (IANA's registry of service names). Not rsh: its port, 514, has long
+/// been that of syslog.
 pub const fn is_login_port(port: u16) -> bool {
-    matches!(port, 21..=23 | 135 | 139 | 445 | 512..=514 | 3389 | 5800..=5806 | 5900..=5906 | 5985 | 5986)
+    matches!(port, 21..=23 | 135 | 139 | 445 | 512 | 513 | 3389 | 5800..=5806 | 5900..=5906 | 5985 | 5986)
 }
 
 /// `port 443/tcp`, or the protocol where there are no ports.

@@ -64,7 +64,9 @@ mod state;
 
 use serde::Deserialize;
 use wardflow_common::{Causes, Evidence, Groups, Hours, Service, Standing, came_about, hour_of_day};
-use wardflow_sdk::{Bounded, Continuity, Detector, Device, Findings, Flows, Level, PeerRole, Saved, Slice, name_id};
+use wardflow_sdk::{
+    Bounded, Continuity, Detector, Device, Findings, Flows, Level, PeerRole, Saved, Slice, UNKNOWN, name_id,
+};
 
 pub use crate::state::State;
 use crate::{
@@ -90,7 +92,7 @@ pub struct ImagingModality {
     services: Causes<(u64, Service), Group>,
     visits: Causes<(u64, Visit), Group>,
     /// What peers that are no archive took.
-    taken: Bounded<u64, Evidence<Group>, 64>,
+    taken: Bounded<u64, Evidence<Group>, 256>,
     /// Time and minute of the week of the first visit in each hour of the day.
     visited: [Option<(i64, u16)>; 24],
     has_flows: bool,
@@ -264,7 +266,9 @@ impl ImagingModality {
     fn weigh(&mut self, flows: &Flows<'_>, row: usize, contact: Contact) {
         let Contact { peer, standing, service, is_dicom, .. } = contact;
         let is_pushed = is_dicom && !service.of_device && flows.peer_prevalence()[row] < SHARED;
-        if (service.of_device || is_pushed) && !is_archive(standing) {
+        // Attempts would push out who took something.
+        let carries = !matches!(flows.bytes_sent()[row], 0 | UNKNOWN);
+        if carries && (service.of_device || is_pushed) && !is_archive(standing) {
             let begin = || Evidence::new(flows, row, standing, service);
             self.taken.touch(peer, flows.end_time()[row], begin).add(flows, row, service);
         }

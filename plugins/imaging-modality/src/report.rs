@@ -122,7 +122,7 @@ impl Reporter<'_> {
     }
 
     /// What peers that are no archive took.
-    pub(crate) fn taken(&self, taken: &Bounded<u64, Shown, 64>, findings: &mut Findings) {
+    pub(crate) fn taken(&self, taken: &Bounded<u64, Shown, 256>, findings: &mut Findings) {
         let mut judged: Vec<_> = taken.iter().filter_map(|(peer, shown)| self.judged(*peer, shown)).collect();
         judged.sort_by_key(|taken| std::cmp::Reverse(taken.shown.sent));
         for Taken { peer, shown, severity, bits, most } in judged.into_iter().take(MOST) {

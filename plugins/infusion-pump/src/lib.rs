@@ -73,8 +73,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use wardflow_common::{Causes, Evidence, Groups, Hours, Service, Standing, came_about, minute_at_end};
 use wardflow_sdk::{
-    Bounded, Continuity, DAY, Detector, Device, Direction, Findings, Flows, HOUR, MINUTE, Saved, Severity, Slice, math,
-    surprise,
+    Bounded, Continuity, DAY, Detector, Device, Direction, Findings, Flows, HOUR, MINUTE, Saved, Severity, Slice,
+    UNKNOWN, math, surprise,
 };
 
 use crate::{
@@ -102,7 +102,7 @@ pub struct InfusionPump {
     /// The pump's own protocol with peers that are no gateway.
     orders: Causes<u64, Group>,
     /// Payload towards the pump, by peer, save what is due.
-    transfers: Bounded<u64, Evidence<Group>, 64>,
+    transfers: Bounded<u64, Evidence<Group>, 256>,
     /// Payload from drug library servers in their hours.
     library: Option<Evidence<Group>>,
     silences: Vec<Silence>,
@@ -273,7 +273,10 @@ impl InfusionPump {
             }
             _ => {
                 self.state.baseline.has_library |= standing == Standing::Member(Group::DrugLibraryServer);
-                self.transfers.touch(flows.peer()[row], flows.end_time()[row], begin).add(flows, row, service);
+                // Attempts would push out who sent something.
+                if !matches!(flows.bytes_received()[row], 0 | UNKNOWN) {
+                    self.transfers.touch(flows.peer()[row], flows.end_time()[row], begin).add(flows, row, service);
+                }
             }
         }
     }

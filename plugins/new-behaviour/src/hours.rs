@@ -113,7 +113,11 @@ impl Hours {
         let day = hour.minute_of_week / 1_440 + 1;
         if day != self.last_day || hour.number - self.last_hour >= 24 {
             self.days[kind] = self.days[kind].saturating_add(1);
-            self.slots[kind].iter_mut().for_each(|slot| slot.most -= slot.most / f32::from(MEMORY));
+            // What was learned before it was known what is busy is held to it as well.
+            let most = if self.busiest() > 0.0 { self.busiest() as f32 } else { f32::MAX };
+            self.slots[kind]
+                .iter_mut()
+                .for_each(|slot| slot.most = (slot.most - slot.most / f32::from(MEMORY)).min(most));
         }
         (self.last_day, self.last_hour) = (day, hour.number);
         let busiest = self.busiest() as f32;

@@ -35,7 +35,7 @@
 //! type (working day or weekend), neither it nor the hours beside it have a tenth of the connections of the busiest
 //! usual hour, at their most, and now it has half of them, 20 at least, with three peers at least. The most is no more
 //! than the busiest hour, and fades by a twenty-eighth each day of its type with traffic: one night at work hides
-//! another for three months, not for ever.
+//! another for 63 such days, not for ever.
 //!
 //! **No finding**: attempts and probes, multicast, broadcast, DHCP, ICMP, declared scanners, network management,
 //! backup, remote service in its hours, NAT, name and time servers, domain controllers; a device that comes back after

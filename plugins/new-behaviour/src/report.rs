@@ -103,7 +103,7 @@ pub(crate) fn hour(hour: &Unusual, busiest: f64, slice: &Slice<'_>, findings: &m
         .measured("busiest-usual", busiest, "/h", ..)
         .measured("surprise", hour.bits(), "bit", ..)
         .summary(format_args!(
-            "{connections} connections from {local}:00 local time, when it had at most {most:.0} on {days} {kind}"
+            "{connections} connections from {local}:00 local time, when at most {most:.0} are usual, as {days} {kind} tell"
         ));
 }
 

@@ -180,7 +180,10 @@ impl PatientMonitor {
                 self.state.continuity.contact(start, end, &mut self.breaks);
             }
         } else if is_dhcp(flows, row) {
-            self.state.continuity.ask_for_address();
+            // Anybody can send what looks like an answer.
+            if flows.direction()[row] == Direction::Outbound {
+                self.state.continuity.ask_for_address();
+            }
         } else if carries && standing != Standing::Everywhere && flows.direction()[row] == Direction::Outbound {
             self.state.continuity.live(end);
         }

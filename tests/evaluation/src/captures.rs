@@ -72,9 +72,13 @@ const CAPTURES: &[Capture] = &[
     },
     named("slips/port-scans/vertical/conn.log", ("192.168.1.9", "scan of many ports"), "kind = 'vertical-scan'"),
     named("slips/test11-portscan.binetflow", ("10.8.0.69", "scan of many ports"), "kind LIKE '%-scan'"),
-    // Of these nobody says what is malicious, so that any finding to look at is the one.
-    named("slips/test2-malicious.binetflow", ("10.8.0.69", "malicious traffic"), "severity_id >= 3"),
-    named("slips/test4-malicious.binetflow", ("192.168.2.12", "malicious traffic"), "severity_id >= 3"),
+    // What Slips' own tests of these files expect: of test2 some connection of 25 minutes, of test4 this scan.
+    named("slips/test2-malicious.binetflow", ("10.8.0.69", "long connection"), "kind = 'long-connection'"),
+    named(
+        "slips/test4-malicious.binetflow",
+        ("192.168.2.12", "scan of port 81"),
+        "kind = 'horizontal-scan' AND peer_port = 81",
+    ),
     named("rita/proxy_rolling", ("10.0.0.238", "regular contact with 75.75.75.75"), "peer_ip = '75.75.75.75'"),
 ];
 

@@ -71,7 +71,9 @@ fn check(format: &str, count: u64, write: impl FnOnce(&mut dyn Iterator<Item = F
     write(&mut hospital.flows(), BufWriter::new(File::create(scratch.path().join("source")).unwrap()));
     let ingest = |workspace: &str| format!("wardflow -C {workspace} -q ingest {format} source");
     scratch.done("wardflow init whole");
-    let takes: Duration = time(&scratch, &ingest("whole"));
+    scratch.done("wardflow init again");
+    // The lesser of two: on a machine that was busy at first all would end before their moment.
+    let takes: Duration = time(&scratch, &ingest("whole")).min(time(&scratch, &ingest("again")));
     let expected = (flows(&scratch, "whole"), ledger(&scratch.path().join("whole")));
     scratch.done("test $(wc -l <whole.csv) -gt 50000");
 

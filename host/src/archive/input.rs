@@ -61,6 +61,7 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Box<dyn Read + Send>> {
 /// That a file which somebody named cannot be read.
 pub(crate) fn cannot_read(path: &Path, error: io::Error) -> Error {
     let remedy = match error.kind() {
+        io::ErrorKind::NotFound if path == Path::new("-") => "it is read twice: give a file, and not standard input",
         io::ErrorKind::NotFound => "give a file that is there",
         io::ErrorKind::PermissionDenied => "give a file that you may read",
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {

@@ -14,7 +14,8 @@ use wardflow_manifest::Severity;
 #[command(after_long_help = "\
 FILE is one of
   a CSV file with the columns incident, device_id, first_seen, last_seen (RFC 3339) and, where there is
-  something to say, peer_ip and peer_device_id, several parted by blanks; rows of one incident are its parts. The hours in which
+  something to say, peer_ip (all other ends, or empty where they are many) and peer_device_id (devices at the other end, which a
+  finding may name instead), several parted by blanks; rows of one incident are its parts. The hours in which
   it shows are in NAME_hours.csv beside it (incident, device_id, hour); else they are all in between.
   a conn.log with the columns uid and label, in Zeek's own format or as JSON: a label other than benign,
   background, normal and unknown is an incident of the device that has the connection
@@ -45,7 +46,10 @@ pub(crate) enum By {
     /// What each plugin adds
     Detector,
     /// Each incident
+    #[value(alias = "incident")]
     Scenario,
+    /// The findings that tell of no incident
+    Finding,
     /// The hours of each device
     Device,
 }

@@ -3,7 +3,9 @@
 use wardflow::{
     config::Config,
     error::Result,
-    evaluate::{Asked, Contribution, DeviceHours, FalseGroups, Interval, Report, Scenario, Share, evaluate},
+    evaluate::{
+        Asked, Contribution, DeviceHours, FalseFinding, FalseGroups, Interval, Report, Scenario, Share, evaluate,
+    },
 };
 
 use super::{Outcome, connect, interrupt::abandon_when_interrupted};
@@ -32,6 +34,7 @@ pub(super) async fn run(config: &Config, args: Evaluate, printer: &Printer) -> R
         By::Scenario => scenarios(&report.by_scenario, printer)?,
         By::Detector => detectors(&report.by_detector, printer)?,
         By::Device => devices(&report.by_device, printer)?,
+        By::Finding => findings(&report.false_findings, printer)?,
     }
     Ok(Outcome::Done)
 }
@@ -109,7 +112,11 @@ fn scenarios(scenarios: &[Scenario], printer: &Printer) -> Result<()> {
         vec![
             scenario.incident.clone(),
             few(&scenario.devices),
-            if scenario.found_by.is_empty() { "missed".to_owned() } else { few(&scenario.found_by) },
+            match scenario.found_by.as_slice() {
+                [] if scenario.began_while_learning => "missed: it began while plugins learned".to_owned(),
+                [] => "missed".to_owned(),
+                kinds => few(kinds),
+            },
             scenario.severity.unwrap_or_default().to_owned(),
             scenario.score.map(|score| format!("{score:.2}")).unwrap_or_default(),
             if scenario.is_first { "yes" } else { "" }.to_owned(),
@@ -139,6 +146,16 @@ fn detectors(detectors: &[Contribution], printer: &Printer) -> Result<()> {
     let rows: Vec<_> = detectors.iter().map(row).collect();
     printer
         .grid(&["plugin", "incidents", "only it", "findings right", "wrong", "wrong groups, medium and above"], &rows)
+}
+
+fn findings(findings: &[FalseFinding], printer: &Printer) -> Result<()> {
+    printer.line(Look::Heading, "Findings that tell of no incident")?;
+    let row = |of: &FalseFinding| {
+        let texts = [&of.finding_id, &of.device_id, &of.plugin, &of.kind].map(String::clone);
+        texts.into_iter().chain([of.severity.to_owned(), format!("{:.2}", of.score)]).collect()
+    };
+    let rows: Vec<_> = findings.iter().map(row).collect();
+    printer.grid(&["finding", "device", "plugin", "kind", "severity", "score"], &rows)
 }
 
 fn devices(devices: &[DeviceHours], printer: &Printer) -> Result<()> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use wardflow::{
     catalog::check_exception,
     config::Config,
-    error::{Error, Result},
+    error::{Context, Error, Result},
     exception::{self, Exception},
     lake::Table,
     workspace::Workspace,
@@ -17,7 +17,7 @@ use wardflow::{
 use super::{Outcome, connect, sql};
 use crate::{
     args::{AddException, Except},
-    print::{Look, Printer, counted},
+    print::{Look, Printer, count, counted},
 };
 
 /// The exceptions, and how many findings each hides now.
@@ -25,6 +25,9 @@ const LIST: &str = "
 SELECT e.exception_id, e.status, e.predicate, e.owner, e.reason, e.expires, count(f.finding_id) AS hides, e.problem
 FROM exceptions AS e LEFT JOIN excepted_findings AS f ON e.exception_id = f.exception_id
 GROUP BY e.exception_id, e.status, e.predicate, e.owner, e.reason, e.expires, e.time, e.problem ORDER BY e.time";
+
+/// Findings from which it matters that an exception hides most of all.
+const MANY: u64 = 10;
 
 /// An exception, after what was done.
 #[derive(Debug, Serialize)]
@@ -64,14 +67,25 @@ async fn add(
     if printer.json {
         return Ok(());
     }
-    let hidden = counted(hides, "finding");
+    let shown = shown(context).await?;
+    let hidden =
+        if hides > 0 { format!("{} of {}", count(hides), counted(shown, "finding")) } else { counted(0, "finding") };
     let (id, until) = (exception.exception_id, exception.expires);
     printer.line(Look::Good, &format!("Exception {id} hides {hidden} of now, and those to come, until {until}."))?;
-    printer.note(match hides {
-        0 => "If that is not what was meant: `wardflow except revoke` takes it back.",
-        _ => "They are in excepted_findings; `wardflow except revoke` shows them again.",
+    if hides >= MANY && hides * 2 > shown {
+        printer.warn("it hides more than half of what was found: is that meant?");
+    }
+    printer.note(&match hides {
+        0 => format!("If that is not what was meant: `wardflow except revoke {id}` takes it back."),
+        _ => format!("They are in excepted_findings; `wardflow except revoke {id}` shows them again."),
     });
     Ok(())
+}
+
+/// How many findings are shown before an exception is made.
+async fn shown(context: &SessionContext) -> Result<u64> {
+    let doing = || "counting findings".to_owned();
+    Ok(context.table("findings").await.context(doing)?.count().await.context(doing)? as u64)
 }
 
 async fn revoke(workspace: &Workspace, id: &str, printer: &Printer) -> Result<()> {

@@ -6,30 +6,62 @@ use super::{
 };
 
 /// Whether a finding of a slice tells of an incident: of a device that it befell, of flows in its time, and of no peer that
-/// was not in it. One that names no peer shows flows, of which at least half must be with those that were. `addresses` has those
-/// of a device at a time; it may get others in the course of an incident.
+/// was not in it. One that names no peer shows flows, of which at least half must be with those that were, where the truth has
+/// all of them. `addresses` has those of a device at a time; it may get others in the course of an incident.
 pub(super) fn tells(found: &Found, incident: &Incident, addresses: &impl Fn(&str, i64) -> Vec<String>) -> bool {
-    let is_of_time = |part: &&Part| found.first <= part.last && part.first <= found.last;
-    let parts = || incident.parts.iter().filter(is_of_time).filter(|part| part.is_of(&found.device_id));
-    let was_in_it = |ip: &String| parts().any(|part| is_other_end(ip, found, part, addresses));
+    let parts = || {
+        let of_time = incident.parts.iter().filter(|part| found.first <= part.last && part.first <= found.last);
+        of_time.filter_map(|part| Some((part, End::of(found, part, addresses)?)))
+    };
+    let was_in_it = |ip: &String| parts().any(|(part, end)| is_opposite(ip, end, found, part, addresses));
     match &found.peer_ip {
         Some(ip) => was_in_it(ip),
         None => {
-            let shown = found.example_peers.iter().filter(|ip| was_in_it(ip)).count();
+            let has_many = parts().any(|(part, end)| end == End::Device && part.peers.is_empty());
+            let shown = found.example_peers.iter().filter(|ip| has_many || was_in_it(ip)).count();
             parts().next().is_some() && shown * 2 >= found.example_peers.len()
         }
     }
 }
 
-/// Whether an address is at the other end of what befell the device of a finding, which is one of the part's.
-fn is_other_end(ip: &String, found: &Found, part: &Part, addresses: &impl Fn(&str, i64) -> Vec<String>) -> bool {
-    let times = [part.first, found.first, found.last];
-    let is_at = |device: &String| times.into_iter().any(|at| addresses(device, at).contains(ip));
-    if found.device_id != part.device_id {
+/// Which end of what befell a device a finding names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Device,
+    Peer,
+}
+
+impl End {
+    fn of(found: &Found, part: &Part, addresses: &impl Fn(&str, i64) -> Vec<String>) -> Option<Self> {
+        let id = &found.device_id;
+        if *id == part.device_id {
+            return Some(Self::Device);
+        }
+        let is_peer = part.peer_device_ids.contains(id)
+            || moments(found, part).into_iter().any(|at| addresses(id, at).iter().any(|ip| part.peers.contains(ip)));
+        is_peer.then_some(Self::Peer)
+    }
+}
+
+/// Whether an address is at the other end than the one that a finding names.
+fn is_opposite(
+    ip: &String,
+    end: End,
+    found: &Found,
+    part: &Part,
+    addresses: &impl Fn(&str, i64) -> Vec<String>,
+) -> bool {
+    let is_at = |device: &String| moments(found, part).into_iter().any(|at| addresses(device, at).contains(ip));
+    if end == End::Peer {
         return is_at(&part.device_id);
     }
     let is_open = part.peers.is_empty() && part.peer_device_ids.is_empty();
     is_open || part.peers.contains(ip) || part.peer_device_ids.iter().any(is_at)
+}
+
+/// Times at which devices of an incident may have had an address.
+const fn moments(found: &Found, part: &Part) -> [i64; 3] {
+    [part.first, found.first, found.last]
 }
 
 #[cfg(test)]
@@ -67,7 +99,7 @@ mod tests {
         let incident = Incident { name: "i".into(), parts: vec![part] };
         let addresses = |id: &str, at| {
             let ip = if id != "desk" {
-                "10.0.0.1"
+                if id == "pump" { "10.0.0.1" } else { id }
             } else if at < 18 {
                 "10.0.0.2"
             } else {
@@ -87,6 +119,7 @@ mod tests {
         };
         check(|found| shows(found, &["198.51.100.7", "203.0.113.1"]), true);
         check(|found| shows(found, &["198.51.100.7", "203.0.113.1", "203.0.113.2"]), false);
+        check(|found| (found.device_id, found.peer_ip) = ("198.51.100.7".into(), Some("10.0.0.1".into())), true);
         check(|found| found.peer_ip = Some("10.0.0.2".into()), true);
         check(|found| found.peer_ip = Some("10.0.0.3".into()), true);
         check(|found| found.peer_ip = Some("10.0.0.4".into()), false);

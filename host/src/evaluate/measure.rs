@@ -8,7 +8,7 @@ use super::{
     bootstrap::{Kind, interval, ratio},
     found::Found,
     matching::tells,
-    report::{Scenario, Share},
+    report::{FalseFinding, Scenario, Share},
     truth::Incident,
     window::Window,
 };
@@ -107,7 +107,22 @@ impl<'a> Measured<'a> {
             score: causes.iter().map(|cause| cause.score).max_by(f64::total_cmp),
             is_first: self.is_first(incident),
             delay: self.delay(incident),
+            began_while_learning: self.incidents[incident].first() < self.window.from,
         }
+    }
+
+    /// Findings that tell of no incident, the worst first.
+    pub(super) fn false_findings(&self) -> Vec<FalseFinding> {
+        let is_false = |found: &&Found| !self.right.contains(found.finding_id.as_str());
+        let of = |cause: Cause<'_>| FalseFinding {
+            finding_id: cause.found.finding_id.clone(),
+            device_id: cause.found.device_id.clone(),
+            plugin: cause.found.plugin.clone(),
+            kind: cause.found.kind.clone(),
+            severity: name_of(cause.severity_id).unwrap_or_default(),
+            score: cause.score,
+        };
+        causes(self.found.iter().copied().filter(is_false)).into_iter().map(of).collect()
     }
 
     /// Whether of one of its devices a finding tells of it, and none that tells of no incident is worse.
@@ -231,6 +246,8 @@ mod tests {
         assert_eq!([of("critical").groups, of("medium").groups, of("low").groups], [1, 2, 2]);
         assert_eq!((of("medium").per_device_day, of("medium").per_day_at_8000), (Some(0.1), Some(800.0)));
 
+        let ids: Vec<_> = measured.false_findings().into_iter().map(|found| found.finding_id).collect();
+        assert_eq!(ids, ["d 1", "c 1", "c 2"]);
         let devices = measured.by_device();
         let pump = devices.iter().find(|device| device.device_id == "pump").unwrap();
         assert_eq!((pump.found, pump.missed, pump.wrong), (2, 1, 2));

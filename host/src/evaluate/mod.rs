@@ -28,7 +28,7 @@ use wardflow_manifest::Severity;
 pub use self::{
     bootstrap::Interval,
     labels::{Labelled, read_labelled},
-    report::{Contribution, DeviceHours, FalseGroups, Labels, Report, Scenario, Share},
+    report::{Contribution, DeviceHours, FalseFinding, FalseGroups, Labels, Report, Scenario, Share},
     truth::{Incident, Part, read_truth},
 };
 use self::{found::Found, measure::Measured, window::Window};
@@ -106,6 +106,7 @@ pub async fn evaluate(workspace: &Workspace, context: &SessionContext, truth: &P
         false_groups: measured.false_groups(asked.least),
         by_scenario: measured.by_scenario(),
         by_detector: measured.by_detector(),
+        false_findings: measured.false_findings(),
         by_device,
     })
 }

@@ -44,6 +44,8 @@ pub struct Report {
     pub by_scenario: Vec<Scenario>,
     /// Each plugin.
     pub by_detector: Vec<Contribution>,
+    /// Each finding that tells of no incident, the worst first.
+    pub false_findings: Vec<FalseFinding>,
     /// Each device with a finding or an incident.
     pub by_device: Vec<DeviceHours>,
 }
@@ -99,6 +101,25 @@ pub struct Scenario {
     pub is_first: bool,
     /// From its first flow to the end of the slice that found it, in seconds.
     pub delay: Option<f64>,
+    /// Whether it began while plugins learned: what was found of it then does not count.
+    pub began_while_learning: bool,
+}
+
+/// A finding that tells of no incident.
+#[derive(Clone, Debug, Serialize)]
+pub struct FalseFinding {
+    /// Its id.
+    pub finding_id: String,
+    /// The device that it names.
+    pub device_id: String,
+    /// Its plugin.
+    pub plugin: String,
+    /// What it is.
+    pub kind: String,
+    /// Its severity.
+    pub severity: &'static str,
+    /// Its score.
+    pub score: f64,
 }
 
 /// What a plugin adds.

@@ -44,11 +44,6 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether a finding may name this device for it.
-    pub(super) fn is_of(&self, device_id: &str) -> bool {
-        self.device_id == device_id || self.peer_device_ids.contains(device_id)
-    }
-
     /// The hours in which it shows, of those from one to before another.
     pub(super) fn hours_within(&self, hours: Range<i64>) -> BTreeSet<i64> {
         if !self.hours.is_empty() {
@@ -123,6 +118,9 @@ pub(super) fn is_table(path: &Path) -> Result<bool> {
     let mut start = Vec::new();
     let read = read_file(path).and_then(|content| content.take(MOST_HEADER).read_to_end(&mut start));
     read.map_err(|error| cannot_read(path, error))?;
+    if start.is_empty() {
+        return Err(Error::usage(format!("{} is empty", path.display())).remedy(COLUMNS));
+    }
     let start = start.strip_prefix(MARK).unwrap_or(&start);
     let line = String::from_utf8_lossy(start.split(|byte| *byte == b'\n').next().unwrap_or_default()).into_owned();
     let columns: Vec<_> = line.split([',', ';', '\t']).map(|column| column.trim().trim_matches('"')).collect();
@@ -189,7 +187,11 @@ fn hours_beside(path: &Path) -> Option<PathBuf> {
 
 /// Gives each part the hours that a table says of it: those of its time.
 fn lay_hours(path: &Path, incidents: &mut BTreeMap<String, Vec<Part>>) -> Result<()> {
-    for Hour { incident, device_id, hour: at } in rows(path, HOUR_COLUMNS)? {
+    let hours: Vec<Hour> = rows(path, HOUR_COLUMNS)?;
+    if hours.is_empty() && !incidents.is_empty() {
+        return Err(Error::usage(format!("{} has no hours", path.display())).remedy(HOUR_COLUMNS));
+    }
+    for Hour { incident, device_id, hour: at } in hours {
         let hour = at.as_microsecond().div_euclid(HOUR);
         let mut is_of_one = false;
         for part in incidents.get_mut(&incident).into_iter().flatten().filter(|part| part.device_id == device_id) {
@@ -241,6 +243,8 @@ mod tests {
         let beside = "incident,device_id,hour\nscan,pump,2026-03-02T11:00:00Z\nscan,pump,2026-03-02T14:00:00Z\n";
         fs::write(directory.path().join("truth_hours.csv"), beside).unwrap();
         assert_eq!(hours(&read_truth(&path).unwrap()), [1, 1]);
+        fs::write(directory.path().join("truth_hours.csv"), "").unwrap();
+        assert!(read_truth(&path).unwrap_err().to_string().contains("has no hours"));
         for wrong in ["scan,pump,2026-03-02T13:00:00Z", "scan,monitor,2026-03-02T11:00:00Z"] {
             fs::write(directory.path().join("truth_hours.csv"), format!("{beside}{wrong}\n")).unwrap();
             let error = read_truth(&path).unwrap_err().to_string();
@@ -272,6 +276,9 @@ mod tests {
         let bytes = fs::read(&compressed).unwrap();
         fs::write(&compressed, &bytes[..bytes.len() - 9]).unwrap();
         assert!(read_truth(&compressed).unwrap_err().remedy_text().unwrap().contains("cut off"));
+        let empty = directory.path().join("empty.csv");
+        fs::write(&empty, "").unwrap();
+        assert!(is_table(&empty).unwrap_err().to_string().contains("is empty"));
         let semicolons = directory.path().join("semicolons.csv");
         fs::write(&semicolons, table.replace(',', ";")).unwrap();
         let error = is_table(&semicolons).unwrap_err().to_string();

@@ -69,7 +69,9 @@ impl ResultTable {
     const fn made_anew(&self) -> &'static str {
         match self.table() {
             Table::Runs => "the next `wardflow analyze` begins it anew: what it held of earlier runs is lost",
-            _ if self.is_said() => "the next remark begins it anew: what people said before is lost",
+            Table::Exceptions => "the next `wardflow except add` begins it anew: what people said before is lost",
+            Table::Triage => "the next `wardflow triage` begins it anew: what people said before is lost",
+            Table::Resets => "the next `wardflow baseline reset` begins it anew: what people said before is lost",
             _ => "`wardflow analyze --rerun` makes it anew from the archive",
         }
     }

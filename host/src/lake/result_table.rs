@@ -64,10 +64,8 @@ impl ResultTable {
     /// The table as it is now, for DataFusion; empty if it was never written.
     pub(super) async fn provider(&self) -> Result<Arc<dyn TableProvider>> {
         if !self.exists().await? {
-            return match self.has_files().await? {
-                false => Ok(Arc::new(EmptyTable::new(self.schema()))),
-                true => Err(self.unreadable("it has files, and no log, _delta_log")),
-            };
+            let empty = || Arc::new(EmptyTable::new(self.schema())) as Arc<dyn TableProvider>;
+            return self.lacks_log().await?.map_or_else(|| Ok(empty()), Err);
         }
         self.check_log().await?;
         let snapshot = match Snapshot::try_new(self.log.as_ref(), None).await {
@@ -95,7 +93,7 @@ impl ResultTable {
     /// Its files cannot be listed.
     pub(super) async fn lacks_file(&self) -> Result<Option<Error>> {
         if !self.exists().await? {
-            return Ok(None);
+            return self.lacks_log().await;
         }
         let mut table = DeltaTable::new(Arc::clone(&self.log));
         if let Err(error) = table.load().await {
@@ -181,11 +179,12 @@ impl ResultTable {
         Ok(Appender { version: metadata.version(), metadata })
     }
 
-    /// Whether rows of it are there, whatever its log says.
-    async fn has_files(&self) -> Result<bool> {
+    /// That rows of it are there, and no log that tells of them.
+    async fn lacks_log(&self) -> Result<Option<Error>> {
         let Location { store, path, .. } = &self.location;
         let listed = store.list_with_delimiter(Some(path)).await.context(|| self.cannot("list"))?;
-        Ok(listed.objects.iter().any(|object| object.location.extension() == Some("parquet")))
+        let has_files = listed.objects.iter().any(|object| object.location.extension() == Some("parquet"));
+        Ok(has_files.then(|| self.unreadable("it has files, and no log, _delta_log")))
     }
 
     pub(super) async fn exists(&self) -> Result<bool> {

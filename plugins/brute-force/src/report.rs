@@ -1,6 +1,6 @@
 //! What is said of a run of tries, and of tries at many peers.
 
-use wardflow_sdk::{Findings, Severity, surprise};
+use wardflow_sdk::{Findings, MINUTE, Severity, surprise};
 
 use crate::{
     login::Service,
@@ -32,6 +32,7 @@ pub(crate) struct Guessing {
     severity: Severity,
     usual: f64,
     bits: f64,
+    is_learned: bool,
 }
 
 /// First contacts of a service at many peers.
@@ -65,13 +66,13 @@ impl Guessing {
             false if service.is_for_people() && run.tries >= MANY && run.rate() >= FAST => Severity::Medium,
             false => Severity::Low,
         };
-        Some(Self { peer, service, by_device, run, seen, severity, usual, bits })
+        Some(Self { peer, service, by_device, run, seen, severity, usual, bits, is_learned: true })
     }
 
     /// What of it counts while nothing is known of what is usual.
     pub(crate) fn unlearned(self) -> Option<Self> {
         let is_evident = self.service.is_for_people() && self.run.tries >= EVIDENT && self.run.rate() >= FAST;
-        is_evident.then_some(Self { severity: Severity::Low, ..self })
+        is_evident.then_some(Self { severity: Severity::Low, is_learned: false, ..self })
     }
 
     /// By what the worst comes first.
@@ -80,7 +81,7 @@ impl Guessing {
     }
 
     pub(crate) fn report(self, findings: &mut Findings) {
-        let Self { peer, service, by_device, run, seen, severity, usual, bits } = self;
+        let Self { peer, service, by_device, run, seen, severity, usual, bits, is_learned } = self;
         let hours = run.hours();
         let success = run.success;
         let kind = if by_device { "brute-force-out" } else { "brute-force-in" };
@@ -104,16 +105,18 @@ impl Guessing {
         }
         let then = match success {
             0 => String::new(),
-            bytes => format!(", then a connection of {bytes} bytes"),
+            bytes => format!(", then had a connection of {} kB, as after the right password", bytes.div_ceil(1_000)),
         };
         if success > 0 {
             draft = draft.measured("success-bytes", success as f64, "By", ..);
         }
-        let (tries, minutes) = (run.tries, ((run.last() - run.first) / wardflow_sdk::MINUTE).max(1));
+        let (tries, minutes) = (run.tries, ((run.last() - run.first + MINUTE - 1) / MINUTE).max(1));
         let who = if by_device { "tried" } else { "was tried by one peer on" };
-        draft.summary(format_args!(
-            "{who} {service} {tries} times in {minutes} min{then}; usual is {usual:.1} an hour at most"
-        ));
+        let habit = match is_learned {
+            true => format!("usual is {usual:.1} an hour at most"),
+            false => "what is usual is not known yet".to_owned(),
+        };
+        draft.summary(format_args!("{who} {service} {tries} times in {minutes} min{then}; {habit}"));
     }
 }
 

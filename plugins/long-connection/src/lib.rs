@@ -271,16 +271,16 @@ fn report(service: &Service, peer: &Peer, verdict: Verdict, findings: &mut Findi
         .measured("rate", rate, "By/s", ..)
         .measured("others-of-class", f64::from(verdict.others), "1", ..)
         .examples(seen.examples.iter().copied());
-    let length = format!("for {longest:.1} h without a break, {connected:.1} h within a day");
+    let length = format!("for {longest:.1} h without a break, {connected:.1} h in all since midnight UTC");
     let new = match verdict.is_learned {
-        true => "long connections with it are new",
-        false => "what is usual is not known yet",
+        true => format!(
+            "long connections with it are new, and with new peers usually have {:.1} h at most",
+            hours(verdict.usual)
+        ),
+        false => "what is usual is not known yet".to_owned(),
     };
     if service.is_outbound {
-        draft.peer_port(service.port).summary(format_args!(
-            "connected to {name} of an outside peer {length}; {new}, of new peers {:.1} h at most are usual",
-            hours(verdict.usual)
-        ));
+        draft.peer_port(service.port).summary(format_args!("connected to {name} of an outside peer {length}; {new}"));
     } else {
         draft
             .cause_key(&name)

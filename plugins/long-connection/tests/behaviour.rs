@@ -61,7 +61,11 @@ fn remote_control_that_is_kept_open() {
     let finding = &findings[0];
     assert_eq!((findings.len(), finding.peer, finding.peer_port), (1, Some(STRANGER), Some(4_444)));
     assert!(finding.score > 0.5 && finding.confidence > 0.8, "{finding:#?}");
-    assert!(finding.summary.contains("for 20.0 h without a break, 20.0 h within a day"), "{}", finding.summary);
+    assert!(
+        finding.summary.contains("for 20.0 h without a break, 20.0 h in all since midnight UTC"),
+        "{}",
+        finding.summary
+    );
     check("of a usual port", vec![connection(STRANGER, 443, LATER, 20 * HOUR)], Some(Severity::Low));
     check("four hours and a half", vec![connection(STRANGER, 4_444, LATER, 270 * MINUTE)], Some(Severity::Low));
     check("three hours", vec![connection(STRANGER, 4_444, LATER, 3 * HOUR)], None);

@@ -38,7 +38,11 @@ pub(crate) fn peers(
             continue;
         }
         let more = if evidence.has_more_services { " and other services" } else { "" };
-        let new = if evidence.is_new_service { ", new as well" } else { "" };
+        let new = match (evidence.is_new_service, service.is_external) {
+            (false, _) => "",
+            (true, true) => ", a service that it had with nobody outside before",
+            (true, false) => ", a service that it had with nobody inside before",
+        };
         let draft = draft
             .peer(evidence.peer)
             .cause_key(if service.of_device { "inbound" } else { "" })

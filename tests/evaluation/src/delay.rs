@@ -3,7 +3,7 @@
 //! A batch finds what it is given; so incidents are cut. Of each, flows that end later than so long after its first are left
 //! out, and what is found of the rest was found within that time, had the analysis run then. The truth is cut alike.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 
 use wardflow::synthetic;
 use wardflow_datasets::{Hospital, Incident, Options, Truth};
@@ -42,6 +42,8 @@ pub(crate) fn measure(args: &Args) -> Result<Figure> {
         let cut = |row: &Truth| Truth { last_us: row.last_us.min(until(row)), ..row.clone() };
         let truth: Vec<_> = hospital.truth().iter().filter(|row| row.first_us <= until(row)).map(cut).collect();
         synthetic::write_truth(&truth, &workspace)?;
+        // That of the whole incidents, of which nothing is asked here.
+        fs::remove_file(workspace.join(synthetic::TRUTH_HOURS))?;
         let report = evaluate(&workspace, &workspace.join("truth.csv"), "medium", Some(LEARNING))?;
         let scenarios = report["by_scenario"].as_array().ok_or("the evaluation has no scenarios")?;
         let is_of_flows = |name: &str| began.keys().any(|incident| incident.as_str() == name);

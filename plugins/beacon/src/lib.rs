@@ -33,7 +33,7 @@
 //! seldom differ by more than that. If these are more, the mean of both counts. Confidence is n / (n + 10). Severity
 //! starts at low, goes up for a port that is none of the usual ones for polling and for a peer that the device took up
 //! after a day of being watched, unless a known one moved there: one with the same port, interval and equal sizes, that
-//! is silent while the new one is contacted, as of a cloud whose addresses change. It goes down where `shared_by`
+//! fell silent when the new one began, as of a cloud whose addresses change. It goes down where `shared_by`
 //! devices of the class use peer and port or where the peer is internal.
 //!
 //! # What is no beacon
@@ -52,8 +52,9 @@
 //! contacts; jitter above about half the period with payload that varies; a server that moves from address to address;
 //! tunnelling in DNS or NTP; one fixed port, for UDP more often than every 15 s, for TCP where records do not tell of
 //! handshakes; servers behind a proxy, where all contacts go to one peer; and, in a device with more than 160 new peers
-//! between two beats that answer, or are sent datagrams, slow beacons, whose memory is taken by newer peers. Who copies port,
-//! period and sizes of a known peer, and waits until that is silent for good, passes for it. An infection of many devices at once counts
+//! between two beats that answer, or are sent datagrams, slow beacons, whose memory is taken by newer peers. Who copies
+//! port, period and sizes of a known peer, and waits until that is silent for good, passes for it. An infection of many
+//! devices at once counts
 //! as common to the class, and lowers severity.
 //!
 //! # Parameters

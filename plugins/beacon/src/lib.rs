@@ -245,20 +245,25 @@ impl Beacon {
 impl State {
     /// Whether the device took a peer up after it had been watched for a day, and knew no other that moved there.
     fn is_new(&self, track: &Track) -> bool {
-        self.watched_since.is_some_and(|since| track.since - since >= WATCHED) && !track.has_moved_here
+        track.since >= self.new_since() && !track.has_moved_here
+    }
+
+    /// From when on a peer that was not seen before is new.
+    fn new_since(&self) -> i64 {
+        self.watched_since.map_or(i64::MAX, |since| since + WATCHED)
     }
 
     /// Tells which peers that look new are known ones at another address: those with the rhythm of one that was known, and
     /// that fell silent when they began. The oldest first, since each may follow on those before it; where none of these is
     /// remembered any more, what was told last stands.
     fn follow_moves(&mut self) {
-        let watched = self.watched_since.map_or(i64::MAX, |since| since + WATCHED);
+        let new_since = self.new_since();
         let mut known: Vec<(Rhythm, i64)> = Vec::new();
         let mut in_order: Vec<_> = self.settled.iter_mut().collect();
         in_order.sort_by_key(|(key, track)| (track.since, **key));
         for (key, track) in in_order {
             let Some(rhythm) = Rhythm::of(*key, track) else { continue };
-            let is_new = track.since >= watched;
+            let is_new = track.since >= new_since;
             let mut alike = known.iter().filter(|(other, _)| other.is_like(&rhythm)).peekable();
             if is_new && alike.peek().is_some() {
                 track.has_moved_here = alike.all(|(_, last)| *last <= track.since + rhythm.longest());

@@ -32,7 +32,8 @@
 //!
 //! **Spraying.** Eight peers or more that the device tries for the first time within a day, with a surprise of 10 bits
 //! over its own habit of new peers (Jeffreys' prior for a Poisson rate, 1946), and sessions with not more than half of
-//! the new ones: low; from twenty at a service for people, or with a session soon after tries, medium.
+//! the new ones: low; from twenty at a service for people, or with a session soon after tries, medium. Runs at these peers
+//! are told with it, at their severity if that is more, save those with a success.
 //!
 //! **No finding**: attempts without a connection, which are the business of detectors of scans; declared scanners,
 //! network management, backup, remote service in its hours, NAT and proxies; what the pair does on other days.
@@ -58,13 +59,12 @@ use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 use wardflow_sdk::{
-    Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, Level, MINUTE, Saved, Slice,
+    Bounded, Continuity, DAY, Detector, Device, Findings, Flows, Learning, Level, MINUTE, Saved, Severity, Slice,
 };
 
 use login::{Login, Service};
 use newcomers::Newcomers;
 use report::{Guessing, Spray};
-use run::LEAST;
 use track::Track;
 
 /// Tries an hour that are never a surprise in themselves, nor as a deviation from what is usual.
@@ -122,9 +122,6 @@ impl Detector for BruteForce {
 
     fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
         let is_learned = self.is_learned();
-        if is_learned {
-            self.report_spray(slice, findings);
-        }
         let mut found = Vec::new();
         for ((peer, service, by_device), track) in self.state.tracks.iter_mut() {
             let guessing = Guessing::of(*peer, *service, *by_device, track, self.usual);
@@ -133,6 +130,9 @@ impl Detector for BruteForce {
                 track.is_reported = is_learned;
                 found.push(guessing);
             }
+        }
+        if is_learned {
+            self.report_sprays(slice, &mut found, findings);
         }
         found.sort_by_key(|guessing| Reverse(guessing.rank()));
         found.into_iter().take(MOST).for_each(|guessing| guessing.report(findings));
@@ -163,18 +163,23 @@ impl BruteForce {
         }
     }
 
-    /// Reports services that the device tried at many peers. What is a run in itself is reported as that.
-    fn report_spray(&self, slice: &Slice<'_>, findings: &mut Findings) {
+    /// Reports services that the device tried at many peers, and with them the runs at these that had no success.
+    fn report_sprays(&self, slice: &Slice<'_>, found: &mut Vec<Guessing>, findings: &mut Findings) {
         let since = (slice.end - DAY).div_euclid(MINUTE);
         let mut sprays = BTreeMap::<Service, Spray>::new();
         for ((peer, service), latest) in self.state.newcomers.latest.iter() {
-            let track = self.state.tracks.get(&(*peer, *service, true));
-            if let Some(track) = track.filter(|track| *latest >= since && track.run.tries < LEAST) {
-                sprays.entry(*service).or_default().add(track);
+            if let Some(track) = self.state.tracks.get(&(*peer, *service, true)).filter(|_| *latest >= since) {
+                sprays.entry(*service).or_default().add(*peer, track);
             }
         }
         let usual = self.state.newcomers.usual();
-        sprays.into_iter().for_each(|(service, spray)| spray.report(service, usual, findings));
+        for (service, spray) in sprays {
+            if spray.is_reported(usual) {
+                let of_it = found.extract_if(.., |run| run.service == service && spray.has(run));
+                let severity = of_it.map(|run| run.severity).max();
+                spray.report(service, usual, severity.unwrap_or(Severity::Low), findings);
+            }
+        }
     }
 
     fn is_learned(&self) -> bool {

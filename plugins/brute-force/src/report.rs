@@ -29,7 +29,7 @@ pub(crate) struct Guessing {
     pub(crate) by_device: bool,
     run: Run,
     seen: Seen,
-    severity: Severity,
+    pub(crate) severity: Severity,
     usual: f64,
     bits: f64,
     is_learned: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Guessing {
 /// First contacts of a service at many peers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spray {
-    peers: u32,
+    peers: Vec<u64>,
     /// Those with tries, and how many; those with sessions, and with one after a try.
     tried: u32,
     tries: u32,
@@ -122,8 +122,8 @@ impl Guessing {
 
 impl Spray {
     /// Takes a track that is new.
-    pub(crate) fn add(&mut self, track: &Track) {
-        self.peers += 1;
+    pub(crate) fn add(&mut self, peer: u64, track: &Track) {
+        self.peers.push(peer);
         self.tried += u32::from(track.was_tried);
         self.tries += track.tries;
         self.used += u32::from(track.session_days > 0);
@@ -139,18 +139,30 @@ impl Spray {
         self.seen.examples.extend(seen.examples.first());
     }
 
-    /// Reports it where `usual` new peers a day are usual.
-    pub(crate) fn report(self, service: Service, usual: f64, findings: &mut Findings) {
-        let Self { peers, tried, tries, used, opened, seen } = self;
-        let bits = surprise::of_count(f64::from(tried), usual);
-        let are_mostly_tries = used * 2 <= peers;
-        if tried < SPRAYED || bits < REPORTED || !are_mostly_tries || seen.flows == 0 {
-            return;
-        }
+    /// Whether a run is part of it, and no more than that.
+    pub(crate) fn has(&self, run: &Guessing) -> bool {
+        run.by_device && run.run.success == 0 && self.peers.contains(&run.peer)
+    }
+
+    /// Whether it is worth a finding where `usual` new peers a day are usual.
+    pub(crate) fn is_reported(&self, usual: f64) -> bool {
+        let are_mostly_tries = self.used as usize * 2 <= self.peers.len();
+        self.tried >= SPRAYED && self.bits(usual) >= REPORTED && are_mostly_tries && self.seen.flows > 0
+    }
+
+    fn bits(&self, usual: f64) -> f64 {
+        surprise::of_count(f64::from(self.tried), usual)
+    }
+
+    /// Reports it, at a severity of `least` or more.
+    pub(crate) fn report(self, service: Service, usual: f64, least: Severity, findings: &mut Findings) {
+        let bits = self.bits(usual);
+        let Self { tried, tries, opened, seen, .. } = self;
         let is_wide = tried >= WIDELY && service.is_for_people();
+        let severity = if is_wide || opened > 0 { Severity::Medium } else { Severity::Low };
         findings
             .report("brute-force-out", seen.first, seen.last)
-            .severity(if is_wide || opened > 0 { Severity::Medium } else { Severity::Low })
+            .severity(severity.max(least))
             .score(surprise::score(bits))
             .confidence(0.6)
             .protocol(6)

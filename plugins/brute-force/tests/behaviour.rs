@@ -223,6 +223,21 @@ fn a_spray_is_told_by_its_peers() {
 }
 
 #[test]
+fn runs_of_a_spray_are_told_with_it() {
+    let at = |peers: u64, count: i64| {
+        (0..peers).flat_map(move |peer| {
+            let from = LATER + peer as i64 * 10 * MINUTE;
+            (0..count).map(move |of| to(1_000 + peer, 22, from + of * 10 * SECOND))
+        })
+    };
+    check(at(3, 30), &[(OUT, Severity::Medium); 3]);
+    let findings = check(at(12, 30), &[(OUT, Severity::Medium)]);
+    assert_eq!((findings[0].peer, findings[0].cause_key.as_str()), (None, "spray"));
+    let success = session(to(1_003, 22, LATER + 35 * MINUTE + 20 * SECOND));
+    check(at(12, 30).chain([success]), &[(OUT, Severity::Medium), (OUT, Severity::High)]);
+}
+
+#[test]
 fn sessions_with_new_peers_are_no_spray() {
     let new = |n: u64| to(100 + n, 445, LATER + n as i64 * MINUTE);
     check((0..7).map(new).chain([session(new(7))]), &[]);

@@ -1,8 +1,8 @@
 //! `wardflow/failed-contact`: a peer that a device keeps trying without success.
 //!
 //! # What it finds
-//! - `failed-contact`: attempts of the device to reach one peer and port, for half an hour or longer, every one of
-//!   which was refused or remained without answer.
+//! - `failed-contact`: attempts of the device to reach one peer and port, for half an hour or longer or a hundred of
+//!   them, every one of which was refused or remained without answer.
 //!
 //! # Why it matters for a device
 //! Malware tries its servers after they are gone or blocked, and falls back on others (ATT&CK T1008). More often it is
@@ -27,7 +27,8 @@
 //!
 //! Severity is low for a new peer. It is medium if the peer is outside and no device of the class uses it, over TCP, at even
 //! intervals (20 bits), and either the port is none of the usual ones for polling or the device has no business outside: it
-//! was watched for `learning_hours` with traffic, and no outside peer ever answered it. It is informational for a habit,
+//! was watched for `learning_hours` with traffic, and no outside peer ever answered it; a hundred attempts in less than
+//! `least_span_minutes` remain low, since a restart of the peer looks the same. It is informational for a habit,
 //! save on an unusual port outside; for peers that `shared_by` others of the class try as well; and after an outage.
 //!
 //! # What is no failed contact
@@ -68,6 +69,8 @@ const WATCHED: i64 = DAY;
 const SETTLED: u32 = 8;
 /// How long a run is kept without an attempt.
 const FORGOTTEN: i64 = 8 * DAY;
+/// Attempts that are reported however short the time.
+const COUNTLESS: u32 = 100;
 /// Single services that are reported in a slice; the rest are one finding.
 const SINGLE: usize = 8;
 /// Bits from which intervals are even, and the most that they add.
@@ -199,7 +202,8 @@ impl FailedContact {
         let (_, port, protocol) = *service;
         let is_tcp = protocol == TCP;
         let least = self.parameters.least_attempts * if is_tcp { 1 } else { 2 };
-        if failures.attempts < least || failures.span() < self.parameters.least_span_minutes * MINUTE {
+        let is_long = failures.span() >= self.parameters.least_span_minutes * MINUTE;
+        if failures.attempts < least || (!is_long && failures.attempts < COUNTLESS) {
             return None;
         }
         let had_answered = self.state.answered.get(service).is_some();
@@ -220,7 +224,9 @@ impl FailedContact {
         };
         let severity = match (seen.is_external, is_new) {
             _ if had_answered || others >= self.parameters.shared_by => Severity::Informational,
-            (true, true) if (is_unusual || is_stranger) && is_tcp && others == 0 && even >= EVEN => Severity::Medium,
+            (true, true) if is_long && (is_unusual || is_stranger) && is_tcp && others == 0 && even >= EVEN => {
+                Severity::Medium
+            }
             (_, true) => Severity::Low,
             (true, false) if is_unusual => Severity::Low,
             _ => Severity::Informational,

@@ -133,6 +133,17 @@ fn few_attempts_a_short_while_or_any_answer_are_not_enough() {
 }
 
 #[test]
+fn a_hundred_attempts_count_however_short_the_time() {
+    let on = |port: u16, count: i64| {
+        with(attempts(LATER, count * 3 * SECOND, 3 * SECOND), |flow| Flow { peer_port: port, ..flow })
+    };
+    check(on(22, 90), None);
+    check(on(22, 200), Some(Severity::Low));
+    // A restart of the peer looks the same, so that the port and the evenness do not raise it.
+    check(on(6_667, 200), Some(Severity::Low));
+}
+
+#[test]
 fn repeated_syns_are_one_attempt() {
     let mut flows = Vec::new();
     for time in times(LATER, LATER + HOUR, 30 * SECOND) {

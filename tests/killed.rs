@@ -40,6 +40,8 @@ fn analysis() {
         demo.wardflow("status");
         demo.scratch.done(line);
         assert_eq!(results(&demo), expected, "killed after {moment} of {takes:?}, {moments:?}");
+        let endless = demo.wardflow("sql 'SELECT count(*) FROM runs WHERE ended_at IS NULL' --format csv");
+        assert_eq!(endless.lines().nth(1), Some("0"), "killed after {moment}");
     }
     moments.check(killed);
 }

@@ -40,6 +40,8 @@ pub struct Workspace {
     pub lake: Lake,
     pub world: Arc<World>,
     pub plugins: Plugins,
+    /// Why no baseline reset counts. Plugins must not run then: they would go on from what is to be forgotten.
+    pub unread_resets: Option<Error>,
 }
 
 /// What lies in the plugin directory.
@@ -144,16 +146,20 @@ impl Workspace {
         let leases = bindings(&entries, &archive.leases().await?);
         entries.extend(leases);
         let health = Health::new(&listing.files, &archive.sensor_reports().await?);
+        let (resets, unread_resets) = match lake.remarks(Table::Resets).await {
+            Ok(resets) => (Resets::new(resets), None),
+            Err(error) => (Resets::default(), Some(error)),
+        };
         let world = Arc::new(World {
             inventory: Inventory::new(entries),
             space: config.space.clone(),
             infrastructure: config.infrastructure.clone(),
             timezone: config.timezone.clone(),
             key: KeyFile::at(&config.key),
-            resets: Resets::new(lake.remarks(Table::Resets).await?),
+            resets,
         });
         let plugins = Plugins::read(&config)?;
-        Ok(Self { config, archive, listing, health, lake, world, plugins })
+        Ok(Self { config, archive, listing, health, lake, world, plugins, unread_resets })
     }
 
     /// The archive's slices. Their digests are also of what is known of the time beside the flows, so that a lease or a report

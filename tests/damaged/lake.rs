@@ -89,3 +89,20 @@ fn rows_that_cannot_be_read_are_not_none() {
         assert!(!ran.stderr.contains("bug"), "{ran:#?}");
     }
 }
+
+/// Without them plugins would go on from what is to be forgotten; to look at what there is needs none.
+#[test]
+fn damaged_resets_stop_analyses_alone() {
+    let demo = Demo::analysed();
+    let device = demo.wardflow("sql 'SELECT device_id FROM baselines LIMIT 1' --format csv");
+    let device = device.lines().nth(1).unwrap();
+    demo.wardflow(&format!("baseline reset {device} --reason 'new firmware'"));
+    demo.scratch.done("rm -r hospital/lake/resets/_delta_log");
+    for question in [FINDINGS, "status"] {
+        let ran = demo.scratch.run(&format!("wardflow -C hospital {question}"));
+        assert!(ran.code == Some(0) && ran.stderr.contains("no baseline reset counts"), "{ran:#?}");
+    }
+    let ran = demo.scratch.run("wardflow -C hospital analyze");
+    assert!(ran.code == Some(1) && ran.stderr.contains("no baseline reset would count"), "{ran:#?}");
+    assert!(ran.stderr.contains("hospital/lake/resets"), "{ran:#?}");
+}

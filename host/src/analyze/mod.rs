@@ -43,7 +43,7 @@ use crate::{
     coverage::{Row, Status},
     detector::Stop,
     error::{Context, Error, Result},
-    lake::{Run, RunStatus, SliceResults, StateStore, Table},
+    lake::{Lake, Run, RunStatus, SliceResults, StateStore, Table},
     time::HOUR,
     workspace::{ReadyPlugin, Workspace},
 };
@@ -92,10 +92,17 @@ pub async fn analyze(
     stop: &Stop,
     progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<Summary> {
+    if let Some(unread) = &workspace.unread_resets {
+        let error = Error::failed(format!("no baseline reset would count: {unread}"));
+        return Err(error.remedy(unread.remedy_text().unwrap_or("set it right, and say `wardflow analyze` again")));
+    }
     // One that cannot be read, as an older Wardflow's, is no reason not to begin another.
     let last = workspace.lake.last_run().await.ok().flatten();
     let run = Run::begin(&options.command, last.as_ref())?;
-    let _lock = workspace.lake.lock(&format!("run {}", run.run_id))?;
+    let lock = workspace.lake.lock(&format!("run {}", run.run_id))?;
+    if lock.is_exclusive() {
+        bury_killed(&workspace.lake, &run).await?;
+    }
     // What was analysed would be passed over, and what it found be missing. Coverage that is lost is analysed again as it is.
     if !options.rerun
         && let Some(lost) = workspace.lake.lost(Table::Findings).await?
@@ -119,6 +126,14 @@ pub async fn analyze(
     run.finish(&result).await?;
     result?;
     Ok(run.summary)
+}
+
+/// Records that the run before is gone, if it never ended: whoever holds the lake knows that nobody else does.
+async fn bury_killed(lake: &Lake, by: &Run) -> Result<()> {
+    match lake.last_run().await.ok().flatten().filter(|last| last.ended_at.is_none()) {
+        Some(last) => lake.record_run(&last.killed(by)).await,
+        None => Ok(()),
+    }
 }
 
 struct AnalysisRun<'a> {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    array::{ArrayRef, AsArray, RecordBatch, StringArray, TimestampMicrosecondArray},
+    datatypes::{DataType, Field, Int64Type, Schema, SchemaRef},
 };
 use datafusion::{
-    common::ScalarValue,
+    common::{DataFusionError, Result as QueryResult, ScalarValue},
     datasource::{MemTable, ViewTable},
-    functions_aggregate::expr_fn::count,
+    functions_aggregate::expr_fn::{count, count_distinct},
     logical_expr::{Expr, cast, col, conditional_expressions::CaseBuilder, lit, when},
     prelude::{DataFrame, SessionContext},
 };
@@ -86,41 +86,71 @@ pub(super) async fn register(context: &SessionContext, lake: &Lake) -> Result<()
     Ok(())
 }
 
-/// Checks the condition of an exception that is to be made, and returns how many findings it would hide.
+/// What an exception that is to be made would hide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Findings that it would hide.
+    pub hides: u64,
+    /// Findings that are shown without it.
+    pub of: u64,
+}
+
+/// Checks the condition of an exception that is to be made.
 ///
 /// # Errors
 /// It is no condition over the columns of findings, or one that holds of findings whatever they are.
-pub async fn check(context: &SessionContext, predicate: &str) -> Result<u64> {
+pub async fn check(context: &SessionContext, predicate: &str) -> Result<Reach> {
     let doing = || "trying the exception".to_owned();
     let shown = context.table("findings").await.context(doing)?;
     let condition = condition::read(context, shown.schema(), predicate).await?;
     condition::check_names(&condition, predicate)?;
-    let excepted = context.table("excepted_findings").await.context(doing)?;
-    let all = excepted.drop_columns(&[EXCEPTION]).and_then(|excepted| shown.clone().union(excepted)).context(doing)?;
-    let holds = counted(held(all.clone(), &condition)?).await?;
-    let distinct = async |column: &str| {
-        counted(all.clone().aggregate(vec![col(column)], vec![count(lit(1))]).context(doing)?).await
-    };
-    if holds > 1
-        && holds == counted(all.clone()).await?
-        && distinct("device_id").await? > 1
-        && distinct("kind").await? > 1
-    {
+    let Tried { all, holds, devices, kinds, of, hides } = try_out(context, shown, condition).await.context(doing)?;
+    if holds > 1 && holds == all && devices > 1 && kinds > 1 {
         return Err(Error::usage(format!("{predicate:?} holds of all {holds} findings that there are"))
             .remedy("name less: a kind, and a device, peer or group"));
     }
-    counted(held(shown, &condition)?).await
+    Ok(Reach { hides, of })
 }
 
-/// The findings of which a condition holds, told as the views tell it. A filter is another expression to the optimizer.
-fn held(findings: DataFrame, condition: &Expr) -> Result<DataFrame> {
-    let doing = || "trying the exception".to_owned();
-    let holds = when(condition.clone(), lit(true)).end().context(doing)?;
-    findings.with_column(HOLDS, holds).and_then(|told| told.filter(col(HOLDS).is_not_null())).context(doing)
+/// What a condition comes to.
+struct Tried {
+    /// Findings, hidden or not, those of which it holds, and the devices and kinds that all of them are of.
+    all: u64,
+    holds: u64,
+    devices: u64,
+    kinds: u64,
+    /// Those that no exception hides, and of these the ones of which it holds.
+    of: u64,
+    hides: u64,
 }
 
-async fn counted(findings: DataFrame) -> Result<u64> {
-    Ok(findings.count().await.context(|| "counting findings".to_owned())? as u64)
+/// Tries a condition on all findings. It is told as the views tell it: a filter is another expression to the optimizer.
+async fn try_out(context: &SessionContext, shown: DataFrame, condition: Expr) -> QueryResult<Tried> {
+    let nothing = cast(lit(ScalarValue::Null), DataType::Utf8);
+    let all = shown.with_column(EXCEPTION, nothing)?.union(context.table("excepted_findings").await?)?;
+    let told = all.with_column(HOLDS, when(condition, lit(true)).end()?)?;
+    let is_shown = || col(EXCEPTION).is_null();
+    let of_those = |which: Expr| Ok::<_, DataFusionError>(count(when(which, lit(true)).end()?));
+    let counts = vec![
+        count(lit(1)).alias("all"),
+        count(col(HOLDS)).alias("that_hold"),
+        count_distinct(col("device_id")).alias("devices"),
+        count_distinct(col("kind")).alias("kinds"),
+        of_those(is_shown())?.alias("shown"),
+        of_those(is_shown().and(col(HOLDS).is_not_null()))?.alias("hidden"),
+    ];
+    let told = told.aggregate(Vec::new(), counts)?.collect().await?;
+    let number = |column: usize| {
+        told.first().map_or(0, |row| row.column(column).as_primitive::<Int64Type>().value(0).cast_unsigned())
+    };
+    Ok(Tried {
+        all: number(0),
+        holds: number(1),
+        devices: number(2),
+        kinds: number(3),
+        of: number(4),
+        hides: number(5),
+    })
 }
 
 /// Columns of the table `exceptions`.

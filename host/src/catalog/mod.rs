@@ -39,7 +39,7 @@ use datafusion::{
 use object_store::ObjectMeta;
 
 pub use doubles::{Doubles, MarkedFlows, SensorDoubles, SingleFlows, SliceDoubles};
-pub use exceptions::check as check_exception;
+pub use exceptions::{Reach, check as check_exception};
 pub use files::FlowFiles;
 pub use joined::joined;
 pub use mapped::flows;

@@ -28,11 +28,13 @@ pub(super) async fn run(config: &Config, args: Baseline, printer: &Printer) -> R
     let is_of_it = |only: Option<&str>| plugin.as_deref().is_none_or(|id| only == Some(id));
     let analysed = coverage.iter().filter(|row| row.plugin.is_some() && is_of_it(row.plugin.as_deref()));
     let analysed = analysed.map(|row| row.slice_end).max();
-    let Some(since) = since.or_else(|| analysed.and_then(|end| Timestamp::from_microsecond(end).ok())) else {
+    let now = Timestamp::now();
+    // A record of a clock that is wrong moves the end of what was analysed into time to come.
+    let reached = analysed.and_then(|end| Timestamp::from_microsecond(end).ok()).map(|end| end.min(now));
+    let Some(since) = since.or(reached) else {
         return Err(Error::usage("nothing was analysed yet, so that nothing was learned")
             .remedy("say `wardflow analyze` first, or --since"));
     };
-    let now = Timestamp::now();
     if since > now && analysed.is_none_or(|end| since.as_microsecond() > end) {
         return Err(Error::usage(format!("--since {since} is to come"))
             .remedy("give the time from which the device behaves otherwise, or none for what is analysed next"));

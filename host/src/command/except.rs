@@ -6,9 +6,9 @@ use datafusion::prelude::SessionContext;
 use jiff::Timestamp;
 use serde::Serialize;
 use wardflow::{
-    catalog::check_exception,
+    catalog::{Reach, check_exception},
     config::Config,
-    error::{Context, Error, Result},
+    error::{Error, Result},
     exception::{self, Exception},
     lake::Table,
     workspace::Workspace,
@@ -61,18 +61,17 @@ async fn add(
     if args.until <= now {
         return Err(Error::usage(format!("--until {} is past", args.until)).remedy("give a time to come"));
     }
-    let hides = check_exception(context, &args.condition).await?;
+    let Reach { hides, of } = check_exception(context, &args.condition).await?;
     let exception = Exception::new(args.condition, args.owner, args.reason, args.until);
     save(workspace, &exception, hides, printer).await?;
     if printer.json {
         return Ok(());
     }
-    let shown = shown(context).await?;
     let hidden =
-        if hides > 0 { format!("{} of {}", count(hides), counted(shown, "finding")) } else { counted(0, "finding") };
+        if hides > 0 { format!("{} of {}", count(hides), counted(of, "finding")) } else { counted(0, "finding") };
     let (id, until) = (exception.exception_id, exception.expires);
     printer.line(Look::Good, &format!("Exception {id} hides {hidden} of now, and those to come, until {until}."))?;
-    if hides >= MANY && hides * 2 > shown {
+    if hides >= MANY && hides * 2 > of {
         printer.warn("it hides more than half of what was found: is that meant?");
     }
     printer.note(&match hides {
@@ -80,12 +79,6 @@ async fn add(
         _ => format!("They are in excepted_findings; `wardflow except revoke {id}` shows them again."),
     });
     Ok(())
-}
-
-/// How many findings are shown before an exception is made.
-async fn shown(context: &SessionContext) -> Result<u64> {
-    let doing = || "counting findings".to_owned();
-    Ok(context.table("findings").await.context(doing)?.count().await.context(doing)? as u64)
 }
 
 async fn revoke(workspace: &Workspace, id: &str, printer: &Printer) -> Result<()> {

@@ -29,6 +29,8 @@ pub(super) struct Report {
     pub(super) excepted: u64,
     /// Devices that are in no plugin's scope.
     pub(super) devices_without_plugin: u64,
+    /// Devices whose records lack what a plugin needs.
+    pub(super) devices_unsuited: u64,
     /// Flows of which neither end is internal.
     pub(super) flows_without_device: u64,
 }
@@ -182,7 +184,8 @@ fn show(report: &Report, printer: &Printer) -> Result<()> {
     printer.grid(&["plugin", "version", "status", "analysed to", "pending", "stale", "outdated"], &rows)?;
     if let Some(Run { run_id, started, ended, status, slices, flows, findings }) = &report.last_run {
         printer.line(Look::Heading, &format!("Last run {run_id}"))?;
-        let ended = ended.map_or_else(|| "not ended".to_owned(), |ended| format!("ended {}", minute(ended)));
+        let ended =
+            ended.map_or_else(|| "goes on or was killed".to_owned(), |ended| format!("ended {}", minute(ended)));
         plain(format!(
             "  {status}, began {}, {ended}, {}, {}, {}",
             minute(*started),
@@ -243,6 +246,8 @@ impl Report {
         say(plain, slices.outdated, "slice", analyze::OUTDATED);
         say(plain, slices.blind.saturating_sub(slices.lacking), "slice", "in which sensors were down or lossy");
         say(plain, slices.unsuited, "slice", "whose records lack what a plugin needs");
+        let lack = format!("whose records lack what a plugin needs: {see}'unsuited' AND device_id IS NOT NULL");
+        say(plain, self.devices_unsuited, "device", &lack);
         say(plain, self.devices_without_plugin, "device", "that no plugin watches");
         say(plain, self.flows_without_device, "flow", analyze::NO_INTERNAL_END);
         open.extend(mapped::no_flows_note(&self.archive.rows).map(|note| (bad, note)));
@@ -330,6 +335,7 @@ mod tests {
             slices_open,
             excepted: 0,
             devices_without_plugin: 0,
+            devices_unsuited: 0,
             flows_without_device,
         };
         let mut open = report.open();

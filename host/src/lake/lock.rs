@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug)]
 #[must_use = "the lock is held while this lives"]
 pub struct Lock {
-    _file: Option<File>,
+    file: Option<File>,
 }
 
 const FILE: &str = ".lock";
@@ -27,7 +27,12 @@ const FILE: &str = ".lock";
 impl Lock {
     /// A lock that holds nothing.
     pub(super) const fn none() -> Self {
-        Self { _file: None }
+        Self { file: None }
+    }
+
+    /// Whether nobody else can hold the lake.
+    pub const fn is_exclusive(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Locks a directory, creating it if need be; `holder` is what another process is told.
@@ -53,7 +58,7 @@ impl Lock {
         file.set_len(0).and_then(|()| file.rewind()).context(doing)?;
         let now = jiff::Timestamp::now();
         writeln!(file, "{holder}, process {}, since {now:.0}", std::process::id()).context(doing)?;
-        Ok(Self { _file: Some(file) })
+        Ok(Self { file: Some(file) })
     }
 }
 

@@ -5,15 +5,14 @@ use arrow::{
     json::{ArrayWriter, ReaderBuilder},
 };
 use datafusion::prelude::SessionContext;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Lake, Table};
-use crate::error::{Context, Result};
-
-/// How far the clocks of machines on which people remark may be apart. A remark of a later time would have the last word for
-/// ever; the view `triage` leaves it out too.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(24);
+use crate::{
+    error::{Context, Result},
+    time::CLOCKS_APART,
+};
 
 impl Lake {
     /// Adds remarks to one of the tables that hold them. When it returns, they are on disk.
@@ -55,11 +54,12 @@ impl Lake {
         writer.finish().context(doing)?;
         let rows: Vec<serde_json::Value> = serde_json::from_slice(&writer.into_inner()).context(doing)?;
         let (mut remarks, mut broken) = (Vec::new(), Vec::new());
-        let latest = Timestamp::now() + CLOCKS_APART;
+        let latest = Timestamp::now().as_microsecond() + CLOCKS_APART;
         for row in rows {
             let text = row.to_string();
             let time = row["time"].as_str().and_then(|time| time.parse::<Timestamp>().ok());
-            if time.is_some_and(|time| time > latest) {
+            // It would have the last word for ever; the view `triage` leaves it out too.
+            if time.is_some_and(|time| time.as_microsecond() > latest) {
                 broken.push(format!("its time is to come in {text}"));
                 continue;
             }

@@ -54,6 +54,8 @@ pub enum RunStatus {
     Failed,
     /// It was asked to stop.
     Interrupted,
+    /// It did not end; the run after it found that it is gone.
+    Killed,
 }
 
 impl RunStatus {
@@ -65,6 +67,7 @@ impl RunStatus {
             Self::Incomplete => "incomplete",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
         }
     }
 }
@@ -95,7 +98,8 @@ pub(super) fn schema() -> SchemaRef {
 }
 
 impl RunStatus {
-    const ALL: [Self; 5] = [Self::Running, Self::Complete, Self::Incomplete, Self::Failed, Self::Interrupted];
+    const ALL: [Self; 6] =
+        [Self::Running, Self::Complete, Self::Incomplete, Self::Failed, Self::Interrupted, Self::Killed];
 }
 
 impl Run {
@@ -121,6 +125,12 @@ impl Run {
             status: RunStatus::Running,
             message: None,
         })
+    }
+
+    /// That a run that never ended is gone, said by one that began now.
+    pub fn killed(self, by: &Self) -> Self {
+        let message = format!("it did not end; run {} found it gone", by.run_id);
+        Self { status: RunStatus::Killed, ended_at: Some(by.started_at), message: Some(message), ..self }
     }
 
     /// The runs of a batch of the table.

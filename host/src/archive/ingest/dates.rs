@@ -1,64 +1,120 @@
-//! Dates for times that count from the beginning of a capture: asked for, not invented.
+//! Dates: of times that count from the beginning of a capture they are asked for, not invented, and none is to come.
 
-use crate::archive::{aside::Aside, record::FlowRecord, values::LAST_TIME};
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::{
+    archive::{aside::Aside, record::FlowRecord, values::LAST_TIME},
+    time::CLOCKS_APART,
+};
 
 /// Times before this are counted from the beginning of a capture, and say nothing of when that was: 1980, before there were
 /// networks of this kind.
 const FIRST_DATE: i64 = 315_532_800_000_000;
 
-/// The flow at its date; the time that has none.
-pub(super) fn dated(mut flow: FlowRecord<'_>, start: Option<i64>) -> Result<FlowRecord<'_>, i64> {
-    flow.start_time = at(flow.start_time, start)?;
-    flow.end_time = at(flow.end_time, start)?;
-    Ok(flow)
+/// What makes dates of times.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dates {
+    /// When a capture began whose times count from there, microseconds UTC.
+    start: Option<i64>,
+    /// What is later is to come.
+    latest: i64,
 }
 
-fn at(time: i64, start: Option<i64>) -> Result<i64, i64> {
-    match start {
-        _ if time >= FIRST_DATE => Ok(time),
-        Some(start) => start.checked_add(time).filter(|time| *time < LAST_TIME).ok_or(time),
-        None => Err(time),
+/// Why a time is no date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoDate {
+    /// It counts from the beginning of the capture.
+    Relative(i64),
+    /// It is to come.
+    ToCome(i64),
+}
+
+impl Dates {
+    /// Of captures that began at `start`, microseconds UTC, and are read now.
+    pub(super) fn new(start: Option<i64>) -> Self {
+        Self { start, latest: Timestamp::now().as_microsecond() + CLOCKS_APART }
     }
-}
 
-impl Aside {
-    /// Dates its times; the time that has none.
-    pub(super) fn date(&mut self, start: Option<i64>) -> Result<(), i64> {
-        let times = match self {
-            Self::Lease(row) => {
+    /// The flow at its date.
+    pub(super) fn date<'a>(&self, mut flow: FlowRecord<'a>) -> Result<FlowRecord<'a>, NoDate> {
+        flow.start_time = self.past(flow.start_time)?;
+        flow.end_time = self.past(flow.end_time)?;
+        Ok(flow)
+    }
+
+    /// Gives a row beside the flows its dates. A lease may end in time to come.
+    pub(super) fn date_aside(&self, row: &mut Aside) -> Result<(), NoDate> {
+        let times = match row {
+            Aside::Lease(row) => {
                 if let Some(valid_to) = &mut row.valid_to {
-                    *valid_to = at(*valid_to, start)?;
+                    *valid_to = self.at(*valid_to)?;
                 }
                 [Some(&mut row.valid_from), None]
             }
-            Self::SensorReport(row) => [Some(&mut row.interval_start), Some(&mut row.interval_end)],
-            Self::IdsEvent(row) => [Some(&mut row.time), None],
-            Self::HostFact(row) => [Some(&mut row.time), None],
+            Aside::SensorReport(row) => [Some(&mut row.interval_start), Some(&mut row.interval_end)],
+            Aside::IdsEvent(row) => [Some(&mut row.time), None],
+            Aside::HostFact(row) => [Some(&mut row.time), None],
         };
         for time in times.into_iter().flatten() {
-            *time = at(*time, start)?;
+            *time = self.past(*time)?;
         }
         Ok(())
     }
+
+    fn past(&self, time: i64) -> Result<i64, NoDate> {
+        let date = self.at(time)?;
+        if date <= self.latest { Ok(date) } else { Err(NoDate::ToCome(date)) }
+    }
+
+    fn at(&self, time: i64) -> Result<i64, NoDate> {
+        match self.start {
+            _ if time >= FIRST_DATE => Ok(time),
+            Some(start) => start.checked_add(time).filter(|time| *time < LAST_TIME).ok_or(NoDate::Relative(time)),
+            None => Err(NoDate::Relative(time)),
+        }
+    }
 }
 
-/// Why a record with such a time is refused.
-pub(super) fn relative(time: i64) -> String {
-    let shown = jiff::Timestamp::from_microsecond(time).map_or_else(|_| time.to_string(), |time| time.to_string());
-    format!("its time is {shown}: the capture counts from its own beginning; say with --start when that was")
+impl fmt::Display for NoDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Relative(time) | Self::ToCome(time)) = *self;
+        let shown = Timestamp::from_microsecond(time).map_or_else(|_| time.to_string(), |time| time.to_string());
+        match self {
+            Self::Relative(_) => write!(
+                f,
+                "its time is {shown}: the capture counts from its own beginning; say with --start when that was"
+            ),
+            Self::ToCome(_) => write!(
+                f,
+                "its time is {shown}, which is to come: set the clock of the sensor, or of this machine, and ingest it again"
+            ),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_DATE, at};
+    use super::{CLOCKS_APART, Dates, FIRST_DATE, NoDate};
 
     #[test]
     fn a_date_is_asked_for_and_not_invented() {
-        assert_eq!(at(FIRST_DATE, None), Ok(FIRST_DATE));
-        assert_eq!(at(7_000_000, None), Err(7_000_000));
-        assert_eq!(at(7_000_000, Some(FIRST_DATE)), Ok(FIRST_DATE + 7_000_000));
+        let of = |start| Dates::new(start);
+        assert_eq!(of(None).at(FIRST_DATE), Ok(FIRST_DATE));
+        assert_eq!(of(None).at(7_000_000), Err(NoDate::Relative(7_000_000)));
+        assert_eq!(of(Some(FIRST_DATE)).at(7_000_000), Ok(FIRST_DATE + 7_000_000));
         // A time that has a date keeps it.
-        assert_eq!(at(FIRST_DATE, Some(FIRST_DATE)), Ok(FIRST_DATE));
-        assert_eq!(at(-1, Some(i64::MIN)), Err(-1));
+        assert_eq!(of(Some(FIRST_DATE)).at(FIRST_DATE), Ok(FIRST_DATE));
+        assert_eq!(of(Some(i64::MIN)).at(-1), Err(NoDate::Relative(-1)));
+    }
+
+    #[test]
+    fn no_date_is_to_come() {
+        let now = jiff::Timestamp::now().as_microsecond();
+        let dates = Dates::new(None);
+        assert_eq!(dates.past(now + CLOCKS_APART / 2), Ok(now + CLOCKS_APART / 2));
+        assert_eq!(dates.past(now + 2 * CLOCKS_APART), Err(NoDate::ToCome(now + 2 * CLOCKS_APART)));
+        assert_eq!(Dates::new(Some(now)).past(2 * CLOCKS_APART), Err(NoDate::ToCome(now + 2 * CLOCKS_APART)));
     }
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::{
     Ingest, blocking,
+    dates::Dates,
     failure::Failure,
     find::{Origin, Source},
     known::Recognised,
@@ -130,7 +131,7 @@ impl Ingest<'_> {
             head,
             format,
             skip: 0,
-            start: options.start,
+            dates: Dates::new(options.start),
             sampling: options.sampling,
             sensor: options.sensor.clone(),
             mapping: options.mapping.clone(),

@@ -13,6 +13,7 @@ mod look;
 mod max_rejects;
 mod names;
 mod options;
+mod plausible;
 mod reading;
 mod relations;
 mod report;

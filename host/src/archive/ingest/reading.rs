@@ -8,11 +8,12 @@ use std::{
 
 use super::{
     counts::Counts,
-    dates::{self, dated},
+    dates::{Dates, NoDate},
     failure::Failure,
     last_reject::LastReject,
     max_rejects::MaxRejects,
     names,
+    plausible::{self, plausible},
     report::{OnProgress, Progress},
 };
 use crate::{
@@ -43,8 +44,7 @@ pub(super) struct Reading {
     pub(super) format: Format,
     /// Records at its beginning that are in the archive already.
     pub(super) skip: u64,
-    /// When a capture began whose times count from there, microseconds UTC.
-    pub(super) start: Option<i64>,
+    pub(super) dates: Dates,
     /// One packet of so many was sampled, where a record does not say it.
     pub(super) sampling: Option<u32>,
     pub(super) sensor: Option<String>,
@@ -85,8 +85,8 @@ pub(super) struct Outcome {
 /// What may be done with a record once it is no longer lent.
 enum Done {
     Kept,
-    /// Its times count from the beginning of the capture.
-    Relative(i64),
+    /// It has no date.
+    Undated(NoDate),
 }
 
 impl Reading {
@@ -114,6 +114,7 @@ impl Reading {
         let mut told = Instant::now();
         let mut parts = 0;
         let mut ends = None;
+        let mut implausible = 0;
         let mut reader = opening.open(self.format, &mut content).map_err(Failure::Source)?;
         while let Some(record) = reader.next().map_err(Failure::Source)? {
             counts.records += 1;
@@ -123,15 +124,15 @@ impl Reading {
                     counts.skipped += 1;
                     Done::Kept
                 }
-                Record::Flow(flow) => match complete(flow, self.start, self.sampling) {
+                Record::Flow(flow) => match self.complete(flow, &mut implausible) {
                     Ok(flow) => {
                         ends = Some(with(ends, flow.end_time));
                         write(&flow, &mut self.writer, &mut counts)?;
                         Done::Kept
                     }
-                    Err(time) => Done::Relative(time),
+                    Err(why) => Done::Undated(why),
                 },
-                Record::Part(part) => match complete(part, self.start, self.sampling) {
+                Record::Part(part) => match self.complete(part, &mut implausible) {
                     Ok(part) => {
                         ends = Some(with(ends, part.end_time));
                         parts += 1;
@@ -145,23 +146,23 @@ impl Reading {
                         joiner.push(&part);
                         Done::Kept
                     }
-                    Err(time) => Done::Relative(time),
+                    Err(why) => Done::Undated(why),
                 },
-                Record::Open(flow) => match complete(flow, self.start, self.sampling) {
+                Record::Open(flow) => match self.complete(flow, &mut implausible) {
                     Ok(flow) => {
                         counts.open += 1;
                         self.open.as_mut().map_or(Ok(()), |open| open.push(&flow))?;
                         Done::Kept
                     }
-                    Err(time) => Done::Relative(time),
+                    Err(why) => Done::Undated(why),
                 },
-                Record::Aside(mut row) => match row.date(self.start) {
+                Record::Aside(mut row) => match self.dates.date_aside(&mut row) {
                     Ok(()) => {
                         *counts.asides.entry(row.table().name().to_owned()).or_default() += 1;
                         self.asides.push(row)?;
                         Done::Kept
                     }
-                    Err(time) => Done::Relative(time),
+                    Err(why) => Done::Undated(why),
                 },
                 Record::Other(kind) => {
                     counts.other(kind);
@@ -173,8 +174,8 @@ impl Reading {
                     Done::Kept
                 }
             };
-            if let Done::Relative(time) = done {
-                let reject = Reject { place: reader.place(), reason: dates::relative(time), raw: reader.raw() };
+            if let Done::Undated(why) = done {
+                let reject = Reject { place: reader.place(), reason: why.to_string(), raw: reader.raw() };
                 first_reason.get_or_insert_with(|| reject.reason.clone());
                 last.replace(&reject, &mut self.rejects, &mut counts)?;
             }
@@ -222,6 +223,7 @@ impl Reading {
             ));
         }
         tell(&self.on_progress, &mut self.progress, self.file.size(), counts.flows);
+        notes.extend(plausible::note(implausible));
         let content = content.content();
         let last_line = match (is_last_refused, is_broken, content.is_open) {
             (true, true, _) => LastLine::Broken,
@@ -242,12 +244,13 @@ impl Reading {
             notes,
         })
     }
-}
 
-/// A flow with its date, and with what the user says of it where it says nothing itself; the time that has no date.
-fn complete(flow: FlowRecord<'_>, start: Option<i64>, sampling: Option<u32>) -> Result<FlowRecord<'_>, i64> {
-    let flow = dated(flow, start)?;
-    Ok(FlowRecord { sampling_interval: flow.sampling_interval.or(sampling), ..flow })
+    /// A flow with its date, without counts that cannot be, and with what the user says of it where it says nothing itself.
+    fn complete<'a>(&self, flow: FlowRecord<'a>, implausible: &mut u64) -> Result<FlowRecord<'a>, NoDate> {
+        let (flow, had_some) = plausible(self.dates.date(flow)?);
+        *implausible += u64::from(had_some);
+        Ok(FlowRecord { sampling_interval: flow.sampling_interval.or(self.sampling), ..flow })
+    }
 }
 
 fn with(ends: Option<(i64, i64)>, end: i64) -> (i64, i64) {

@@ -22,6 +22,7 @@ use datafusion::{
     prelude::{SessionConfig, SessionContext},
 };
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use wardflow::{
     analyze as analysis,
     archive::{Archive, IngestOptions},
@@ -29,10 +30,12 @@ use wardflow::{
     config::Config,
     detector::Stop,
     error::{Context, Error, Result},
-    exception,
+    exception::{self, Exception},
     lake::Table,
     mapping::Mapping,
+    reset::Reset,
     sandbox::Compiler,
+    triage::Triage,
     workspace::{self, Offered, Refusal, Workspace},
 };
 
@@ -132,6 +135,7 @@ pub(super) async fn workspace_and_context(
     printer: &Printer,
 ) -> Result<(Arc<Workspace>, SessionContext)> {
     let workspace = Arc::new(open(config).await?);
+    warn_of_resets(&workspace, printer);
     let broken = &workspace.listing.broken;
     for broken in broken.iter().take(NAMED) {
         printer.warn(&format!("{} in the archive cannot be used: {}", broken.path, broken.reason));
@@ -219,6 +223,22 @@ fn union<'a>(sets: impl Iterator<Item = &'a BTreeSet<i64>>) -> u64 {
     sets.flatten().collect::<BTreeSet<_>>().len() as u64
 }
 
+/// Says that baseline resets cannot be read, which is no reason not to look at what there is.
+pub(super) fn warn_of_resets(workspace: &Workspace, printer: &Printer) {
+    if let Some(error) = &workspace.unread_resets {
+        printer.warn(&format!("no baseline reset counts: {error}"));
+    }
+}
+
+/// Says which rows of what people said do not count.
+async fn warn_of_left_out<T: DeserializeOwned>(workspace: &Workspace, table: Table, printer: &Printer) {
+    let Ok((_, broken)) = workspace.lake.readable_remarks::<T>(table).await else { return };
+    if let Some(first) = broken.first() {
+        let (rows, name) = (counted(broken.len() as u64, "row"), table.name());
+        printer.warn(&format!("{rows} of the table {name} cannot be read, and do not count, first: {first}"));
+    }
+}
+
 /// How many findings exceptions hide now. What cannot be told is said, and is no reason to fail: what was analysed is
 /// analysed.
 async fn excepted(
@@ -227,17 +247,16 @@ async fn excepted(
     config: SessionConfig,
     runtime: Arc<RuntimeEnv>,
 ) -> Result<u64> {
-    let (said, broken) = match workspace.lake.readable_remarks(Table::Exceptions).await {
-        Ok(read) => read,
+    warn_of_left_out::<Triage>(workspace, Table::Triage, printer).await;
+    warn_of_left_out::<Reset>(workspace, Table::Resets, printer).await;
+    warn_of_left_out::<Exception>(workspace, Table::Exceptions, printer).await;
+    let said = match workspace.lake.remarks(Table::Exceptions).await {
+        Ok(said) => said,
         Err(error) => {
             printer.warn(&format!("no exception counts: {error}"));
             return Ok(0);
         }
     };
-    if let Some(first) = broken.first() {
-        let rows = counted(broken.len() as u64, "row");
-        printer.warn(&format!("{rows} of the table exceptions are no exceptions, and do not count, first: {first}"));
-    }
     let now = Timestamp::now();
     if exception::current(said).iter().all(|exception| exception.status(now) != "active") {
         return Ok(0);

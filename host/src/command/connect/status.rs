@@ -6,19 +6,22 @@ use jiff::Timestamp;
 use wardflow::{
     analyze as analysis,
     config::Config,
-    coverage::Status,
+    coverage::{Row, Status},
     detector::Stop,
     error::{Context, Result},
     lake::Table,
     workspace::{self, Offered, PinStatus, Workspace},
 };
 
-use super::{compiler, excepted, name, not_run, open, runtime, session_config, settings_of_nobody, union};
+use super::{
+    compiler, excepted, name, not_run, open, runtime, session_config, settings_of_nobody, union, warn_of_resets,
+};
 use crate::{command::status, print::Printer};
 
 /// How a workspace stands.
 pub(in crate::command) async fn status(config: &Config, printer: &Printer) -> Result<status::Report> {
     let workspace = Arc::new(open(config).await?);
+    warn_of_resets(&workspace, printer);
     let settings_of_nobody = settings_of_nobody(&workspace)?;
     let (ready, refused) = workspace.ready(compiler(printer, &Stop::default())?, |_| true)?;
     let kept_out: Vec<_> = refused.iter().filter_map(not_run).collect();
@@ -111,8 +114,16 @@ pub(in crate::command) async fn status(config: &Config, printer: &Printer) -> Re
         slices_open,
         excepted: excepted(&workspace, printer, session_config(None), runtime(None)?).await?,
         devices_without_plugin: unwatched().map(|row| row.devices).max().unwrap_or(0),
+        devices_unsuited: devices_unsuited(&coverage),
         flows_without_device: unwatched().filter(|row| row.devices == 0).map(|row| row.flows).sum(),
     })
+}
+
+/// Devices whose records lack what a plugin needs, each counted once for however many plugins and slices.
+fn devices_unsuited(coverage: &[Row]) -> u64 {
+    let of_one =
+        coverage.iter().filter(|row| row.status == Status::Unsuited).filter_map(|row| row.device_id.as_deref());
+    of_one.collect::<BTreeSet<_>>().len() as u64
 }
 
 async fn last_run(workspace: &Workspace) -> Result<Option<status::Run>> {

@@ -42,6 +42,32 @@ async fn a_source_is_ingested_once() {
 }
 
 #[tokio::test]
+async fn times_to_come_are_refused_and_counts_that_cannot_be_are_left_empty() {
+    let (directory, archive) = empty_archive();
+    let log = directory.path().join("conn.log");
+    let conn = |time: &str, uid: &str, bytes: &str| {
+        format!("{time}\t{uid}\t10.0.0.1\t50000\t203.0.113.9\t443\ttcp\t1.5\t{bytes}\t70\n")
+    };
+    let lines = [
+        conn("1714521600.5", "C1", "600"),
+        conn("99999999999", "C2", "600"),
+        conn("1714521601.5", "C3", "18446744073709551615"),
+    ];
+    let fields = "ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tduration\torig_bytes\tresp_bytes";
+    fs::write(&log, format!("#separator \\x09\n#path\tconn\n#fields\t{fields}\n{}", lines.concat())).unwrap();
+    let added = ingest(&archive, &log).await;
+    assert_eq!((added.counts.records, added.counts.flows, added.counts.rejects), (3, 2, 1), "{added:?}");
+    assert!(added.notes.iter().any(|note| note.ends_with("are left empty: in flows, 1")), "{added:?}");
+    let refused = read(&archive, &format!("{}/{}.parquet", rejects::directory(), &added.digest[..16]));
+    let reason = refused[0].column(3).as_string_view().value(0);
+    assert!(reason.starts_with("its time is 5138-11-16T09:46:39Z, which is to come"), "{reason}");
+    let date = tree(&archive.directory().unwrap().join("date=2024-05-01"));
+    let flows = read(&archive, &format!("date=2024-05-01/{}", date[0].0.rsplit('/').next().unwrap()));
+    let bytes = flows[0].column_by_name("src_bytes").unwrap().as_primitive::<UInt64Type>();
+    assert_eq!(bytes.iter().collect::<Vec<_>>(), [Some(600), None]);
+}
+
+#[tokio::test]
 async fn what_is_no_log_is_refused_and_the_rest_goes_on() {
     let (directory, archive) = empty_archive();
     let path = |name: &str| directory.path().join(name);

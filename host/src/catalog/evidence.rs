@@ -81,7 +81,10 @@ impl TableProvider for EvidenceTable {
         let plan = session.create_physical_plan(&self.finding).await?;
         let found = collect(plan, session.task_ctx()).await?;
         let Some(finding) = found.iter().find(|batch| batch.num_rows() > 0) else {
-            return plan_err!("no finding has the id {:?}: SELECT finding_id, title FROM findings lists them", self.id);
+            return plan_err!(
+                "no finding has the id {:?}: SELECT finding_id, group_id, title FROM findings lists them, and of which group each is",
+                self.id
+            );
         };
         let mut flows = LogicalPlanBuilder::from(self.flows.clone());
         for condition in conditions(finding)? {

@@ -86,6 +86,10 @@ async fn revoke(workspace: &Workspace, id: &str, printer: &Printer) -> Result<()
     let Some(exception) = known.into_iter().find(|exception| exception.exception_id == id) else {
         return Err(Error::usage(format!("no exception has the id {id:?}")).remedy("`wardflow except list` lists them"));
     };
+    if exception.is_revoked {
+        return Err(Error::usage(format!("the exception {id} was revoked before, and hides nothing"))
+            .remedy("`wardflow except list` lists them all"));
+    }
     save(workspace, &Exception { time: Timestamp::now(), is_revoked: true, ..exception }, 0, printer).await?;
     if printer.json {
         return Ok(());

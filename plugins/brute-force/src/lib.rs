@@ -32,8 +32,8 @@
 //!
 //! **Spraying.** Eight peers or more that the device tries for the first time within a day, with a surprise of 10 bits
 //! over its own habit of new peers (Jeffreys' prior for a Poisson rate, 1946), and sessions with not more than half of
-//! the new ones: low; from twenty at a service for people, or with a session soon after tries, medium. Runs at these peers
-//! are told with it, at their severity if that is more, save those with a success.
+//! the new ones, or runs at half of them: low; from twenty at a service for people, or with a session soon after tries, medium. Runs at these peers
+//! are told with it, at their severity if that is more, save one or two with a success.
 //!
 //! **No finding**: attempts without a connection, which are the business of detectors of scans; declared scanners,
 //! network management, backup, remote service in its hours, NAT and proxies; what the pair does on other days.
@@ -71,6 +71,8 @@ use track::Track;
 const USUAL: f64 = 1.0;
 /// Days of pairs that the device's habit remembers.
 const MEMORY: u32 = 200;
+/// Successes of a spray that are told each for itself.
+const SINGLE: usize = 2;
 /// Findings of a slice; what is beyond waits for those to end.
 const MOST: usize = 8;
 
@@ -163,7 +165,7 @@ impl BruteForce {
         }
     }
 
-    /// Reports services that the device tried at many peers, and with them the runs at these that had no success.
+    /// Reports services that the device tried at many peers, and with them the runs at these.
     fn report_sprays(&self, slice: &Slice<'_>, found: &mut Vec<Guessing>, findings: &mut Findings) {
         let since = (slice.end - DAY).div_euclid(MINUTE);
         let mut sprays = BTreeMap::<Service, Spray>::new();
@@ -175,7 +177,9 @@ impl BruteForce {
         let usual = self.state.newcomers.usual();
         for (service, spray) in sprays {
             if spray.is_reported(usual) {
-                let of_it = found.extract_if(.., |run| run.service == service && spray.has(run));
+                let successes = found.iter().filter(|run| spray.has(service, run) && run.has_success()).count();
+                let tells_all = successes > SINGLE;
+                let of_it = found.extract_if(.., |run| spray.has(service, run) && (tells_all || !run.has_success()));
                 let severity = of_it.map(|run| run.severity).max();
                 spray.report(service, usual, severity.unwrap_or(Severity::Low), findings);
             }

@@ -39,9 +39,10 @@ pub(crate) struct Guessing {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spray {
     peers: Vec<u64>,
-    /// Those with tries, and how many; those with sessions, and with one after a try.
+    /// Those with tries, and how many; those with a run; those with sessions, and with one after a try.
     tried: u32,
     tries: u32,
+    guessed: u32,
     used: u32,
     opened: u32,
     /// What this slice shows of them.
@@ -73,6 +74,11 @@ impl Guessing {
     pub(crate) fn unlearned(self) -> Option<Self> {
         let is_evident = self.service.is_for_people() && self.run.tries >= EVIDENT && self.run.rate() >= FAST;
         is_evident.then_some(Self { severity: Severity::Low, is_learned: false, ..self })
+    }
+
+    /// Whether a session came after it that looks like its success.
+    pub(crate) const fn has_success(&self) -> bool {
+        self.run.success > 0
     }
 
     /// By what the worst comes first.
@@ -126,6 +132,7 @@ impl Spray {
         self.peers.push(peer);
         self.tried += u32::from(track.was_tried);
         self.tries += track.tries;
+        self.guessed += u32::from(track.run.tries >= LEAST);
         self.used += u32::from(track.session_days > 0);
         self.opened += u32::from(track.was_opened);
         let Some(seen) = &track.seen else { return };
@@ -139,14 +146,15 @@ impl Spray {
         self.seen.examples.extend(seen.examples.first());
     }
 
-    /// Whether a run is part of it, and no more than that.
-    pub(crate) fn has(&self, run: &Guessing) -> bool {
-        run.by_device && run.run.success == 0 && self.peers.contains(&run.peer)
+    /// Whether a run is part of it, which is of a service.
+    pub(crate) fn has(&self, service: Service, run: &Guessing) -> bool {
+        run.by_device && run.service == service && self.peers.contains(&run.peer)
     }
 
     /// Whether it is worth a finding where `usual` new peers a day are usual.
     pub(crate) fn is_reported(&self, usual: f64) -> bool {
-        let are_mostly_tries = self.used as usize * 2 <= self.peers.len();
+        let half = self.peers.len() as u32 / 2;
+        let are_mostly_tries = self.used <= half || self.guessed >= half.max(1);
         self.tried >= SPRAYED && self.bits(usual) >= REPORTED && are_mostly_tries && self.seen.flows > 0
     }
 

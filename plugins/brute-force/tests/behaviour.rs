@@ -238,6 +238,18 @@ fn runs_of_a_spray_are_told_with_it() {
 }
 
 #[test]
+fn a_spray_that_succeeds_everywhere_is_told_once() {
+    let at = |peer: u64| {
+        let from = LATER + peer as i64 * 10 * MINUTE;
+        let tries = (0..10).map(move |of| to(1_000 + peer, 445, from + of * 10 * SECOND));
+        tries.chain([session(to(1_000 + peer, 445, from + 2 * MINUTE))])
+    };
+    let findings = check((0..10).flat_map(at), &[(OUT, Severity::Medium)]);
+    assert_eq!((findings[0].peer, findings[0].cause_key.as_str()), (None, "spray"));
+    assert!(findings[0].summary.contains("of 10 peers"), "{findings:#?}");
+}
+
+#[test]
 fn sessions_with_new_peers_are_no_spray() {
     let new = |n: u64| to(100 + n, 445, LATER + n as i64 * MINUTE);
     check((0..7).map(new).chain([session(new(7))]), &[]);

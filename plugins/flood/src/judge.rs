@@ -85,7 +85,7 @@ impl Flood {
             confidence: if is_learned { 0.9 } else { 0.6 },
             minutes,
             flows,
-            // What shows it began and ended in those minutes, give or take the length of a flow.
+            // What shows it began and ended in those minutes.
             first: seen.first.max(first * MINUTE),
             last: seen.last.min((last + 1) * MINUTE),
             rate,
@@ -117,6 +117,8 @@ impl Flood {
             _ => Severity::Low,
         };
         let (first, last) = seen.loud.unwrap_or((seen.first, seen.last));
+        // Its first minute was no loud one until it had so many packets.
+        let first = if busy.minutes > 0 { first.min(seen.first.max(busy.first * MINUTE)) } else { first };
         Some(Verdict {
             what: What::Packets,
             bits,

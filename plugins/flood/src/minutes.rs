@@ -27,6 +27,8 @@ pub(crate) struct Minutes {
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
     flows: u32,
+    /// The latest minute that one of them ended in.
+    last: i64,
     packets: Packets,
 }
 
@@ -45,7 +47,7 @@ pub(crate) struct Packets {
 pub(crate) struct Busy {
     pub(crate) minutes: usize,
     pub(crate) flows: u64,
-    /// The first of them and the last, in minutes since 1970.
+    /// The first of them, and the last that a flow of them ended in, in minutes since 1970.
     pub(crate) first: i64,
     pub(crate) last: i64,
 }
@@ -69,6 +71,7 @@ impl Minutes {
         let minute = if is_open { start } else { latest };
         let count = &mut self.open[slot(minute)];
         count.flows += u32::from(is_open);
+        count.last = latest;
         count.packets.add(packets);
         (count.flows, count.packets.weight)
     }
@@ -81,18 +84,18 @@ impl Minutes {
     }
 
     fn close(&mut self, minute: i64) {
-        let Count { flows, packets } = std::mem::take(&mut self.open[slot(minute)]);
+        let Count { flows, last, packets } = std::mem::take(&mut self.open[slot(minute)]);
         if flows == 0 && packets.count == 0.0 {
             return;
         }
         self.most_flows = self.most_flows.max(flows);
-        self.busy.entry(flows / STEP).or_default().add(minute, flows);
+        self.busy.entry(flows / STEP).or_default().add(minute, last, flows);
         if packets.weight > self.loudest.weight {
             self.loudest = packets;
         }
         self.certain = self.certain.max(packets.certain);
         if packets.weight >= PACKETS {
-            self.loud.entry((packets.weight / PACKETS) as u32).or_default().add(minute, flows);
+            self.loud.entry((packets.weight / PACKETS) as u32).or_default().add(minute, last, flows);
         }
         let (most, loudest) = self.hours.entry(minute.div_euclid(60)).or_default();
         (*most, *loudest) = (flows.max(*most), packets.weight.max(*loudest));
@@ -142,8 +145,8 @@ impl Packets {
 }
 
 impl Busy {
-    fn add(&mut self, minute: i64, flows: u32) {
-        self.merge(Self { minutes: 1, flows: flows.into(), first: minute, last: minute });
+    fn add(&mut self, minute: i64, last: i64, flows: u32) {
+        self.merge(Self { minutes: 1, flows: flows.into(), first: minute, last });
     }
 
     fn merge(&mut self, other: Self) {
@@ -182,6 +185,6 @@ mod tests {
         assert!((minutes.most_certain() - 1_200.0).abs() < 1e-9, "{minutes:?}");
         assert_eq!(minutes.hours().map(|(hour, flows, _)| (hour, flows)).collect::<Vec<_>>(), [(0, 3), (1, 2)]);
         assert_eq!((minutes.with_packets(1_000.0).minutes, minutes.with_flows(4.0)), (2, Busy::default()));
-        assert_eq!(minutes.with_flows(0.0), Busy { minutes: 5, flows: 7, first: 9, last: 70 });
+        assert_eq!(minutes.with_flows(0.0), Busy { minutes: 5, flows: 7, first: 9, last: 71 });
     }
 }

@@ -30,7 +30,7 @@
 //! - Telemetry elsewhere: bytes to one host in a slice, at least a twentieth of what the station usually has (its
 //!   logarithm's mean), and four standard deviations above what this host was ever sent; or 10 kB by a port of
 //!   telemetry or vital signs to a host in no group; vital signs alone are no more than medium. In addition, if the
-//!   station has half of its usual; else in its place. What three monitors use is a station.
+//!   station has half of its usual; else in its place. What three monitors use is a station, unless it was reported.
 //! - Contact is what the flows cover, so that a connection of hours is no silence. A break is 5 minutes or more after
 //!   an hour of unbroken contact. It is judged if longer than `break_minutes`, half as long again as the longest one
 //!   learned, and than what records that a sensor loses, as often as contact broke for three hours at most lately,
@@ -151,7 +151,7 @@ impl Detector for PatientMonitor {
         self.report_services(findings);
         let is_settled = self.state.habits.is_settled();
         if is_settled {
-            self.amounts.report(&self.state.telemetry, &self.state.experience, findings);
+            self.amounts.report(&mut self.state.telemetry, &self.state.experience, findings);
         }
         self.report_breaks(slice, findings);
         self.amounts.teach(&mut self.state.telemetry, is_settled);

@@ -34,6 +34,8 @@ pub(crate) struct Telemetry {
     station: Level,
     /// What others are.
     others: Bounded<u64, Level, 16>,
+    /// Hosts that were reported.
+    reported: Bounded<u64, (), 8>,
 }
 
 /// What a monitor sends in a slice.
@@ -76,22 +78,25 @@ impl Amounts {
             self.station = self.station.saturating_add(sent.unwrap_or_default());
             return;
         }
-        // A monitor that moved to another station uses one that others use.
+        // A monitor that moved to another station uses one that others use. What was reported goes on: three monitors that
+        // send to a thief make no station of him.
         let shared = if telemetry.is_mapped { SHARED } else { 1 };
-        if standing != Standing::Internet && flows.peer_prevalence()[row] < shared {
+        let is_shared = flows.peer_prevalence()[row] >= shared && telemetry.reported.get(&peer).is_none();
+        if standing != Standing::Internet && !is_shared {
             let begin = || Evidence::new(flows, row, standing, service);
             self.others.touch(peer, flows.end_time()[row], begin).add(flows, row, service);
         }
     }
 
     /// Reports telemetry that goes to another host than a station.
-    pub(crate) fn report(&self, telemetry: &Telemetry, experience: &Experience, findings: &mut Findings) {
+    pub(crate) fn report(&self, telemetry: &mut Telemetry, experience: &Experience, findings: &mut Findings) {
         let usual = math::exp2(telemetry.station.mean());
         let is_beside = self.station as f64 >= usual / 2.0;
         let mut others: Vec<_> = self.others.iter().collect();
         others.sort_by_key(|(_, shown)| std::cmp::Reverse(shown.sent));
-        let others = others.into_iter().filter(|(peer, shown)| telemetry.goes_to(**peer, shown, usual)).take(MOST);
-        for (peer, shown) in others {
+        others.retain(|(peer, shown)| telemetry.goes_to(**peer, shown, usual));
+        for (peer, shown) in others.into_iter().take(MOST) {
+            telemetry.reported.touch(*peer, shown.last, || ());
             let severity = match (telemetry.is_mapped, is_beside || shown.standing == Standing::Workstation) {
                 (true, true) => Severity::High,
                 (true, false) | (false, true) => Severity::Medium,

@@ -149,6 +149,16 @@ fn telemetry_beside_the_station_is_reported() {
 }
 
 #[test]
+fn three_monitors_that_send_to_a_thief_make_no_station_of_him() {
+    let first = LATER + 6 * HOUR + 40 * MINUTE;
+    let wave = |time, peer_prevalence| Flow { peer_prevalence, ..waves(STRANGER, 0, time) };
+    let run = harness().run(usual(END).into_iter().chain([wave(first, 0), wave(first + 6 * HOUR, 3)]));
+    assert_eq!(run.of_kind(CHANGED).len(), 2, "{:#?}", run.findings);
+    let run = harness().run(usual(END).into_iter().chain([wave(first, 3), wave(first + 6 * HOUR, 3)]));
+    assert_eq!(run.of_kind(CHANGED).len(), 0, "{:#?}", run.findings);
+}
+
+#[test]
 fn telemetry_in_place_of_the_station_is_reported() {
     let (from, until) = (LATER + 6 * HOUR, LATER + 12 * HOUR);
     let moved = |peer_group, peer_class: &str, peer_prevalence| {

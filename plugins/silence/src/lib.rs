@@ -225,7 +225,9 @@ fn report(silence: &Silence, severity: Severity, bits: f64, least: i64, slice: &
         .measured("silence", minutes as f64, "min", ..=(least / MINUTE) as f64)
         .measured("attempts", f64::from(attempts), "1", ..)
         .measured("surprise", bits, "bit", ..=REPORTED)
-        .summary(format_args!("exchanged nothing with anybody for {minutes} min in use; {then}"));
+        .summary(format_args!(
+            "exchanged nothing with anybody for {minutes} min in use, attempts without an answer aside; {then}"
+        ));
 }
 
 impl Return {

@@ -56,6 +56,16 @@ fn a_file_of_findings_that_is_gone_is_missed_by_the_next_run() {
 }
 
 #[test]
+fn a_file_that_was_cut_off_is_missed_by_the_next_run() {
+    let cut = |table: &str| format!("truncate -s 20 $(ls hospital/lake/{table}/*.parquet | head -1)");
+    for table in ["findings", "observations"] {
+        let demo = is_told(&cut(table), "analyze", "has 20 bytes, and had");
+        let status = demo.wardflow("status");
+        assert!(status.contains(&format!("lake/{table} cannot be read: its file part-")), "{status}");
+    }
+}
+
+#[test]
 fn a_damaged_log_is_named() {
     let log = "hospital/lake/findings/_delta_log";
     let entry = "_delta_log/00000000000000000001.json is";

@@ -6,7 +6,7 @@
 //! Appending goes to the log directly, with deltalake's own encoding of files and actions: its writers load every file
 //! of the table before and after each commit, which an append has no use for.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{RecordBatch, new_null_array},
@@ -101,11 +101,21 @@ impl ResultTable {
         }
         let Location { store, path, .. } = &self.location;
         let listed = store.list_with_delimiter(Some(path)).await.context(|| self.cannot("list"))?;
-        let there: BTreeSet<_> = listed.objects.iter().filter_map(|object| object.location.filename()).collect();
-        let files = table.get_file_uris().context(|| self.cannot("read"))?;
-        let names = files.filter_map(|file| file.rsplit('/').next().map(str::to_owned));
-        let missing = names.into_iter().find(|name| !there.contains(name.as_str()));
-        Ok(missing.map(|name| self.unreadable(&format!("its file {name} is missing"))))
+        let sizes = listed.objects.iter().filter_map(|object| Some((object.location.filename()?, object.size)));
+        let sizes: BTreeMap<_, _> = sizes.collect();
+        let state = table.snapshot().context(|| self.cannot("read"))?;
+        let lacks = |name: &str, size: i64| match sizes.get(name) {
+            None => Some(format!("its file {name} is missing")),
+            Some(&there) if i64::try_from(there) != Ok(size) => {
+                Some(format!("its file {name} has {there} bytes, and had {size} when it was written"))
+            }
+            Some(_) => None,
+        };
+        let lacking = state.log_data().iter().find_map(|file| {
+            let path = file.path();
+            lacks(path.rsplit('/').next().unwrap_or(&path), file.size())
+        });
+        Ok(lacking.map(|why| self.unreadable(&why)))
     }
 
     /// Its columns as they are read.

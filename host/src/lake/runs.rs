@@ -129,7 +129,7 @@ impl Run {
 
     /// That a run that never ended is gone, said by one that began now.
     pub fn killed(self, by: &Self) -> Self {
-        let message = format!("it did not end; run {} found it gone", by.run_id);
+        let message = format!("it did not end; run {} found it gone; coverage has what it committed", by.run_id);
         Self { status: RunStatus::Killed, ended_at: Some(by.started_at), message: Some(message), ..self }
     }
 

@@ -108,6 +108,8 @@ pub struct State {
     outside: Level,
     /// The sum of new peers that the class does not share, at a day's end, as an [`Amount`].
     newcomers: Level,
+    /// Bytes that such peers were sent since midnight UTC, those too that are forgotten since.
+    newcomers_today: u64,
     /// Most devices of the class that shared a peer of this device.
     class: u32,
     peers: Peers,
@@ -139,9 +141,10 @@ impl Detector for Exfiltration {
     fn end_slice(&mut self, slice: &Slice<'_>, findings: &mut Findings) {
         let mut found = Vec::new();
         let seen = std::mem::take(&mut self.seen);
+        let shared_by = self.parameters.shared_by;
         let mut in_order: Vec<_> = seen.iter().collect();
         in_order.sort_by_key(|(_, seen)| seen.last);
-        in_order.into_iter().for_each(|(peer, seen)| self.state.absorb(*peer, seen));
+        in_order.into_iter().for_each(|(peer, seen)| self.state.absorb(*peer, seen, shared_by));
         let looks = seen.len() as f64;
         for (peer, seen) in seen.iter() {
             if let Some(verdict) = self.judge(*peer, seen, looks, slice.end) {
@@ -156,7 +159,8 @@ impl Detector for Exfiltration {
         }
         if found.len() > SINGLE {
             let rest: Vec<_> = found[SINGLE..].iter().map(|(_, seen, _)| *seen).collect();
-            report_many(&rest, found[SINGLE].2, findings);
+            let sent = rest.iter().map(|seen| seen.sent as f64).sum();
+            report_many(&rest, Verdict { amount: sent, ..found[SINGLE].2 }, "", findings);
         } else {
             let is_found = |peer| found.iter().any(|(found, _, _)| *found == peer);
             let others: Vec<_> = seen.iter().filter(|(peer, _)| !is_found(**peer)).collect();
@@ -188,7 +192,7 @@ fn is_judged(flows: &Flows<'_>, row: usize) -> bool {
 impl Exfiltration {
     fn take(&mut self, flows: &Flows<'_>, row: usize) {
         if let Some((gone, seen)) = self.seen.add(flows, row) {
-            self.state.absorb(gone, &seen);
+            self.state.absorb(gone, &seen, self.parameters.shared_by);
         }
     }
 
@@ -283,36 +287,53 @@ impl Exfiltration {
             })
         };
         let new: Vec<_> = seen.iter().filter_map(|(peer, seen)| Some((*seen, is_one(peer, seen)?))).collect();
-        let amount = new.iter().map(|(_, known)| known.sent as f64).sum();
+        let known: f64 = new.iter().map(|(_, known)| known.sent as f64).sum();
+        // Of too many peers not all are remembered; their sum is.
+        let amount = known.max(state.newcomers_today as f64);
         let yardstick = Yardstick::of(&state.newcomers);
         let bits = yardstick.bits(amount, 0, 1.0);
         if amount < self.parameters.least_bytes || bits < amount::STRONG {
             return;
         }
-        let (usual, severity) = (yardstick.usual(), Severity::Low);
+        let beyond = Yardstick::of_days(&state.outside).sigmas(state.today as f64);
+        let is_plain = bits >= amount::VERY_STRONG && beyond >= 3.0;
+        let (usual, severity) = (yardstick.usual(), if is_plain { Severity::Medium } else { Severity::Low });
         let verdict =
             Verdict { bits, severity, confidence: 0.6, amount, received: None, usual, is_new: true, others: 0 };
-        report_many(&new.iter().map(|(seen, _)| *seen).collect::<Vec<_>>(), verdict, findings);
+        let told = if amount > known { "more than" } else { "" };
+        report_many(&new.iter().map(|(seen, _)| *seen).collect::<Vec<_>>(), verdict, told, findings);
     }
 }
 
-/// Reports many peers as one.
-fn report_many(all: &[&Seen], verdict: Verdict, findings: &mut Findings) {
+/// Reports many peers as one, where `told` says whether there are more than these.
+fn report_many(all: &[&Seen], verdict: Verdict, told: &str, findings: &mut Findings) {
     let Some(together) = Seen::together(all) else { return };
     together
         .draft(verdict, findings)
         .cause_key("many-peers")
+        .measured("bytes-sent", verdict.amount, "By", ..=verdict.usual)
         .measured("bytes-sent-in-slice", together.sent as f64, "By", ..)
         .measured("peers", all.len() as f64, "1", ..)
-        .summary(format_args!("sent {} to {} outside peers together", Amount(together.sent as f64), all.len()));
+        .summary(format_args!(
+            "sent {} to {told}{}{} outside peers together",
+            Amount(verdict.amount),
+            if told.is_empty() { "" } else { " " },
+            all.len()
+        ));
 }
 
 impl State {
     /// Adds what was seen of a peer.
-    fn absorb(&mut self, peer: u64, seen: &Seen) {
+    fn absorb(&mut self, peer: u64, seen: &Seen, shared_by: u32) {
         self.today = self.today.saturating_add(seen.sent);
         self.class = self.class.max(seen.prevalence);
         self.peers.add(peer, seen);
+        let is_upload = seen.received.is_none_or(|received| received <= seen.sent);
+        if is_upload
+            && self.peers.get(peer).is_some_and(|known| self.is_new(known, seen.last) && known.others < shared_by)
+        {
+            self.newcomers_today = self.newcomers_today.saturating_add(seen.sent);
+        }
     }
 
     /// Whether the device took a peer up after it had been watched for a day, not long ago.
@@ -327,11 +348,11 @@ impl State {
             amount::teach(&mut self.outside, self.today as f64);
             if self.watched_since.is_some_and(|since| now - since >= DAY) {
                 let new = self.peers.iter().filter(|peer| self.is_new(peer, now) && peer.others < shared_by);
-                let sum = new.map(|peer| peer.sent as f64).sum();
-                amount::teach(&mut self.newcomers, sum);
+                let sum: f64 = new.map(|peer| peer.sent as f64).sum();
+                amount::teach(&mut self.newcomers, sum.max(self.newcomers_today as f64));
             }
         }
-        self.today = 0;
+        (self.today, self.newcomers_today) = (0, 0);
         self.peers.end_day();
     }
 }

@@ -251,6 +251,16 @@ fn many_new_peers_are_one_finding() {
 }
 
 #[test]
+fn an_upload_to_thousands_of_peers_is_told_as_a_whole() {
+    let many = (0..3_000).map(|n| to(5_000 + n, LATER + n as i64 * 5_000_000, 5_000_000, 900));
+    let run = run(beside(analyser(LATER + 6 * HOUR), many));
+    let finding = &run.of_kind("exfiltration")[0];
+    assert_eq!((finding.peer, finding.severity), (None, Some(Severity::Medium)), "{finding:#?}");
+    assert!(finding.observations[0].measured >= 14.9e9, "{finding:#?}");
+    assert!(finding.summary.starts_with("sent 15.0 GB to more than "), "{finding:#?}");
+}
+
+#[test]
 fn the_state_stays_small() {
     let usual = run(analyser(END)).largest_state;
     assert!(usual < 300, "{usual} bytes");

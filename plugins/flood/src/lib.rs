@@ -45,7 +45,7 @@
 //!   peers; requests to a declared name server, time server, domain controller or DHCP server.
 //!
 //! # Blind spots
-//! A flood by hundreds of peers, each of which is moderate; one below the usual peak of its port; one that was there
+//! A flood by hundreds of peers, each of which is moderate; the least busy of more than 64 services that are busy at once; one below the usual peak of its port; one that was there
 //! while it learned. One-sided records make all packets look unanswered: those of TCP connections whose handshake was
 //! not seen, or that said something though no answer to their first packet was seen, are therefore low at most.
 //! Connections that are held are not seen where a record's bytes include those of headers, as those of NetFlow do.
@@ -59,6 +59,7 @@
 
 mod habit;
 mod held;
+mod in_slice;
 mod judge;
 mod minutes;
 mod report;
@@ -71,12 +72,10 @@ use wardflow_sdk::{
     PeerScope, SECOND, Saved, Slice, UNKNOWN,
 };
 
-use crate::{habit::Habit, held::Held, minutes::Packets, seen::Seen};
+use crate::{habit::Habit, held::Held, in_slice::InSlice, minutes::Packets, seen::Seen};
 
 /// Flows that learning needs beside hours.
 const LEAST_FLOWS: u64 = 50;
-/// Services of a slice that are told apart.
-const IN_SLICE: usize = 256;
 /// Packets back, for each sent, up to which packets are not answered.
 const ANSWERED: u64 = 20;
 /// What a packet of a handshake that nobody answers counts: a stream of video may send a thousand datagrams a second, but a
@@ -91,7 +90,8 @@ const HEADERS: u64 = 100;
 pub struct Flood {
     parameters: Parameters,
     state: State,
-    seen: Bounded<Service, Seen, IN_SLICE>,
+    /// What the slice shows, by service.
+    seen: InSlice,
 }
 
 /// What the hospital may set; see `plugin.toml`.
@@ -128,7 +128,7 @@ impl Detector for Flood {
     type State = State;
 
     fn open(_: &Device, parameters: Parameters, state: Option<State>) -> Result<Self, String> {
-        Ok(Self { parameters, state: state.unwrap_or_default(), seen: Bounded::new() })
+        Ok(Self { parameters, state: state.unwrap_or_default(), seen: InSlice::default() })
     }
 
     fn observe(&mut self, flows: &Flows<'_>, _: &mut Findings) {
@@ -190,7 +190,7 @@ impl Flood {
         let weight = if is_tcp && state == ConnState::S0 { SYN * count } else { count };
         let is_doubtful = is_half_seen || is_tcp && matches!(state, ConnState::Oth | ConnState::Unknown);
         let packets = Packets { count, weight, certain: if is_doubtful { 0.0 } else { weight } };
-        let seen = self.seen.touch(service, end, || Seen::new(start));
+        let seen = self.seen.touch(service, start, end);
         let (flows_by_now, weight_by_now) = seen.minutes.add(start.div_euclid(MINUTE), end.div_euclid(MINUTE), packets);
         seen.add(start, end, has_failed, is_tcp && state == ConnState::S0);
         let is_loud = weight_by_now >= self.parameters.least_packets;

@@ -55,6 +55,16 @@ fn ten_connections_a_second_for_ten_minutes() {
 }
 
 #[test]
+fn a_scan_after_it_hides_no_flood() {
+    let flood = times(LATER, LATER + 10 * MINUTE, SECOND / 10).map(|time| to(BROKER, 8_883, time));
+    let scan = (0..2_000).map(|n| {
+        let probe = silent(to(10_000 + n, 40_000, LATER + 20 * MINUTE + n as i64 * SECOND));
+        Flow { direction: Direction::Inbound, local_port: 1 + n as u16, ..probe }
+    });
+    check("and a scan", flood.chain(scan), &[("flood-out", Severity::Medium)]);
+}
+
+#[test]
 fn a_few_connections_a_second_are_found_if_they_go_on() {
     let flood = |rate: i64, minutes| {
         times(LATER, LATER + minutes * MINUTE, MINUTE / rate).map(|time| to(STRANGER, 80, time)).collect::<Vec<_>>()

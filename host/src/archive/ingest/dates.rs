@@ -44,13 +44,14 @@ impl Dates {
         Ok(flow)
     }
 
-    /// Gives a row beside the flows its dates. A lease may end in time to come.
+    /// Gives a row beside the flows its dates. A lease may end in time to come; one beyond all dates does not end.
     pub(super) fn date_aside(&self, row: &mut Aside) -> Result<(), NoDate> {
         let times = match row {
             Aside::Lease(row) => {
                 if let Some(valid_to) = &mut row.valid_to {
                     *valid_to = self.at(*valid_to)?;
                 }
+                row.valid_to = row.valid_to.filter(|to| *to < LAST_TIME);
                 [Some(&mut row.valid_from), None]
             }
             Aside::SensorReport(row) => [Some(&mut row.interval_start), Some(&mut row.interval_end)],
@@ -71,7 +72,10 @@ impl Dates {
     fn at(&self, time: i64) -> Result<i64, NoDate> {
         match self.start {
             _ if time >= FIRST_DATE => Ok(time),
-            Some(start) => start.checked_add(time).filter(|time| *time < LAST_TIME).ok_or(NoDate::Relative(time)),
+            Some(start) => {
+                let dates = FIRST_DATE..LAST_TIME;
+                start.checked_add(time).filter(|time| dates.contains(time)).ok_or(NoDate::Relative(time))
+            }
             None => Err(NoDate::Relative(time)),
         }
     }

@@ -16,6 +16,18 @@ pub(super) fn plausible(flow: FlowRecord<'_>) -> (FlowRecord<'_>, bool) {
     (FlowRecord { src_bytes, dst_bytes, src_packets, dst_packets, ..flow }, true)
 }
 
+/// The flow with no more than the greatest count that can be, for what was joined: each of its pieces was plausible.
+pub(super) fn bounded<'a>(flow: &FlowRecord<'a>) -> FlowRecord<'a> {
+    let most = |count: Option<u64>| count.map(|count| count.min(MOST - 1));
+    FlowRecord {
+        src_bytes: most(flow.src_bytes),
+        dst_bytes: most(flow.dst_bytes),
+        src_packets: most(flow.src_packets),
+        dst_packets: most(flow.dst_packets),
+        ..*flow
+    }
+}
+
 /// What the user is told of so many of them.
 pub(super) fn note(flows: u64) -> Option<String> {
     (flows > 0).then(|| {

@@ -13,7 +13,7 @@ use super::{
     last_reject::LastReject,
     max_rejects::MaxRejects,
     names,
-    plausible::{self, plausible},
+    plausible::{self, bounded, plausible},
     report::{OnProgress, Progress},
 };
 use crate::{
@@ -180,7 +180,7 @@ impl Reading {
                 last.replace(&reject, &mut self.rejects, &mut counts)?;
             }
             if joiner.has_flows() {
-                joiner.drain(|flow| write(flow, &mut self.writer, &mut counts))?;
+                joiner.drain(|flow| write(&bounded(flow), &mut self.writer, &mut counts))?;
             }
             if let Some(most) = self.max_rejects.filter(|_| counts.rejects > 0) {
                 most.check(&counts, false, first_reason.as_deref()).map_err(Failure::Source)?;
@@ -205,7 +205,7 @@ impl Reading {
             most.check(&counts, true, first_reason.as_deref()).map_err(Failure::Source)?;
         }
         last.write(&mut self.rejects, &mut counts)?;
-        joiner.drain(|flow| write(flow, &mut self.writer, &mut counts))?;
+        joiner.drain(|flow| write(&bounded(flow), &mut self.writer, &mut counts))?;
         if goes_on.is_none() {
             joiner = Joiner::default();
         }

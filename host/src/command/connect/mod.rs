@@ -232,7 +232,10 @@ pub(super) fn warn_of_resets(workspace: &Workspace, printer: &Printer) {
 
 /// Says which rows of what people said do not count.
 async fn warn_of_left_out<T: DeserializeOwned>(workspace: &Workspace, table: Table, printer: &Printer) {
-    let Ok((_, broken)) = workspace.lake.readable_remarks::<T>(table).await else { return };
+    let broken = match workspace.lake.readable_remarks::<T>(table).await {
+        Ok((_, broken)) => broken,
+        Err(error) => return printer.warn(&format!("nothing of the table {} counts: {error}", table.name())),
+    };
     if let Some(first) = broken.first() {
         let (rows, name) = (counted(broken.len() as u64, "row"), table.name());
         printer.warn(&format!("{rows} of the table {name} cannot be read, and do not count, first: {first}"));
@@ -248,15 +251,11 @@ async fn excepted(
     runtime: Arc<RuntimeEnv>,
 ) -> Result<u64> {
     warn_of_left_out::<Triage>(workspace, Table::Triage, printer).await;
-    warn_of_left_out::<Reset>(workspace, Table::Resets, printer).await;
+    if workspace.unread_resets.is_none() {
+        warn_of_left_out::<Reset>(workspace, Table::Resets, printer).await;
+    }
     warn_of_left_out::<Exception>(workspace, Table::Exceptions, printer).await;
-    let said = match workspace.lake.remarks(Table::Exceptions).await {
-        Ok(said) => said,
-        Err(error) => {
-            printer.warn(&format!("no exception counts: {error}"));
-            return Ok(0);
-        }
-    };
+    let Ok(said) = workspace.lake.remarks(Table::Exceptions).await else { return Ok(0) };
     let now = Timestamp::now();
     if exception::current(said).iter().all(|exception| exception.status(now) != "active") {
         return Ok(0);

@@ -63,7 +63,7 @@ use wardflow_sdk::{
 };
 
 use login::{Login, Service};
-use newcomers::Newcomers;
+use newcomers::{Newcomers, REMEMBERED};
 use report::{Guessing, Spray};
 use track::Track;
 
@@ -175,7 +175,9 @@ impl BruteForce {
             }
         }
         let usual = self.state.newcomers.usual();
-        for (service, spray) in sprays {
+        let is_cut = self.state.newcomers.latest.len() >= REMEMBERED;
+        for (service, mut spray) in sprays {
+            spray.is_cut = is_cut;
             if spray.is_reported(usual) {
                 let successes = found.iter().filter(|run| spray.has(service, run) && run.has_success()).count();
                 let tells_all = successes > SINGLE;

@@ -5,6 +5,8 @@ use wardflow_sdk::{Bounded, DAY, MINUTE};
 
 use crate::login::Service;
 
+/// Peers and services whose coming is remembered.
+pub(crate) const REMEMBERED: usize = 64;
 /// Days that the habit remembers.
 const MEMORY: f64 = 56.0;
 
@@ -17,7 +19,7 @@ pub(crate) struct Newcomers {
     today: u32,
     yesterday: u32,
     /// When the latest of them came, in minutes.
-    pub(crate) latest: Bounded<(u64, Service), i64, 64>,
+    pub(crate) latest: Bounded<(u64, Service), i64, REMEMBERED>,
 }
 
 impl Newcomers {

@@ -47,6 +47,8 @@ pub(crate) struct Spray {
     opened: u32,
     /// What this slice shows of them.
     seen: Seen,
+    /// Whether there may be more peers than are remembered.
+    pub(crate) is_cut: bool,
 }
 
 impl Guessing {
@@ -165,7 +167,9 @@ impl Spray {
     /// Reports it, at a severity of `least` or more.
     pub(crate) fn report(self, service: Service, usual: f64, least: Severity, findings: &mut Findings) {
         let bits = self.bits(usual);
-        let Self { tried, tries, opened, seen, .. } = self;
+        let Self { tried, tries, opened, seen, is_cut, .. } = self;
+        let more = if is_cut { "at least " } else { "" };
+        let opened_some = if opened > 0 { format!(", then had sessions with {opened} of them") } else { String::new() };
         let is_wide = tried >= WIDELY && service.is_for_people();
         let severity = if is_wide || opened > 0 { Severity::Medium } else { Severity::Low };
         findings
@@ -183,7 +187,8 @@ impl Spray {
             .measured("surprise", bits, "bit", ..)
             .examples(seen.examples)
             .summary(format_args!(
-                "tried {service} of {tried} peers for the first time, {tries} times in all; usual is {usual:.1} a day"
+                "tried {service} of {more}{tried} peers for the first time, {more}{tries} times in all{opened_some}; usual \
+                 is {usual:.1} a day"
             ));
     }
 }

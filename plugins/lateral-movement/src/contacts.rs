@@ -14,13 +14,16 @@ const MEMORY: f64 = 56.0;
 /// The most of a day wears off by this factor each day: half of it in two weeks.
 const WEAR: f64 = 0.95;
 
+/// Who is known at most.
+pub(crate) const KNOWN: usize = 128;
+
 /// A peer, as 32 well-mixed bits, and a protocol.
 pub(crate) type Key = (u32, Protocol);
 
 /// Who is known, and how many new ones come on a day.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Contacts {
-    known: Bounded<Key, Met, 128>,
+    known: Bounded<Key, Met, KNOWN>,
     /// Days with traffic, without the first, and the new ones on them.
     days: f64,
     new: f64,

@@ -6,7 +6,7 @@ use wardflow_sdk::{Findings, Flows, Severity, UNKNOWN, surprise};
 
 use crate::{
     access::{Outcome, Protocol},
-    contacts::{FanOut, Met, bits},
+    contacts::{FanOut, KNOWN, Met, bits},
 };
 
 /// Flows that are kept as examples of a peer, and of a finding.
@@ -139,16 +139,18 @@ pub(crate) fn movement<'a>(
             .measured("bytes", seen.bytes as f64, "By", ..)
             .measured("surprise", bits, "bit", ..)
             .examples(seen.examples);
-        let (flows, all) = (seen.flows, fan.peers);
+        let (flows, all) = (seen.flows, peers.max(fan.peers.into()));
+        // Of more not all are remembered.
+        let least = if fan.peers as usize >= KNOWN { "at least " } else { "" };
         let tries = if failed > 0 { format!(", {failed} failed tries") } else { String::new() };
         let who = match peers {
             1 => "a new internal peer".to_owned(),
-            _ => format!("{peers} new internal peers"),
+            _ => format!("{least}{peers} new internal peers"),
         };
         // Several in a day are one movement, whichever of them a slice shows.
         let draft = if all == 1 { draft.peer(peer).peer_port(seen.peer_port) } else { draft };
         draft.summary(format_args!(
-            "reached {who} by {protocol}, {flows} flows{tries}; {all} new in a day, usual {usual:.2}"
+            "reached {who} by {protocol}, {flows} flows{tries}; {least}{all} new in a day, usual {usual:.2}"
         ));
     }
 }

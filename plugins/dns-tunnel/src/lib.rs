@@ -49,8 +49,8 @@
 //!
 //! # Blind spots
 //! What is in the names. A tunnel below the level that the device's own queries vary by: some 3 kB an hour. One through
-//! a proxy, or in encrypted name service, which looks like the web. One that was there while it learned. One spread over more name servers than are
-//! remembered.
+//! a proxy, or in encrypted name service, which looks like the web. One that was there while it learned. One spread over
+//! more name servers than are remembered.
 //!
 //! # Memory
 //! 16 name servers; some 500 bytes at most.

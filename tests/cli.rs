@@ -359,7 +359,7 @@ fn remarks() {
                 add("kind = 'beacon' AND summary LIKE NULL", "2099-01-01")
             ),
             "truncate -s 100 hospital/lake/exceptions/*.parquet hospital/lake/triage/*.parquet",
-            "wardflow -C hospital status 2>&1 | grep -o 'no exception counts'",
+            "wardflow -C hospital status 2>&1 | grep -o 'nothing of the table exceptions counts'",
             &format!("{} > said 2>&1 || echo refused", add("kind = 'beacon'", "2099-01-01")),
             &format!("{} > said 2>&1 || echo refused", triage("--status new")),
         ],

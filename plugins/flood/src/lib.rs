@@ -45,10 +45,11 @@
 //!   peers; requests to a declared name server, time server, domain controller or DHCP server.
 //!
 //! # Blind spots
-//! A flood by hundreds of peers, each of which is moderate; the least busy of more than 64 services that are busy at once; one below the usual peak of its port; one that was there
-//! while it learned. One-sided records make all packets look unanswered: those of TCP connections whose handshake was
-//! not seen, or that said something though no answer to their first packet was seen, are therefore low at most.
-//! Connections that are held are not seen where a record's bytes include those of headers, as those of NetFlow do.
+//! A flood by hundreds of peers, each of which is moderate; of more than 64 busy services of a slice the one longest
+//! unused; one below the usual peak of its port; one that was there while it learned. One-sided records make all
+//! packets look unanswered: those of TCP connections whose handshake was not seen, or that said something though no
+//! answer to their first packet was seen, are therefore low at most. Connections that are held are not seen where a
+//! record's bytes include those of headers, as those of NetFlow do.
 //!
 //! # Memory
 //! 24 ports in each direction and 64 services that answered: some 3 KiB at most, and a few hundred bytes for most
